@@ -1,0 +1,32 @@
+package dev.baton.kvstream;
+
+/**
+ * What one session's transfer did, by the receiver's {@code System.nanoTime}; the sender's clock is aligned by round trips.
+ *
+ * @param kvBytes payload bytes of KV received, repeats included
+ * @param hiddenBytes payload bytes of hidden rows received
+ * @param bytesBeforeComputeEnd payload bytes that had arrived when the sender's compute ended
+ * @param orderedNs when the order was sent
+ * @param computeStartNs when the sender began to compute, on this node's clock
+ * @param computeEndNs when the sender's compute ended, on this node's clock
+ * @param firstByteNs when the first payload arrived
+ * @param lastByteNs when the last payload arrived
+ * @param clockErrorNs half the best round trip: how far the alignment may be off
+ */
+public record TransferReport(
+    long kvBytes,
+    long hiddenBytes,
+    long bytesBeforeComputeEnd,
+    long orderedNs,
+    long computeStartNs,
+    long computeEndNs,
+    long firstByteNs,
+    long lastByteNs,
+    long clockErrorNs) {
+
+  /** Share of the payload that arrived while the sender still computed, 0..1; 1 when nothing was sent. */
+  public double hiddenShare() {
+    long total = kvBytes + hiddenBytes;
+    return total == 0 ? 1.0 : (double) bytesBeforeComputeEnd / total;
+  }
+}
