@@ -1,5 +1,9 @@
 package dev.baton.gguf;
 
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
 /**
  * A tensor's element type as GGUF numbers it, with the size of its quantisation block.
  *
@@ -18,6 +22,52 @@ public enum GgmlType {
   Q6_K(14, 256, 210),
   BF16(30, 1, 2);
 
+  /** What ggml calls the numbers from 0 on, read here or not. */
+  private static final String[] GGML_NAMES = {
+    "F32",
+    "F16",
+    "Q4_0",
+    "Q4_1",
+    "Q4_2",
+    "Q4_3",
+    "Q5_0",
+    "Q5_1",
+    "Q8_0",
+    "Q8_1",
+    "Q2_K",
+    "Q3_K",
+    "Q4_K",
+    "Q5_K",
+    "Q6_K",
+    "Q8_K",
+    "IQ2_XXS",
+    "IQ2_XS",
+    "IQ3_XXS",
+    "IQ1_S",
+    "IQ4_NL",
+    "IQ3_S",
+    "IQ2_S",
+    "IQ4_XS",
+    "I8",
+    "I16",
+    "I32",
+    "I64",
+    "F64",
+    "IQ1_M",
+    "BF16",
+    "Q4_0_4_4",
+    "Q4_0_4_8",
+    "Q4_0_8_8",
+    "TQ1_0",
+    "TQ2_0",
+    "IQ4_NL_4_4",
+    "IQ4_NL_4_8",
+    "IQ4_NL_8_8",
+    "MXFP4",
+    "NVFP4",
+    "Q1_0"
+  };
+
   private final int id;
   private final int blockElements;
   private final int blockBytes;
@@ -31,6 +81,26 @@ public enum GgmlType {
   /** The number that stands for this type in a GGUF file. */
   public int id() {
     return id;
+  }
+
+  /** The type with number {@code id}, or empty where Baton does not read it. */
+  public static Optional<GgmlType> ofId(int id) {
+    return Arrays.stream(values()).filter(type -> type.id == id).findFirst();
+  }
+
+  /**
+   * What ggml calls type number {@code id}, whether Baton reads it or not: {@code "IQ4_XS"}, {@code
+   * "number 99"}.
+   */
+  public static String nameOf(int id) {
+    return id >= 0 && id < GGML_NAMES.length
+        ? GGML_NAMES[id]
+        : "number " + Integer.toUnsignedString(id);
+  }
+
+  /** The types that Baton reads, for messages: {@code "F32, F16, Q4_0, ..."}. */
+  public static String readable() {
+    return Arrays.stream(values()).map(Enum::name).collect(Collectors.joining(", "));
   }
 
   /** Elements in one quantisation block; 1 for plain float types. */
@@ -47,7 +117,12 @@ public enum GgmlType {
   public long rowBytes(long elements) {
     if (elements % blockElements != 0) {
       throw new IllegalArgumentException(
-          "a row of " + elements + " is no whole number of " + this + " blocks of " + blockElements);
+          "a row of "
+              + elements
+              + " is no whole number of "
+              + this
+              + " blocks of "
+              + blockElements);
     }
     return elements / blockElements * blockBytes;
   }

@@ -11,4 +11,13 @@ public final class GgufException extends RuntimeException {
   public GgufException(String message, Throwable cause) {
     super(message, cause);
   }
+
+  /**
+   * Text from a file, fit for a one-line message: in single quotes, control characters replaced so
+   * that a hostile name cannot drive a terminal, and cut after 80 characters.
+   */
+  public static String quoted(String untrusted) {
+    String shown = untrusted.length() <= 80 ? untrusted : untrusted.substring(0, 80) + "...";
+    return "'" + shown.replaceAll("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]", "?") + "'";
+  }
 }

@@ -1,0 +1,217 @@
+package dev.baton.gguf;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A GGUF file, mapped read-only. Opening checks the whole head (metadata and tensor table) against
+ * the file's length; tensor data is read from the mapping when it is asked for. A file may hold a
+ * vocabulary only, and then no tensors.
+ *
+ * <p>Immutable; any thread. {@link #close} unmaps the file: segments handed out by {@link #data}
+ * must not be in use then, and everything that needs the bytes throws {@link IllegalStateException}
+ * afterwards. Do not write to the file while it is open.
+ *
+ * <p>Source: the GGUF specification (ggml, {@code docs/gguf.md}), versions 2 and 3, little endian.
+ */
+public final class GgufFile implements AutoCloseable {
+  private static final int FINGERPRINT_HEX_CHARS = 32;
+  private static final long FINGERPRINT_SAMPLE_BYTES = 4096;
+
+  private final Path path;
+  private final Arena arena;
+  private final MemorySegment bytes;
+  private final GgufParser.Head head;
+  private final Map<String, GgufTensor> byName;
+  private @Nullable String fingerprint;
+
+  private GgufFile(Path path, Arena arena, MemorySegment bytes) {
+    this.path = path;
+    this.arena = arena;
+    this.bytes = bytes;
+    this.head = GgufParser.parse(path.toString(), bytes);
+    this.byName = LinkedHashMap.newLinkedHashMap(head.tensors().size());
+    head.tensors().forEach(tensor -> byName.put(tensor.name(), tensor));
+  }
+
+  /**
+   * Maps {@code path} and reads its head.
+   *
+   * @throws GgufException if the file cannot be read or is no GGUF file that Baton reads
+   */
+  @SuppressWarnings("MustBeClosedChecker") // the arena goes to the file, or is closed here
+  public static GgufFile open(Path path) {
+    if (Files.exists(path) && !Files.isRegularFile(path)) {
+      String what = Files.isDirectory(path) ? "a directory" : "no regular file";
+      throw new GgufException(path + ": it is " + what + "; name a .gguf file");
+    }
+    Arena arena = Arena.ofShared();
+    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+      return new GgufFile(
+          path, arena, channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena));
+    } catch (RuntimeException e) {
+      arena.close();
+      throw e;
+    } catch (IOException e) {
+      arena.close();
+      throw new GgufException(path + ": " + reason(e), e);
+    }
+  }
+
+  private static String reason(IOException e) {
+    return switch (e) {
+      case NoSuchFileException _ -> "no such file; check the path";
+      case AccessDeniedException _ -> "not readable; check its permissions";
+      default -> "cannot be read (" + e.getMessage() + "); check the disk and the file";
+    };
+  }
+
+  public Path path() {
+    return path;
+  }
+
+  /** The GGUF version, 2 or 3. */
+  public int version() {
+    return head.version();
+  }
+
+  public GgufMetadata metadata() {
+    return head.metadata();
+  }
+
+  /** All tensors, in file order. */
+  public List<GgufTensor> tensors() {
+    return head.tensors();
+  }
+
+  /** The tensor called {@code name}, or empty. */
+  public Optional<GgufTensor> find(String name) {
+    return Optional.ofNullable(byName.get(name));
+  }
+
+  /**
+   * The tensor called {@code name}.
+   *
+   * @throws GgufException if the file has none
+   */
+  public GgufTensor tensor(String name) {
+    return find(name)
+        .orElseThrow(() -> {
+          String hint = byName.isEmpty() ? " (it holds a vocabulary only)" : "";
+          return new GgufException(
+              path
+                  + ": tensor "
+                  + GgufException.quoted(name)
+                  + " is missing"
+                  + hint
+                  + "; take a complete model");
+        });
+  }
+
+  /**
+   * The bytes of {@code tensor}, one of {@link #tensors}; read-only and valid until {@link #close}.
+   */
+  public MemorySegment data(GgufTensor tensor) {
+    return open().asSlice(tensor.offset(), tensor.byteSize());
+  }
+
+  /**
+   * All elements of a small tensor as floats: a norm's weights, RoPE factors.
+   *
+   * @throws GgufException if the tensor is not of type F32, F16 or BF16
+   */
+  public float[] floats(GgufTensor tensor) {
+    MemorySegment data = data(tensor);
+    int count = Math.toIntExact(Math.multiplyExact(tensor.rows(), tensor.cols()));
+    float[] floats = new float[count];
+    for (int i = 0; i < count; i++) {
+      floats[i] =
+          switch (tensor.type()) {
+            case F32 -> Float.intBitsToFloat(data.get(GgufCursor.INT, (long) i * Integer.BYTES));
+            case F16 -> Float.float16ToFloat(data.get(GgufCursor.SHORT, (long) i * Short.BYTES));
+            case BF16 ->
+                Float.intBitsToFloat(data.get(GgufCursor.SHORT, (long) i * Short.BYTES) << 16);
+            case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K ->
+                throw new GgufException(
+                    path
+                        + ": tensor "
+                        + GgufException.quoted(tensor.name())
+                        + ": wanted F32, F16 or BF16, found "
+                        + tensor.type()
+                        + "; convert the model again");
+          };
+    }
+    return floats;
+  }
+
+  /**
+   * 32 hex digits that stand for this model: SHA-256, cut short, over the head, the file's length,
+   * and the first and last 4 KiB of every tensor. Cheap on any size; it tells models apart, it does
+   * not prove that two files are equal. Computed once.
+   */
+  public synchronized String fingerprint() {
+    if (fingerprint == null) {
+      fingerprint = sampledSha256();
+    }
+    return fingerprint;
+  }
+
+  private String sampledSha256() {
+    try {
+      MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
+      update(sha256, 0, head.headBytes());
+      byte[] length = new byte[Long.BYTES];
+      MemorySegment.ofArray(length).set(GgufCursor.LONG, 0, bytes.byteSize());
+      sha256.update(length);
+      for (GgufTensor tensor : tensors()) {
+        long sample = Math.min(tensor.byteSize(), FINGERPRINT_SAMPLE_BYTES);
+        update(sha256, tensor.offset(), sample);
+        update(sha256, tensor.offset() + tensor.byteSize() - sample, sample);
+      }
+      return HexFormat.of().formatHex(sha256.digest()).substring(0, FINGERPRINT_HEX_CHARS);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+
+  private void update(MessageDigest digest, long offset, long length) {
+    byte[] chunk = new byte[(int) Math.min(length, 1 << 20)];
+    for (long done = 0; done < length; ) {
+      int step = (int) Math.min(chunk.length, length - done);
+      MemorySegment.copy(open(), ValueLayout.JAVA_BYTE, offset + done, chunk, 0, step);
+      digest.update(chunk, 0, step);
+      done += step;
+    }
+  }
+
+  private MemorySegment open() {
+    if (!arena.scope().isAlive()) {
+      throw new IllegalStateException(path + ": the file is closed; open it again");
+    }
+    return bytes;
+  }
+
+  /** Unmaps the file. Safe to call twice. */
+  @Override
+  public synchronized void close() {
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
+  }
+}

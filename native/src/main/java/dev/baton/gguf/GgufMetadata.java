@@ -1,0 +1,292 @@
+package dev.baton.gguf;
+
+import static dev.baton.gguf.GgufException.quoted;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedSet;
+import java.util.StringJoiner;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The key-value pairs of a GGUF file. Getters throw {@link GgufException} naming the key, the
+ * wanted and the found type where a key is missing or of another type; the variants with a default
+ * do so only for another type. Arrays are decoded anew at each call: keep what you get. Immutable;
+ * any thread. Arrays need the file to be open.
+ */
+public final class GgufMetadata {
+  private static final int SHOWN_ELEMENTS = 8;
+  private static final int SHOWN_CHARACTERS = 400;
+
+  private final String file;
+  private final Map<String, GgufValue> values;
+
+  GgufMetadata(String file, Map<String, GgufValue> values) {
+    this.file = file;
+    this.values = Collections.unmodifiableMap(values);
+  }
+
+  /** All keys, in file order. */
+  public SequencedSet<String> keys() {
+    return Collections.unmodifiableSequencedSet(new LinkedHashSet<>(values.keySet()));
+  }
+
+  public boolean has(String key) {
+    return values.containsKey(key);
+  }
+
+  /** Whether {@code key} is there and holds an array. */
+  public boolean isArray(String key) {
+    return values.get(key) instanceof GgufValue.Array;
+  }
+
+  /** Elements of the array at {@code key}, of whatever type; nothing is decoded. */
+  public int arrayLength(String key) {
+    return array(key, "an array").count();
+  }
+
+  /** The string at {@code key}; bytes that are no UTF-8 read as U+FFFD. */
+  public String string(String key) {
+    return (String) scalar(key, GgufValueType.STRING == typeOf(key), "a string");
+  }
+
+  public String string(String key, String ifMissing) {
+    return has(key) ? string(key) : ifMissing;
+  }
+
+  /** The whole number at {@code key}, of any width. */
+  public long integer(String key) {
+    GgufValueType type = typeOf(key);
+    long value = (Long) scalar(key, type != null && type.isInteger(), "a whole number");
+    if (type == GgufValueType.UINT64 && value < 0) {
+      throw new GgufException(
+          file
+              + ": metadata "
+              + quoted(key)
+              + ": "
+              + Long.toUnsignedString(value)
+              + " does not fit 63 bits");
+    }
+    return value;
+  }
+
+  public long integer(String key, long ifMissing) {
+    return has(key) ? integer(key) : ifMissing;
+  }
+
+  /** The floating-point number at {@code key}; a FLOAT32 is widened exactly. */
+  public double real(String key) {
+    GgufValueType type = typeOf(key);
+    return (Double) scalar(key, type != null && type.isReal(), "a floating-point number");
+  }
+
+  public double real(String key, double ifMissing) {
+    return has(key) ? real(key) : ifMissing;
+  }
+
+  public boolean bool(String key) {
+    return (Boolean) scalar(key, GgufValueType.BOOL == typeOf(key), "a truth value");
+  }
+
+  public boolean bool(String key, boolean ifMissing) {
+    return has(key) ? bool(key) : ifMissing;
+  }
+
+  /** The strings of the array at {@code key}. */
+  public List<String> strings(String key) {
+    GgufValue.Array array = array(key, "an array of strings");
+    if (array.elementType() != GgufValueType.STRING) {
+      throw wrongType(key, "an array of strings", array);
+    }
+    MemorySegment bytes = open(array);
+    String[] strings = new String[array.count()];
+    long at = 0;
+    for (int i = 0; i < strings.length; i++) {
+      long length = bytes.get(GgufCursor.LONG, at);
+      strings[i] = GgufCursor.text(bytes, at + Long.BYTES, length);
+      at += Long.BYTES + length;
+    }
+    return Collections.unmodifiableList(Arrays.asList(strings));
+  }
+
+  /** The whole numbers of the array at {@code key}; each must fit 32 bits with sign. */
+  public int[] ints(String key) {
+    GgufValue.Array array = array(key, "an array of whole numbers");
+    GgufValueType type = array.elementType();
+    if (!type.isInteger()) {
+      throw wrongType(key, "an array of whole numbers", array);
+    }
+    MemorySegment bytes = open(array);
+    int[] ints = new int[array.count()];
+    for (int i = 0; i < ints.length; i++) {
+      long value = integer(type, bytes, (long) i * type.minBytes());
+      ints[i] = (int) value;
+      if (ints[i] != value) {
+        throw new GgufException(
+            file
+                + ": metadata "
+                + quoted(key)
+                + ": element "
+                + i
+                + " ("
+                + show(type, value)
+                + ") does not fit 32 bits");
+      }
+    }
+    return ints;
+  }
+
+  /** The floating-point numbers of the array at {@code key}; a FLOAT64 is rounded. */
+  public float[] floats(String key) {
+    GgufValue.Array array = array(key, "an array of floating-point numbers");
+    GgufValueType type = array.elementType();
+    if (!type.isReal()) {
+      throw wrongType(key, "an array of floating-point numbers", array);
+    }
+    MemorySegment bytes = open(array);
+    float[] floats = new float[array.count()];
+    for (int i = 0; i < floats.length; i++) {
+      floats[i] = (float) real(type, bytes, (long) i * type.minBytes());
+    }
+    return floats;
+  }
+
+  /**
+   * The type of the value at {@code key}, for people: {@code "UINT32"}, {@code "array of STRING"}.
+   */
+  public String typeName(String key) {
+    return value(key, "a value").typeName();
+  }
+
+  /** Any value, for people: on one line, long strings and arrays cut short. */
+  public String display(String key) {
+    return switch (value(key, "a value")) {
+      case GgufValue.Scalar(GgufValueType type, Object value) -> show(type, value);
+      case GgufValue.Array array -> show(array);
+    };
+  }
+
+  /** The value of a type of fixed width at {@code at}: Long, Double or Boolean. */
+  static Object scalar(GgufValueType type, MemorySegment bytes, long at) {
+    if (type == GgufValueType.BOOL) {
+      return bytes.get(ValueLayout.JAVA_BYTE, at) != 0;
+    }
+    return type.isReal() ? (Object) real(type, bytes, at) : (Object) integer(type, bytes, at);
+  }
+
+  private static long integer(GgufValueType type, MemorySegment bytes, long at) {
+    return switch (type) {
+      case UINT8 -> Byte.toUnsignedLong(bytes.get(ValueLayout.JAVA_BYTE, at));
+      case INT8 -> bytes.get(ValueLayout.JAVA_BYTE, at);
+      case UINT16 -> Short.toUnsignedLong(bytes.get(GgufCursor.SHORT, at));
+      case INT16 -> bytes.get(GgufCursor.SHORT, at);
+      case UINT32 -> Integer.toUnsignedLong(bytes.get(GgufCursor.INT, at));
+      case INT32 -> bytes.get(GgufCursor.INT, at);
+      case UINT64, INT64 -> bytes.get(GgufCursor.LONG, at);
+      case FLOAT32, FLOAT64, BOOL, STRING, ARRAY ->
+          throw new IllegalArgumentException(type + " is no whole number");
+    };
+  }
+
+  private static double real(GgufValueType type, MemorySegment bytes, long at) {
+    return type == GgufValueType.FLOAT32
+        ? Float.intBitsToFloat(bytes.get(GgufCursor.INT, at))
+        : Double.longBitsToDouble(bytes.get(GgufCursor.LONG, at));
+  }
+
+  private static String show(GgufValueType type, Object value) {
+    return switch (type) {
+      case UINT64 -> Long.toUnsignedString((Long) value);
+      case FLOAT32 -> Float.toString(((Double) value).floatValue());
+      case STRING -> shown((String) value);
+      case UINT8, INT8, UINT16, INT16, UINT32, INT32, INT64, FLOAT64, BOOL, ARRAY ->
+          value.toString();
+    };
+  }
+
+  private static String shown(String text) {
+    String cut =
+        text.length() <= SHOWN_CHARACTERS ? text : text.substring(0, SHOWN_CHARACTERS) + "...";
+    return cut.replace("\n", "\\n").replace("\t", "\\t").replaceAll("\\p{Cc}", "?");
+  }
+
+  private String show(GgufValue.Array array) {
+    MemorySegment bytes = open(array);
+    StringJoiner shown = new StringJoiner(", ", "[", "]");
+    long at = 0;
+    for (int i = 0; i < Math.min(array.count(), SHOWN_ELEMENTS); i++) {
+      GgufValueType type = array.elementType();
+      if (type == GgufValueType.STRING) {
+        long length = bytes.get(GgufCursor.LONG, at);
+        shown.add(quoted(GgufCursor.text(bytes, at + Long.BYTES, length)));
+        at += length;
+      } else {
+        shown.add(show(type, scalar(type, bytes, at)));
+      }
+      at += type.minBytes();
+    }
+    if (array.count() > SHOWN_ELEMENTS) {
+      shown.add("... " + array.count() + " in all");
+    }
+    return shown.toString();
+  }
+
+  private MemorySegment open(GgufValue.Array array) {
+    if (!array.bytes().scope().isAlive()) {
+      throw new IllegalStateException(
+          file + ": the file is closed; read its metadata before closing it");
+    }
+    return array.bytes();
+  }
+
+  private @Nullable GgufValueType typeOf(String key) {
+    return values.get(key) instanceof GgufValue.Scalar scalar ? scalar.type() : null;
+  }
+
+  private Object scalar(String key, boolean rightType, String wanted) {
+    GgufValue value = value(key, wanted);
+    if (value instanceof GgufValue.Scalar scalar && rightType) {
+      return scalar.value();
+    }
+    throw wrongType(key, wanted, value);
+  }
+
+  private GgufValue.Array array(String key, String wanted) {
+    GgufValue value = value(key, wanted);
+    if (value instanceof GgufValue.Array array) {
+      return array;
+    }
+    throw wrongType(key, wanted, value);
+  }
+
+  private GgufValue value(String key, String wanted) {
+    GgufValue value = values.get(key);
+    if (value == null) {
+      throw new GgufException(
+          file
+              + ": metadata "
+              + quoted(key)
+              + " is missing (wanted "
+              + wanted
+              + "); convert the model again");
+    }
+    return value;
+  }
+
+  private GgufException wrongType(String key, String wanted, GgufValue found) {
+    return new GgufException(
+        file
+            + ": metadata "
+            + quoted(key)
+            + ": wanted "
+            + wanted
+            + ", found "
+            + found.typeName()
+            + "; convert the model again");
+  }
+}
