@@ -7,11 +7,12 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The rows that go into a matrix product: float32, and beside it the quantised forms that the matrices behind it
- * want. The operation that writes the rows also quantises them, so that a backend can do both in one pass.
+ * The rows that go into a matrix product: float32, and beside it the quantised forms that the
+ * matrices behind it want. The operation that writes the rows also quantises them, so that a
+ * backend can do both in one pass.
  *
- * <p>Each quantised form is opaque to all but the backend that made it ({@link Kernels#activations}). One thread
- * at a time.
+ * <p>Each quantised form is opaque to all but the backend that made it ({@link
+ * Kernels#activations}). One thread at a time.
  */
 public final class Activations {
   private final int maxTokens;
@@ -30,13 +31,22 @@ public final class Activations {
    * @param arena owns the memory; 64-byte aligned
    */
   public Activations(
-      int maxTokens, int cols, Set<ActivationKind> kinds, long q8x32RowBytes, long q8x256RowBytes, Arena arena) {
+      int maxTokens,
+      int cols,
+      Set<ActivationKind> kinds,
+      long q8x32RowBytes,
+      long q8x256RowBytes,
+      Arena arena) {
     this.maxTokens = maxTokens;
     this.cols = cols;
     this.kinds = kinds.isEmpty() ? EnumSet.noneOf(ActivationKind.class) : EnumSet.copyOf(kinds);
     this.f32 = arena.allocate((long) maxTokens * cols * Float.BYTES, 64);
-    this.q8x32 = kinds.contains(ActivationKind.Q8_32) ? arena.allocate(maxTokens * q8x32RowBytes, 64) : null;
-    this.q8x256 = kinds.contains(ActivationKind.Q8_256) ? arena.allocate(maxTokens * q8x256RowBytes, 64) : null;
+    this.q8x32 =
+        kinds.contains(ActivationKind.Q8_32) ? arena.allocate(maxTokens * q8x32RowBytes, 64) : null;
+    this.q8x256 =
+        kinds.contains(ActivationKind.Q8_256)
+            ? arena.allocate(maxTokens * q8x256RowBytes, 64)
+            : null;
   }
 
   public int maxTokens() {

@@ -6,15 +6,17 @@ import java.lang.foreign.MemorySegment;
 import java.util.Set;
 
 /**
- * The operations a forward pass is made of. All float tensors are row-major float32, one row a token; sizes are in
- * elements. Offsets into a tensor are row numbers, so that no segment is sliced in the hot path.
+ * The operations a forward pass is made of. All float tensors are row-major float32, one row a
+ * token; sizes are in elements. Offsets into a tensor are row numbers, so that no segment is sliced
+ * in the hot path.
  *
- * <p><b>One answer everywhere.</b> Every implementation gives the same bits for the same input, whatever the number
- * of tokens in the call, threads, or vector width; the contract stands in this module's README. All operations may be
- * called from any thread, also at the same time, on distinct outputs; none allocates Java heap once warm.
+ * <p><b>One answer everywhere.</b> Every implementation gives the same bits for the same input,
+ * whatever the number of tokens in the call, threads, or vector width; the contract stands in this
+ * module's README. All operations may be called from any thread, also at the same time, on distinct
+ * outputs; none allocates Java heap once warm.
  *
- * <p>Sizes of zero tokens are allowed and do nothing. Arguments that do not fit their segments are an
- * {@link IllegalArgumentException} or {@link IndexOutOfBoundsException}, never a wild read.
+ * <p>Sizes of zero tokens are allowed and do nothing. Arguments that do not fit their segments are
+ * an {@link IllegalArgumentException} or {@link IndexOutOfBoundsException}, never a wild read.
  */
 public interface Kernels extends AutoCloseable {
   /** Stands for the numeric contract; nodes with unlike numbers may not share one request. */
@@ -23,7 +25,10 @@ public interface Kernels extends AutoCloseable {
   /** What runs, for reports: {@code "native avx512 x2"}, {@code "java reference"}. */
   String description();
 
-  /** Instruction set in use: {@code avx512}, {@code avx2}, {@code neon}, {@code scalar} or {@code java}. */
+  /**
+   * Instruction set in use: {@code avx512}, {@code avx2}, {@code neon}, {@code scalar} or {@code
+   * java}.
+   */
   String isa();
 
   /** Threads that share an operation, the caller's among them. */
@@ -33,8 +38,8 @@ public interface Kernels extends AutoCloseable {
    * Lays a GGUF tensor out for {@link #matmul}.
    *
    * @param raw the tensor's bytes as in the file, {@code rows} rows of {@code type.rowBytes(cols)}
-   * @param arena owns the packed bytes; an implementation may instead keep {@code raw}, which must then outlive the
-   *     matrix
+   * @param arena owns the packed bytes; an implementation may instead keep {@code raw}, which must
+   *     then outlive the matrix
    */
   PackedMatrix pack(GgmlType type, MemorySegment raw, int rows, int cols, Arena arena);
 
@@ -42,8 +47,8 @@ public interface Kernels extends AutoCloseable {
   Activations activations(int maxTokens, int cols, Set<ActivationKind> kinds, Arena arena);
 
   /**
-   * Quantises rows [0, tokens) of {@code x.f32()} into each form that {@code x} holds. Operations that write
-   * activations do this themselves; this is for rows written by hand.
+   * Quantises rows [0, tokens) of {@code x.f32()} into each form that {@code x} holds. Operations
+   * that write activations do this themselves; this is for rows written by hand.
    */
   void quantize(Activations x, int tokens);
 
@@ -53,10 +58,12 @@ public interface Kernels extends AutoCloseable {
    * @param x (.., out.cols()), rows [xRow, xRow + tokens) are read
    * @param weight (out.cols()) float32
    */
-  void rmsNorm(MemorySegment x, long xRow, MemorySegment weight, float eps, int tokens, Activations out);
+  void rmsNorm(
+      MemorySegment x, long xRow, MemorySegment weight, float eps, int tokens, Activations out);
 
   /**
-   * {@code out[t][r] = sum over k of w[r][k] * x[t][k]}, or with {@code accumulate} added to what stands there.
+   * {@code out[t][r] = sum over k of w[r][k] * x[t][k]}, or with {@code accumulate} added to what
+   * stands there.
    *
    * @param out (tokens, w.rows()) float32
    */
@@ -65,28 +72,35 @@ public interface Kernels extends AutoCloseable {
   /**
    * Rotates the pairs (2i, 2i+1) of every head in place.
    *
-   * @param x (tokens, heads, headDim); pairs past {@code 2 * table.pairs()} stay as they are
+   * @param x (tokens, heads, headDim); values past {@code 2 * table.pairs()} stay as they are
    * @param firstPosition absolute position of row {@code row}; the rows after it follow on
    * @param row first row of {@code x} to rotate
    */
   void rope(
-      MemorySegment x, long row, int tokens, int heads, int headDim, RopeTable table, int firstPosition);
+      MemorySegment x,
+      long row,
+      int tokens,
+      int heads,
+      int headDim,
+      RopeTable table,
+      int firstPosition);
 
   /**
-   * Writes K and V rows of tokens [firstToken, firstToken + tokens) into the cache as f16, nearest even, and clamped to
-   * the largest finite value.
+   * Writes K and V rows of tokens [firstToken, firstToken + tokens) into the cache as f16, nearest
+   * even, and clamped to the largest finite value.
    *
-   * @param k (.., kvHeads, headDim) with rope applied, rows [row, row + tokens) are read; {@code v} alike
+   * @param k (.., kvHeads, headDim) with rope applied, rows [row, row + tokens) are read; {@code v}
+   *     alike
    */
   void storeKv(
       KvView kv, int layer, MemorySegment k, MemorySegment v, long row, int firstToken, int tokens);
 
   /**
-   * Causal attention of tokens [firstToken, firstToken + tokens) over keys [0, their own position], all of which stand in
-   * the cache; then quantised.
+   * Causal attention of tokens [firstToken, firstToken + tokens) over keys [0, their own position],
+   * all of which stand in the cache; then quantised.
    *
-   * @param q (.., heads, headDim), rows [row, row + tokens) are read, and the same rows of {@code out} are written;
-   *     query head h uses KV head {@code h / (heads / kvHeads)}
+   * @param q (.., heads, headDim), rows [row, row + tokens) are read, and the same rows of {@code
+   *     out} are written; query head h uses KV head {@code h / (heads / kvHeads)}
    */
   void attention(
       KvView kv,
@@ -99,19 +113,25 @@ public interface Kernels extends AutoCloseable {
       int tokens,
       Activations out);
 
-  /** {@code out[t][i] = silu(gate[t][i]) * up[t][i]}, then quantised. {@code gate} and {@code up} are (tokens, out.cols()). */
+  /**
+   * {@code out[t][i] = silu(gate[t][i]) * up[t][i]}, then quantised. {@code gate} and {@code up}
+   * are (tokens, out.cols()).
+   */
   void swiglu(MemorySegment gate, MemorySegment up, int tokens, Activations out);
 
   /**
-   * Copies one layer's KV of tokens [firstToken, firstToken + tokens) out of the cache in wire form:
-   * K {@code [token][kvHead][headDim]} f16, then V alike.
+   * Copies one layer's KV of tokens [firstToken, firstToken + tokens) out of the cache in wire
+   * form: K {@code [token][kvHead][headDim]} f16, then V alike.
    *
-   * @param dst receives {@code tokens * geometry.tokenBytes()} bytes at {@code dstOffset}, in any alignment
+   * @param dst receives {@code tokens * geometry.tokenBytes()} bytes at {@code dstOffset}, in any
+   *     alignment
    */
-  void exportKv(KvView kv, int layer, int firstToken, int tokens, MemorySegment dst, long dstOffset);
+  void exportKv(
+      KvView kv, int layer, int firstToken, int tokens, MemorySegment dst, long dstOffset);
 
   /** The reverse of {@link #exportKv}. Bytes come from a peer: any bit pattern is taken. */
-  void importKv(KvView kv, int layer, int firstToken, int tokens, MemorySegment src, long srcOffset);
+  void importKv(
+      KvView kv, int layer, int firstToken, int tokens, MemorySegment src, long srcOffset);
 
   /** Ends the threads. Safe to call twice; no operation may be under way. */
   @Override

@@ -1,14 +1,16 @@
 package dev.baton.kernel;
 
 /**
- * How one model's KV lies in host memory, block by block. A block holds {@link #BLOCK_TOKENS} token slots of all
- * layers; token {@code t} of a sequence stands in slot {@code t % 64} of its block {@code t / 64}, so a block is
- * one key tile of the attention.
+ * How one model's KV lies in host memory, block by block. A block holds {@link #BLOCK_TOKENS} token
+ * slots of all layers; token {@code t} of a sequence stands in slot {@code t % 64} of its block
+ * {@code t / 64}, so a block is one key tile of the attention.
  *
- * <p>Within a block: {@code [layer][kvHead]}, and for each of these K transposed {@code [headDim][64]} and then V
- * {@code [64][headDim]}, both f16. K is transposed so that 64 keys are the lanes of one query's dot products.
+ * <p>Within a block: {@code [layer][kvHead]}, and for each of these K transposed {@code
+ * [headDim][64]} and then V {@code [64][headDim]}, both f16. K is transposed so that 64 keys are
+ * the lanes of one query's dot products.
  *
- * <p>On the wire the same KV is {@code [token][kvHead][headDim]}, K of all tokens and then V of all tokens.
+ * <p>On the wire the same KV is {@code [token][kvHead][headDim]}, K of all tokens and then V of all
+ * tokens.
  */
 public record KvGeometry(int layers, int kvHeads, int headDim) {
   /** Token slots in a block, and keys in an attention tile. */
@@ -17,7 +19,12 @@ public record KvGeometry(int layers, int kvHeads, int headDim) {
   public KvGeometry {
     if (layers < 1 || kvHeads < 1 || headDim < 1) {
       throw new IllegalArgumentException(
-          "a KV cache needs layers, KV heads and a head dimension, got " + layers + ", " + kvHeads + ", " + headDim);
+          "a KV cache needs layers, KV heads and a head dimension, got "
+              + layers
+              + ", "
+              + kvHeads
+              + ", "
+              + headDim);
     }
   }
 

@@ -5,25 +5,61 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Cosines and sines for rotary position embedding, computed once with {@link StrictMath} so that every machine has the
- * same bits. Source: Su et al., "RoFormer" (2021).
+ * Cosines and sines for rotary position embedding, computed with {@link StrictMath} so that every
+ * machine has the same bits. Rows are filled as positions are first needed: a long context costs
+ * nothing until it is used. Any thread. Source: Su et al., "RoFormer" (2021).
  */
 public final class RopeTable {
+  private static final int FILL_STEP = 256;
+
   private final int positions;
-  private final int pairs;
+  private final double[] frequencies;
   private final MemorySegment table;
+  private volatile int filled;
 
   /**
-   * @param positions rows: the model's context length
+   * @param positions rows there may be: the model's context length
    * @param frequencies radians per position for each pair
    * @param arena owns the table
    */
   public RopeTable(int positions, double[] frequencies, Arena arena) {
     this.positions = positions;
-    this.pairs = frequencies.length;
-    this.table = arena.allocate(Math.max(1L, (long) positions * pairs * 2 * Float.BYTES), 64);
-    long at = 0;
-    for (int p = 0; p < positions; p++) {
+    this.frequencies = frequencies.clone();
+    this.table =
+        PageMemory.allocate(
+            Math.max(1L, (long) positions * frequencies.length * 2 * Float.BYTES), arena);
+  }
+
+  /** Rows there may be. */
+  public int positions() {
+    return positions;
+  }
+
+  /** Rotated pairs per head. */
+  public int pairs() {
+    return frequencies.length;
+  }
+
+  /**
+   * The table, (positions, pairs, 2): cosine, then sine. Rows [0, upTo) may be read.
+   *
+   * @throws IndexOutOfBoundsException past {@link #positions}
+   */
+  public MemorySegment rows(int upTo) {
+    if (upTo > positions) {
+      throw new IndexOutOfBoundsException(
+          "position " + (upTo - 1) + " is outside a rope table of " + positions);
+    }
+    if (upTo > filled) {
+      extend(upTo);
+    }
+    return table;
+  }
+
+  private synchronized void extend(int upTo) {
+    int to = Math.min(positions, Math.ceilDiv(upTo, FILL_STEP) * FILL_STEP);
+    long at = (long) filled * frequencies.length * 2 * Float.BYTES;
+    for (int p = filled; p < to; p++) {
       for (double frequency : frequencies) {
         double angle = p * frequency;
         table.set(ValueLayout.JAVA_FLOAT, at, (float) StrictMath.cos(angle));
@@ -31,19 +67,8 @@ public final class RopeTable {
         at += 2 * Float.BYTES;
       }
     }
-  }
-
-  public int positions() {
-    return positions;
-  }
-
-  /** Rotated pairs per head. */
-  public int pairs() {
-    return pairs;
-  }
-
-  /** (positions, pairs, 2): cosine, then sine. */
-  public MemorySegment table() {
-    return table;
+    if (to > filled) {
+      filled = to;
+    }
   }
 }

@@ -1,0 +1,224 @@
+/* The exported functions: each fills in a task's arguments, chooses how many parts it has, and runs
+ * it. */
+#if defined(__linux__)
+#define _GNU_SOURCE
+#endif
+#include "baton.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "kernels.h"
+
+struct bt_context {
+  const struct bt_ops *ops;
+  struct bt_pool *pool;
+};
+
+struct bt_context *bt_open(int32_t isa, int32_t threads, int32_t pin) {
+  const struct bt_ops *ops = bt_ops_of(isa);
+  struct bt_context *ctx = ops ? malloc(sizeof *ctx) : NULL;
+  if (!ctx)
+    return NULL;
+  ctx->ops = ops;
+  ctx->pool = bt_pool_open(threads, pin);
+  if (!ctx->pool) {
+    free(ctx);
+    return NULL;
+  }
+  return ctx;
+}
+
+void bt_close(struct bt_context *ctx) {
+  bt_pool_close(ctx->pool);
+  free(ctx);
+}
+
+void *bt_alloc(int64_t bytes) {
+  void *memory = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
+  if (memory == MAP_FAILED)
+    return NULL;
+#if defined(MADV_HUGEPAGE)
+  madvise(memory, (size_t)bytes,
+          MADV_HUGEPAGE); /* refused on some systems: then it is ordinary pages */
+#endif
+  return memory;
+}
+
+void bt_free(void *memory, int64_t bytes) { munmap(memory, (size_t)bytes); }
+
+int64_t bt_q8_32_row_bytes(int64_t cols) { return cols / 32 * (int64_t)sizeof(struct bt_q8_32); }
+
+int64_t bt_q8_256_row_bytes(int64_t cols) { return cols / 256 * (int64_t)sizeof(struct bt_q8_256); }
+
+static int64_t panels_of(int64_t rows) { return (rows + BT_PANEL - 1) / BT_PANEL; }
+
+/* Parts to cut `units` pieces of work into: some for each thread, so that a late one can be made up
+ * for. */
+static int parts_of(const struct bt_context *ctx, int64_t units) {
+  const int threads = bt_pool_threads(ctx->pool);
+  const int64_t most = threads == 1 ? 1 : 4 * (int64_t)threads;
+  return (int)(units < most ? units : most);
+}
+
+/* Work that is done sooner than other threads wake up, in floats read or multiply-adds. */
+#define SMALL_WORK 16384
+
+/* Parts of an operation that does little for each unit: one, on the caller's thread, where there is
+ * little in all. */
+static int light_parts_of(const struct bt_context *ctx, int64_t units, int64_t work) {
+  return work < SMALL_WORK ? 1 : parts_of(ctx, units);
+}
+
+static struct bt_rows rows_of(float *f32, void *q32, void *q256, int64_t cols) {
+  return (struct bt_rows){.f32 = f32, .q32 = q32, .q256 = q256, .cols = cols};
+}
+
+int64_t bt_packed_bytes(int32_t type, int64_t rows, int64_t cols) {
+  const int64_t row_bytes = bt_row_bytes(type, cols);
+  return row_bytes < 0 ? -1 : panels_of(rows) * BT_PANEL * row_bytes;
+}
+
+void bt_pack(struct bt_context *ctx, int32_t type, const void *raw, int64_t rows, int64_t cols,
+             void *packed) {
+  const struct bt_pack_args args = {
+      .type = type, .raw = raw, .rows = rows, .cols = cols, .packed = packed};
+  bt_pool_run(ctx->pool, bt_pack_task, &args, parts_of(ctx, panels_of(rows)));
+}
+
+void bt_quantize(struct bt_context *ctx, const float *x, int64_t tokens, int64_t cols, void *q32,
+                 void *q256) {
+  const struct bt_quantize_args args = {.y = rows_of((float *)x, q32, q256, cols),
+                                        .tokens = tokens};
+  bt_pool_run(ctx->pool, ctx->ops->quantize, &args, light_parts_of(ctx, tokens, tokens * cols));
+}
+
+static int64_t x_row_bytes(int32_t type, int64_t cols) {
+  switch (type) {
+  case BT_F32:
+  case BT_F16:
+  case BT_BF16:
+    return cols * (int64_t)sizeof(float);
+  case BT_Q4_K:
+  case BT_Q5_K:
+  case BT_Q6_K:
+    return bt_q8_256_row_bytes(cols);
+  default:
+    return bt_q8_32_row_bytes(cols);
+  }
+}
+
+void bt_matmul(struct bt_context *ctx, int32_t type, const void *packed, int64_t rows, int64_t cols,
+               const void *x, int64_t tokens, float *out, int32_t accumulate) {
+  const struct bt_matmul_args args = {.packed = packed,
+                                      .panel_bytes = BT_PANEL * bt_row_bytes(type, cols),
+                                      .rows = rows,
+                                      .cols = cols,
+                                      .x = x,
+                                      .x_row_bytes = x_row_bytes(type, cols),
+                                      .tokens = tokens,
+                                      .out = out,
+                                      .accumulate = accumulate};
+  if (tokens > 0)
+    bt_pool_run(ctx->pool, ctx->ops->matmul[type], &args, parts_of(ctx, panels_of(rows)));
+}
+
+void bt_rms_norm(struct bt_context *ctx, const float *x, int64_t x_row, const float *weight,
+                 float eps, int64_t tokens, int64_t cols, float *y, void *q32, void *q256) {
+  const struct bt_rms_norm_args args = {.x = x + x_row * cols,
+                                        .weight = weight,
+                                        .eps = eps,
+                                        .tokens = tokens,
+                                        .y = rows_of(y, q32, q256, cols)};
+  bt_pool_run(ctx->pool, ctx->ops->rms_norm, &args, light_parts_of(ctx, tokens, tokens * cols));
+}
+
+void bt_rope(struct bt_context *ctx, float *x, int64_t row, int64_t tokens, int64_t heads,
+             int64_t head_dim, const float *table, int64_t pairs, int64_t first_position) {
+  const struct bt_rope_args args = {.x = x + row * heads * head_dim,
+                                    .tokens = tokens,
+                                    .heads = heads,
+                                    .head_dim = head_dim,
+                                    .table = table + first_position * pairs * 2,
+                                    .pairs = pairs};
+  bt_pool_run(ctx->pool, ctx->ops->rope, &args,
+              light_parts_of(ctx, tokens, tokens * heads * head_dim));
+}
+
+void bt_swiglu(struct bt_context *ctx, const float *gate, const float *up, int64_t tokens,
+               int64_t cols, float *y, void *q32, void *q256) {
+  const struct bt_swiglu_args args = {
+      .gate = gate, .up = up, .tokens = tokens, .y = rows_of(y, q32, q256, cols)};
+  bt_pool_run(ctx->pool, ctx->ops->swiglu, &args, light_parts_of(ctx, tokens, tokens * cols));
+}
+
+static struct bt_kv kv_of(const void *pool, const int32_t *block_table, int64_t layers,
+                          int64_t kv_heads, int64_t head_dim, int64_t layer) {
+  const int64_t layer_bytes = 2 * kv_heads * BT_KV_BLOCK * head_dim * (int64_t)sizeof(uint16_t);
+  return (struct bt_kv){.pool = (uint8_t *)pool,
+                        .block_table = block_table,
+                        .block_bytes = layers * layer_bytes,
+                        .layer_offset = layer * layer_bytes,
+                        .kv_heads = kv_heads,
+                        .head_dim = head_dim};
+}
+
+void bt_store_kv(struct bt_context *ctx, void *pool, const int32_t *block_table, int64_t layers,
+                 int64_t kv_heads, int64_t head_dim, int64_t layer, const float *k, const float *v,
+                 int64_t row, int64_t first_token, int64_t tokens) {
+  const int64_t offset = row * kv_heads * head_dim;
+  const struct bt_store_kv_args args = {
+      .kv = kv_of(pool, block_table, layers, kv_heads, head_dim, layer),
+      .k = k + offset,
+      .v = v + offset,
+      .first_token = first_token,
+      .tokens = tokens};
+  const int parts = light_parts_of(ctx, kv_heads, tokens * kv_heads * head_dim);
+  bt_pool_run(ctx->pool, ctx->ops->store_kv, &args, parts);
+}
+
+void bt_attention(struct bt_context *ctx, const void *pool, const int32_t *block_table,
+                  int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer, const float *q,
+                  int64_t heads, float scale, int64_t row, int64_t first_token, int64_t tokens,
+                  float *y, void *q32, void *q256) {
+  if (tokens == 0)
+    return;
+  const int64_t cols = heads * head_dim;
+  const struct bt_attention_args args = {
+      .kv = kv_of(pool, block_table, layers, kv_heads, head_dim, layer),
+      .q = q + row * cols,
+      .heads = heads,
+      .scale = scale,
+      .first_token = first_token,
+      .tokens = tokens,
+      .y = y + row * cols};
+  const int64_t units = bt_attention_units(&args);
+  const int parts =
+      light_parts_of(ctx, units, tokens * (first_token + tokens) * cols) == 1 ? 1 : (int)units;
+  bt_pool_run(ctx->pool, ctx->ops->attention, &args, parts);
+  bt_quantize(ctx, args.y, tokens, cols,
+              q32 ? (uint8_t *)q32 + row * bt_q8_32_row_bytes(cols) : NULL,
+              q256 ? (uint8_t *)q256 + row * bt_q8_256_row_bytes(cols) : NULL);
+}
+
+void bt_export_kv(struct bt_context *ctx, const void *pool, const int32_t *block_table,
+                  int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
+                  int64_t first_token, int64_t tokens, void *wire, int64_t wire_offset) {
+  const struct bt_wire_args args = {.kv =
+                                        kv_of(pool, block_table, layers, kv_heads, head_dim, layer),
+                                    .wire = (uint8_t *)wire + wire_offset,
+                                    .first_token = first_token,
+                                    .tokens = tokens};
+  ctx->ops->export_kv(&args, 0, 1);
+}
+
+void bt_import_kv(struct bt_context *ctx, void *pool, const int32_t *block_table, int64_t layers,
+                  int64_t kv_heads, int64_t head_dim, int64_t layer, int64_t first_token,
+                  int64_t tokens, const void *wire, int64_t wire_offset) {
+  const struct bt_wire_args args = {.kv =
+                                        kv_of(pool, block_table, layers, kv_heads, head_dim, layer),
+                                    .wire = (uint8_t *)wire + wire_offset,
+                                    .first_token = first_token,
+                                    .tokens = tokens};
+  ctx->ops->import_kv(&args, 0, 1);
+}

@@ -1,0 +1,95 @@
+/*
+ * Baton's C kernels, as Java sees them: every exported function, called by
+ * dev.baton.kernel.BatonCalls.
+ *
+ * Tensors are row-major float32, one row a token. Java has checked every size against its segment
+ * before it calls. Sizes of 0 are fine everywhere. All functions may be called from any thread,
+ * also at the same time.
+ */
+#ifndef BATON_H
+#define BATON_H
+
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define BT_EXPORT __attribute__((visibility("default")))
+#else
+#define BT_EXPORT
+#endif
+
+/* Instruction set levels; the numbers are shared with dev.baton.kernel.CpuIsa. */
+enum { BT_SCALAR = 0, BT_AVX2 = 1, BT_AVX512 = 2, BT_NEON = 3 };
+
+/* One set of kernels of one ISA level with its threads. */
+struct bt_context;
+
+/* The levels this machine and its operating system can run: bit i stands for level i. */
+BT_EXPORT int32_t bt_isa_levels(void);
+
+/* A context with `threads` threads, the caller's among them, or NULL where threads or memory cannot
+ * be had. */
+BT_EXPORT struct bt_context *bt_open(int32_t isa, int32_t threads, int32_t pin);
+
+/* Ends the threads. No other call on the context may be under way. */
+BT_EXPORT void bt_close(struct bt_context *ctx);
+
+/* Zeroed memory for weights, on huge pages where the system has them; NULL where there is none. */
+BT_EXPORT void *bt_alloc(int64_t bytes);
+BT_EXPORT void bt_free(void *memory, int64_t bytes);
+
+/* Bytes of one row of `cols` activations, quantised with one scale per 32 or per 256 values. */
+BT_EXPORT int64_t bt_q8_32_row_bytes(int64_t cols);
+BT_EXPORT int64_t bt_q8_256_row_bytes(int64_t cols);
+
+/* Bytes of a packed matrix, or -1 for a type there is no kernel for. */
+BT_EXPORT int64_t bt_packed_bytes(int32_t type, int64_t rows, int64_t cols);
+
+/* Lays rows of the GGUF type out as panels (pack.c). */
+BT_EXPORT void bt_pack(struct bt_context *ctx, int32_t type, const void *raw, int64_t rows,
+                       int64_t cols, void *packed);
+
+/* Quantises rows of x; q32 and q256 may each be NULL. */
+BT_EXPORT void bt_quantize(struct bt_context *ctx, const float *x, int64_t tokens, int64_t cols,
+                           void *q32, void *q256);
+
+/* out (tokens, rows) = x (tokens, cols) times the matrix; x is in the form the type wants. */
+BT_EXPORT void bt_matmul(struct bt_context *ctx, int32_t type, const void *packed, int64_t rows,
+                         int64_t cols, const void *x, int64_t tokens, float *out,
+                         int32_t accumulate);
+
+/* y (tokens, cols) = rms norm of rows [x_row, x_row + tokens) of x; then quantised where q32 or
+ * q256 is not NULL. */
+BT_EXPORT void bt_rms_norm(struct bt_context *ctx, const float *x, int64_t x_row,
+                           const float *weight, float eps, int64_t tokens, int64_t cols, float *y,
+                           void *q32, void *q256);
+
+/* Rotates pairs of rows [row, row + tokens) of x (.., heads, head_dim); table is (positions, pairs,
+ * 2). */
+BT_EXPORT void bt_rope(struct bt_context *ctx, float *x, int64_t row, int64_t tokens, int64_t heads,
+                       int64_t head_dim, const float *table, int64_t pairs, int64_t first_position);
+
+/* The KV cache: blocks of 64 tokens, [layer][kv head][K as [d][64], V as [64][d]], f16. */
+BT_EXPORT void bt_store_kv(struct bt_context *ctx, void *pool, const int32_t *block_table,
+                           int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
+                           const float *k, const float *v, int64_t row, int64_t first_token,
+                           int64_t tokens);
+
+BT_EXPORT void bt_attention(struct bt_context *ctx, const void *pool, const int32_t *block_table,
+                            int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
+                            const float *q, int64_t heads, float scale, int64_t row,
+                            int64_t first_token, int64_t tokens, float *y, void *q32, void *q256);
+
+/* y (tokens, cols) = silu(gate) * up; then quantised where q32 or q256 is not NULL. */
+BT_EXPORT void bt_swiglu(struct bt_context *ctx, const float *gate, const float *up, int64_t tokens,
+                         int64_t cols, float *y, void *q32, void *q256);
+
+/* Wire form, at wire_offset bytes: K [token][kv head][d], then V alike, f16, at any alignment. */
+BT_EXPORT void bt_export_kv(struct bt_context *ctx, const void *pool, const int32_t *block_table,
+                            int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
+                            int64_t first_token, int64_t tokens, void *wire, int64_t wire_offset);
+BT_EXPORT void bt_import_kv(struct bt_context *ctx, void *pool, const int32_t *block_table,
+                            int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
+                            int64_t first_token, int64_t tokens, const void *wire,
+                            int64_t wire_offset);
+
+#endif

@@ -1,0 +1,194 @@
+/*
+ * What stands between the exported functions (baton.c) and the kernels of each ISA level
+ * (variant.c): the layouts of rows and panels, the arguments of each task, and the table of tasks.
+ */
+#ifndef BATON_KERNELS_H
+#define BATON_KERNELS_H
+
+#include <assert.h>
+#include <stdint.h>
+
+#include "pool.h"
+
+/* GGUF's numbers of the tensor types there are kernels for. */
+enum {
+  BT_F32 = 0,
+  BT_F16 = 1,
+  BT_Q4_0 = 2,
+  BT_Q4_1 = 3,
+  BT_Q5_0 = 6,
+  BT_Q5_1 = 7,
+  BT_Q8_0 = 8,
+  BT_Q4_K = 12,
+  BT_Q5_K = 13,
+  BT_Q6_K = 14,
+  BT_BF16 = 30,
+  BT_TYPE_LIMIT = 31
+};
+
+/* Rows of a packed panel. */
+#define BT_PANEL 32
+
+/* Tokens of a KV block, and keys of an attention tile. */
+#define BT_KV_BLOCK 64
+
+/* The largest head dimension that attention has room for. */
+#define BT_HEAD_DIM_MAX 256
+
+/* Query rows that go through the tiles of one KV head together: a multiple of 6. */
+#define BT_ATTENTION_ROWS 60
+
+/* 32 activations: the bytes, their scale, and what the offset of the unsigned weights takes. */
+struct bt_q8_32 {
+  int8_t q[32];
+  float d;
+  int32_t minus_sum; /* -S */
+  float d_sum;       /* d * (float)S, for the types with a minimum */
+  int32_t zero;
+};
+static_assert(sizeof(struct bt_q8_32) == 48, "rows are arrays of 48-byte blocks");
+
+/* 256 activations. S16 is the sum of 16 bytes, S32 of 32. */
+struct bt_q8_256 {
+  int8_t q[256];
+  int32_t minus_32_sum[16]; /* -32 * S16, for Q6_K */
+  int16_t sums[8];          /* S32 in the order 0 2 1 3 4 6 5 7, pairs as the mins of Q4_K unpack */
+  float d;
+  int32_t zero[3];
+};
+static_assert(sizeof(struct bt_q8_256) == 352, "rows are arrays of 352-byte blocks");
+
+struct bt_matmul_args {
+  const uint8_t *packed;
+  int64_t panel_bytes;
+  int64_t rows;
+  int64_t cols;
+  const uint8_t *x;
+  int64_t x_row_bytes;
+  int64_t tokens;
+  float *out; /* (tokens, rows) */
+  int accumulate;
+};
+
+/* Rows of activations to write: float32, and the quantised forms that are not NULL. */
+struct bt_rows {
+  float *f32;
+  struct bt_q8_32 *q32;
+  struct bt_q8_256 *q256;
+  int64_t cols;
+};
+
+/* Quantises rows that stand in y.f32. */
+struct bt_quantize_args {
+  struct bt_rows y;
+  int64_t tokens;
+};
+
+struct bt_rms_norm_args {
+  const float *x; /* the first row to read */
+  const float *weight;
+  float eps;
+  int64_t tokens;
+  struct bt_rows y;
+};
+
+struct bt_rope_args {
+  float *x; /* the first row to rotate */
+  int64_t tokens;
+  int64_t heads;
+  int64_t head_dim;
+  const float *table; /* the row of the first position */
+  int64_t pairs;
+};
+
+struct bt_swiglu_args {
+  const float *gate;
+  const float *up;
+  int64_t tokens;
+  struct bt_rows y;
+};
+
+/* One layer of one sequence's cache. Token t stands in block block_table[t / 64], slot t % 64. */
+struct bt_kv {
+  uint8_t *pool;
+  const int32_t *block_table;
+  int64_t block_bytes;
+  int64_t layer_offset; /* bytes from a block's start to this layer */
+  int64_t kv_heads;
+  int64_t head_dim;
+};
+
+struct bt_store_kv_args {
+  struct bt_kv kv;
+  const float *k; /* the first row to read */
+  const float *v;
+  int64_t first_token;
+  int64_t tokens;
+};
+
+struct bt_attention_args {
+  struct bt_kv kv;
+  const float *q; /* the first row to read */
+  int64_t heads;
+  float scale;
+  int64_t first_token;
+  int64_t tokens;
+  float *y; /* row 0 of (tokens, heads, head_dim) to write */
+};
+
+/* Pieces of work that an attention can be cut into. */
+static inline int64_t bt_attention_units(const struct bt_attention_args *a) {
+  const int64_t rows = a->tokens * (a->heads / a->kv.kv_heads);
+  return a->kv.kv_heads * ((rows + BT_ATTENTION_ROWS - 1) / BT_ATTENTION_ROWS);
+}
+
+struct bt_wire_args {
+  struct bt_kv kv;
+  uint8_t *wire;
+  int64_t first_token;
+  int64_t tokens;
+};
+
+/* The tasks of one ISA level. Each takes a pointer to its arguments above. */
+struct bt_ops {
+  bt_task matmul[BT_TYPE_LIMIT]; /* NULL where there is no kernel */
+  bt_task quantize;              /* struct bt_quantize_args */
+  bt_task rms_norm;
+  bt_task rope;
+  bt_task swiglu;
+  bt_task store_kv;
+  bt_task attention;
+  bt_task export_kv;
+  bt_task import_kv;
+};
+
+extern const struct bt_ops bt_ops_scalar;
+#if defined(__x86_64__)
+extern const struct bt_ops bt_ops_avx2;
+extern const struct bt_ops bt_ops_avx512;
+#elif defined(__aarch64__)
+extern const struct bt_ops bt_ops_neon;
+extern const struct bt_ops bt_ops_neon_dotprod;
+#endif
+
+/* The kernels of a level, or NULL where the machine lacks it (cpu.c). */
+const struct bt_ops *bt_ops_of(int isa);
+
+/* The part'th of `parts` shares of n things: [*begin, *end). */
+static inline void bt_share(int64_t n, int part, int parts, int64_t *begin, int64_t *end) {
+  *begin = n * part / parts;
+  *end = n * (part + 1) / parts;
+}
+
+/* pack.c */
+struct bt_pack_args {
+  int type;
+  const uint8_t *raw;
+  int64_t rows;
+  int64_t cols;
+  uint8_t *packed;
+};
+int64_t bt_row_bytes(int type, int64_t cols); /* of the GGUF type; -1 where there is no such type */
+void bt_pack_task(const void *args, int part, int parts);
+
+#endif

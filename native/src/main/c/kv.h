@@ -1,0 +1,138 @@
+/*
+ * The KV cache: writing new tokens into it, and copies to and from wire form.
+ *
+ * A block holds 64 tokens, and for each layer and KV head a K plane [head_dim][64] and after it a V
+ * plane [64][head_dim], both f16. Parts are KV heads: no two threads write to one cache line.
+ */
+#ifndef BATON_KV_H
+#define BATON_KV_H
+
+#include "kernels.h"
+#include "vec.h"
+
+/* The K plane of a head in the block of `token`; the V plane follows it. */
+static inline uint16_t *k_plane(const struct bt_kv *kv, int64_t head, int64_t token) {
+  const int64_t block = kv->block_table[token / BT_KV_BLOCK];
+  const int64_t plane_bytes = BT_KV_BLOCK * kv->head_dim * (int64_t)sizeof(uint16_t);
+  return (uint16_t *)(kv->pool + block * kv->block_bytes + kv->layer_offset +
+                      2 * head * plane_bytes);
+}
+
+static inline uint16_t *v_row(const struct bt_kv *kv, uint16_t *plane, int64_t token) {
+  return plane + (BT_KV_BLOCK + token % BT_KV_BLOCK) * kv->head_dim;
+}
+
+/* To f16, clamped to its largest finite value; a NaN becomes that too. */
+BT_INLINE void v16_store_f16_clamped(uint16_t *out, v16 x) {
+  v16_store_f16(out, v16_max(v16_min(x, v16_set1(65504.0f)), v16_set1(-65504.0f)));
+}
+
+/* n <= 16 floats of a token to f16: K into a column of its plane, V into a row. */
+BT_INLINE void store_kv_run(v16 k, v16 v, int n, uint16_t *k_column, uint16_t *v_out) {
+  uint16_t k_bits[16];
+  v16_store_f16_clamped(k_bits, k);
+  for (int i = 0; i < n; i++)
+    k_column[i * BT_KV_BLOCK] = k_bits[i];
+  if (n == 16) {
+    v16_store_f16_clamped(v_out, v);
+    return;
+  }
+  uint16_t v_bits[16];
+  v16_store_f16_clamped(v_bits, v);
+  memcpy(v_out, v_bits, (size_t)n * sizeof *v_out);
+}
+
+static void store_kv(const void *args, int part, int parts) {
+  const struct bt_store_kv_args *a = args;
+  const struct bt_kv *kv = &a->kv;
+  const int64_t whole = kv->head_dim / 16 * 16;
+  const int rest = (int)(kv->head_dim - whole);
+  int64_t begin, end;
+  bt_share(kv->kv_heads, part, parts, &begin, &end);
+  for (int64_t head = begin; head < end; head++) {
+    for (int64_t t = 0; t < a->tokens; t++) {
+      const int64_t token = a->first_token + t;
+      const float *k = a->k + (t * kv->kv_heads + head) * kv->head_dim;
+      const float *v = a->v + (t * kv->kv_heads + head) * kv->head_dim;
+      uint16_t *plane = k_plane(kv, head, token);
+      uint16_t *k_column = plane + token % BT_KV_BLOCK;
+      uint16_t *v_out = v_row(kv, plane, token);
+      for (int64_t d = 0; d < whole; d += 16) {
+        store_kv_run(v16_load(k + d), v16_load(v + d), 16, k_column + d * BT_KV_BLOCK, v_out + d);
+      }
+      if (rest > 0) {
+        store_kv_run(v16_load_n(k + whole, rest), v16_load_n(v + whole, rest), rest,
+                     k_column + whole * BT_KV_BLOCK, v_out + whole);
+      }
+    }
+  }
+}
+
+/* A run of tokens of one block, one head: where its rows stand on the wire. */
+struct wire_run {
+  uint16_t *plane; /* K plane */
+  int64_t slot;    /* of the first token */
+  int64_t tokens;
+  uint8_t *k; /* wire row of the first token */
+  uint8_t *v;
+  int64_t row_bytes; /* from one token's row to the next */
+};
+
+/* Calls `copy` for each head and each run of tokens that stands in one block. */
+static inline void each_wire_run(const struct bt_wire_args *a, int part, int parts,
+                                 void (*copy)(const struct wire_run *run, int64_t head_dim)) {
+  const struct bt_kv *kv = &a->kv;
+  const int64_t head_bytes = kv->head_dim * (int64_t)sizeof(uint16_t);
+  const int64_t row_bytes = kv->kv_heads * head_bytes;
+  int64_t begin, end;
+  bt_share(kv->kv_heads, part, parts, &begin, &end);
+  for (int64_t t = 0; t < a->tokens;) {
+    const int64_t token = a->first_token + t;
+    const int64_t slot = token % BT_KV_BLOCK;
+    const int64_t room = BT_KV_BLOCK - slot;
+    const int64_t tokens = a->tokens - t < room ? a->tokens - t : room;
+    for (int64_t head = begin; head < end; head++) {
+      uint8_t *k = a->wire + t * row_bytes + head * head_bytes;
+      const struct wire_run run = {.plane = k_plane(kv, head, token),
+                                   .slot = slot,
+                                   .tokens = tokens,
+                                   .k = k,
+                                   .v = k + a->tokens * row_bytes,
+                                   .row_bytes = row_bytes};
+      copy(&run, kv->head_dim);
+    }
+    t += tokens;
+  }
+}
+
+static void export_run(const struct wire_run *run, int64_t head_dim) {
+  const uint16_t *k = run->plane + run->slot;
+  const uint16_t *v = run->plane + (BT_KV_BLOCK + run->slot) * head_dim;
+  for (int64_t t = 0; t < run->tokens; t++) {
+    for (int64_t d = 0; d < head_dim; d++) {
+      memcpy(run->k + t * run->row_bytes + d * 2, k + d * BT_KV_BLOCK + t, sizeof *k);
+    }
+    memcpy(run->v + t * run->row_bytes, v + t * head_dim, (size_t)head_dim * sizeof *v);
+  }
+}
+
+static void import_run(const struct wire_run *run, int64_t head_dim) {
+  uint16_t *k = run->plane + run->slot;
+  uint16_t *v = run->plane + (BT_KV_BLOCK + run->slot) * head_dim;
+  for (int64_t t = 0; t < run->tokens; t++) {
+    for (int64_t d = 0; d < head_dim; d++) {
+      memcpy(k + d * BT_KV_BLOCK + t, run->k + t * run->row_bytes + d * 2, sizeof *k);
+    }
+    memcpy(v + t * head_dim, run->v + t * run->row_bytes, (size_t)head_dim * sizeof *v);
+  }
+}
+
+static void export_kv(const void *args, int part, int parts) {
+  each_wire_run(args, part, parts, export_run);
+}
+
+static void import_kv(const void *args, int part, int parts) {
+  each_wire_run(args, part, parts, import_run);
+}
+
+#endif

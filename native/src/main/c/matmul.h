@@ -1,0 +1,134 @@
+/* The tiles of plain floats, and the tasks that walk the panels of all types: see matmul_tile.h. */
+#ifndef BATON_MATMUL_H
+#define BATON_MATMUL_H
+
+#include "matmul_256.h"
+#include "matmul_32.h"
+#include "matmul_tile.h"
+
+/* --- F32, F16, BF16 --- */
+
+BT_INLINE vf load_plain(const int type, const uint8_t *p) {
+  return type == BT_F32 ? vf_load(p) : type == BT_F16 ? vf_load_f16(p) : vf_load_bf16(p);
+}
+
+BT_INLINE void tile_plain(const int type, const int tokens, const struct tile *tile) {
+  const int groups = GROUPS_OF(tokens);
+  const int width = type == BT_F32 ? 4 : 2;
+  for (int row = 0; row < BT_PANEL; row += groups * LANES) {
+    const uint8_t *w = tile->panel + row * width;
+    const float *x = (const float *)tile->x;
+    row_sums acc;
+    zero_sums(tokens, acc);
+    for (int64_t k = 0; k < tile->blocks; k++, w += BT_PANEL * width) {
+      fetch_ahead(tokens, w, BT_PANEL * width / LINE);
+      vf a[MAX_GROUPS];
+      UNROLL
+      for (int g = 0; g < groups; g++)
+        a[g] = load_plain(type, w + g * LANES * width);
+      UNROLL
+      for (int t = 0; t < tokens; t++) {
+        const vf b = vf_set1(x[t * tile->blocks + k]);
+        UNROLL
+        for (int g = 0; g < groups; g++)
+          acc[g][t] = vf_fma(a[g], b, acc[g][t]);
+      }
+    }
+    store_sums(tokens, tile, row, acc);
+  }
+}
+
+/* --- all types --- */
+
+typedef void (*tile_fn)(int tokens, const struct tile *tile);
+
+/* Copies a tile's sums to the rows of out that exist. */
+static void store_tile(const struct bt_matmul_args *args, int64_t panel, int64_t token, int tokens,
+                       const float *sums) {
+  const int64_t left = args->rows - panel * BT_PANEL;
+  const int64_t rows = left < BT_PANEL ? left : BT_PANEL;
+  for (int t = 0; t < tokens; t++, sums += BT_PANEL) {
+    float *out = args->out + (token + t) * args->rows + panel * BT_PANEL;
+    if (args->accumulate) {
+      for (int64_t r = 0; r < rows; r++)
+        out[r] += sums[r];
+    } else {
+      memcpy(out, sums, (size_t)rows * sizeof *out);
+    }
+  }
+}
+
+/* This part's panels, each against all tokens, in tiles of about the same size. */
+BT_INLINE void matmul(const struct bt_matmul_args *args, const int block_cols, tile_fn run,
+                      int part, int parts) {
+  const int64_t tiles = (args->tokens + TILE_TOKENS - 1) / TILE_TOKENS;
+  int64_t begin, end;
+  bt_share((args->rows + BT_PANEL - 1) / BT_PANEL, part, parts, &begin, &end);
+  for (int64_t panel = begin; panel < end; panel++) {
+    for (int64_t i = 0; i < tiles; i++) {
+      const int64_t token = args->tokens * i / tiles;
+      const int tokens = (int)(args->tokens * (i + 1) / tiles - token);
+      float sums[TILE_TOKENS * BT_PANEL];
+      const struct tile tile = {.panel = args->packed + panel * args->panel_bytes,
+                                .blocks = args->cols / block_cols,
+                                .x = args->x + token * args->x_row_bytes,
+                                .x_row_bytes = args->x_row_bytes,
+                                .out = sums};
+      run(tokens, &tile);
+      store_tile(args, panel, token, tokens, sums);
+    }
+  }
+}
+
+#if TILE_TOKENS == 5
+#define FIFTH_TOKEN(tile, type, x)                                                                 \
+  case 5:                                                                                          \
+    tile(type, 5, x);                                                                              \
+    break;
+#else
+#define FIFTH_TOKEN(tile, type, x)
+#endif
+
+#define DEFINE_MATMUL(name, tile_kind, type, block_cols)                                           \
+  static void run_##name(int tokens, const struct tile *x) {                                       \
+    switch (tokens) {                                                                              \
+    case 1:                                                                                        \
+      tile_kind(type, 1, x);                                                                       \
+      break;                                                                                       \
+    case 2:                                                                                        \
+      tile_kind(type, 2, x);                                                                       \
+      break;                                                                                       \
+    case 3:                                                                                        \
+      tile_kind(type, 3, x);                                                                       \
+      break;                                                                                       \
+    case 4:                                                                                        \
+      tile_kind(type, 4, x);                                                                       \
+      break;                                                                                       \
+      FIFTH_TOKEN(tile_kind, type, x)                                                              \
+    }                                                                                              \
+  }                                                                                                \
+  static void matmul_##name(const void *args, int part, int parts) {                               \
+    matmul(args, block_cols, run_##name, part, parts);                                             \
+  }
+
+DEFINE_MATMUL(f32, tile_plain, BT_F32, 1)
+DEFINE_MATMUL(f16, tile_plain, BT_F16, 1)
+DEFINE_MATMUL(bf16, tile_plain, BT_BF16, 1)
+DEFINE_MATMUL(q4_0, tile_32, BT_Q4_0, 32)
+DEFINE_MATMUL(q4_1, tile_32, BT_Q4_1, 32)
+DEFINE_MATMUL(q5_0, tile_32, BT_Q5_0, 32)
+DEFINE_MATMUL(q5_1, tile_32, BT_Q5_1, 32)
+DEFINE_MATMUL(q8_0, tile_32, BT_Q8_0, 32)
+DEFINE_MATMUL(q4_k, tile_256, BT_Q4_K, 256)
+DEFINE_MATMUL(q5_k, tile_256, BT_Q5_K, 256)
+DEFINE_MATMUL(q6_k, tile_256, BT_Q6_K, 256)
+
+#define MATMUL_TASKS                                                                               \
+  {                                                                                                \
+    [BT_F32] = matmul_f32, [BT_F16] = matmul_f16, [BT_BF16] = matmul_bf16,                         \
+    [BT_Q4_0] = matmul_q4_0, [BT_Q4_1] = matmul_q4_1, [BT_Q5_0] = matmul_q5_0,                     \
+    [BT_Q5_1] = matmul_q5_1, [BT_Q8_0] = matmul_q8_0, [BT_Q4_K] = matmul_q4_k,                     \
+    [BT_Q5_K] = matmul_q5_k, [BT_Q6_K] = matmul_q6_k                                               \
+  }
+
+#endif

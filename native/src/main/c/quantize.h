@@ -1,0 +1,77 @@
+/*
+ * Quantising rows of activations. The operations that write rows call quantize_row on each one.
+ *
+ * Per block of 32 or 256: d = amax / 127, q = rint(x * (127 / amax)), and zeros where amax is below
+ * 2^-100.
+ */
+#ifndef BATON_QUANTIZE_H
+#define BATON_QUANTIZE_H
+
+#include "kernels.h"
+#include "vec.h"
+
+#define QUANT_MIN 0x1p-100f
+
+/* Quantises n values, a multiple of 32; sums[i] is the sum of bytes [16 i, 16 i + 16). */
+BT_INLINE float quantize_run(const float *x, int n, int8_t *q, int32_t *sums) {
+  v16 most = v16_zero();
+  for (int i = 0; i < n; i += 16)
+    most = v16_max(v16_abs(v16_load(x + i)), most);
+  const float amax = v16_fold_max(most);
+  const v16 inverse = v16_set1(amax >= QUANT_MIN ? 127.0f / amax : 0.0f);
+  for (int i = 0; i < n; i += 16)
+    sums[i / 16] = v16_store_i8(q + i, v16_rint(v16_mul(v16_load(x + i), inverse)));
+  return amax / 127.0f;
+}
+
+static void quantize_block_32(const float *x, struct bt_q8_32 *block) {
+  int32_t sums[2];
+  block->d = quantize_run(x, 32, block->q, sums);
+  const int32_t sum = sums[0] + sums[1];
+  block->minus_sum = -sum;
+  block->d_sum = block->d * (float)sum;
+  block->zero = 0;
+}
+
+static void quantize_block_256(const float *x, struct bt_q8_256 *block) {
+  static const uint8_t pair_order[8] = {0, 2, 1, 3, 4, 6, 5, 7};
+  int32_t sums[16];
+  block->d = quantize_run(x, 256, block->q, sums);
+  for (int i = 0; i < 16; i++)
+    block->minus_32_sum[i] = -32 * sums[i];
+  for (int i = 0; i < 8; i++) {
+    const int j = pair_order[i];
+    block->sums[i] = (int16_t)(sums[2 * j] + sums[2 * j + 1]);
+  }
+  memset(block->zero, 0, sizeof block->zero);
+}
+
+/* Quantises columns [from, to) of row `row` of y.f32 into the forms that y has; both ends are whole
+ * blocks of them. */
+static void quantize_columns(const struct bt_rows *y, int64_t row, int64_t from, int64_t to) {
+  const float *x = y->f32 + row * y->cols;
+  if (y->q32) {
+    struct bt_q8_32 *blocks = y->q32 + row * (y->cols / 32);
+    for (int64_t i = from / 32; i < to / 32; i++)
+      quantize_block_32(x + i * 32, blocks + i);
+  }
+  if (y->q256) {
+    struct bt_q8_256 *blocks = y->q256 + row * (y->cols / 256);
+    for (int64_t i = from / 256; i < to / 256; i++)
+      quantize_block_256(x + i * 256, blocks + i);
+  }
+}
+
+static void quantize_row(const struct bt_rows *y, int64_t row) {
+  quantize_columns(y, row, 0, y->cols);
+}
+
+static void quantize(const void *arg, int part, int parts) {
+  const struct bt_quantize_args *args = arg;
+  int64_t begin, end;
+  bt_share(args->tokens, part, parts, &begin, &end);
+  for (int64_t row = begin; row < end; row++)
+    quantize_row(&args->y, row);
+}
+
+#endif

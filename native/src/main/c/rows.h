@@ -1,0 +1,92 @@
+/*
+ * Operations on rows of floats: RMSNorm and SwiGLU, which also quantise what they write, and RoPE.
+ * Parts are runs of tokens.
+ *
+ */
+#ifndef BATON_ROWS_H
+#define BATON_ROWS_H
+
+#include "exp.h"
+#include "kernels.h"
+#include "quantize.h"
+#include "vec.h"
+
+static void rms_norm_row(const float *x, const float *weight, float eps, int64_t cols, float *y) {
+  const int64_t whole = cols / 16 * 16;
+  const int rest = (int)(cols - whole);
+  v16 squares = v16_zero();
+  for (int64_t i = 0; i < whole; i += 16) {
+    const v16 v = v16_load(x + i);
+    squares = v16_fma(v, v, squares);
+  }
+  const v16 tail = v16_load_n(x + whole, rest);
+  squares = v16_fma(tail, tail, squares); /* adds +0 where there is no element */
+  const float r = 1.0f / sqrtf(v16_fold_add(squares) / (float)cols + eps);
+  for (int64_t i = 0; i < whole; i += 16) {
+    v16_store(y + i, v16_mul(v16_mul(v16_load(x + i), v16_set1(r)), v16_load(weight + i)));
+  }
+  const v16 tail_weight = v16_load_n(weight + whole, rest);
+  v16_store_n(y + whole, v16_mul(v16_mul(tail, v16_set1(r)), tail_weight), rest);
+}
+
+static void rms_norm(const void *args, int part, int parts) {
+  const struct bt_rms_norm_args *a = args;
+  const int64_t cols = a->y.cols;
+  int64_t begin, end;
+  bt_share(a->tokens, part, parts, &begin, &end);
+  for (int64_t t = begin; t < end; t++) {
+    rms_norm_row(a->x + t * cols, a->weight, a->eps, cols, a->y.f32 + t * cols);
+    quantize_row(&a->y, t);
+  }
+}
+
+static void swiglu_row(const float *gate, const float *up, int64_t cols, float *y) {
+  const int64_t whole = cols / 16 * 16;
+  const int rest = (int)(cols - whole);
+  for (int64_t i = 0; i < whole; i += 16) {
+    v16_store(y + i, v16_mul(v16_silu(v16_load(gate + i)), v16_load(up + i)));
+  }
+  const v16 tail = v16_mul(v16_silu(v16_load_n(gate + whole, rest)), v16_load_n(up + whole, rest));
+  v16_store_n(y + whole, tail, rest);
+}
+
+static void swiglu(const void *args, int part, int parts) {
+  const struct bt_swiglu_args *a = args;
+  const int64_t cols = a->y.cols;
+  int64_t begin, end;
+  bt_share(a->tokens, part, parts, &begin, &end);
+  for (int64_t t = begin; t < end; t++) {
+    swiglu_row(a->gate + t * cols, a->up + t * cols, cols, a->y.f32 + t * cols);
+    quantize_row(&a->y, t);
+  }
+}
+
+/* [a b ..] by [cos sin ..]: a' = fma(a, cos, -(b * sin)), b' = fma(a, sin, b * cos). */
+BT_INLINE v16 rotate(v16 x, v16 angles) {
+  const v16 by_b = v16_mul(v16_odds(x), v16_swap_pairs(angles)); /* b * sin, b * cos */
+  return v16_fma(v16_evens(x), angles, v16_neg_evens(by_b));
+}
+
+static void rope(const void *args, int part, int parts) {
+  const struct bt_rope_args *a = args;
+  const int64_t rotated = 2 * a->pairs; /* floats of a head */
+  const int64_t whole = rotated / 16 * 16;
+  const int rest = (int)(rotated - whole);
+  int64_t begin, end;
+  bt_share(a->tokens, part, parts, &begin, &end);
+  for (int64_t t = begin; t < end; t++) {
+    const float *angles = a->table + t * rotated;
+    for (int64_t head = 0; head < a->heads; head++) {
+      float *x = a->x + (t * a->heads + head) * a->head_dim;
+      for (int64_t i = 0; i < whole; i += 16) {
+        v16_store(x + i, rotate(v16_load(x + i), v16_load(angles + i)));
+      }
+      if (rest > 0) {
+        const v16 tail = rotate(v16_load_n(x + whole, rest), v16_load_n(angles + whole, rest));
+        v16_store_n(x + whole, tail, rest);
+      }
+    }
+  }
+}
+
+#endif

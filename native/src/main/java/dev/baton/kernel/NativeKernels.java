@@ -1,0 +1,326 @@
+package dev.baton.kernel;
+
+import dev.baton.gguf.GgmlType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * Baton's C kernels. Weights are packed into panels of 32 rows; an operation is shared by a pool of
+ * threads, and when two callers meet, the second does its own alone.
+ */
+public final class NativeKernels implements Kernels {
+  /** Rows of a packed panel. */
+  private static final int PANEL_ROWS = 32;
+
+  /** From here on, weights are on huge pages of their own. */
+  private static final long HUGE_PAGE_BYTES = 2L << 20;
+
+  /** The largest head dimension that the C attention has room for on its stack. */
+  private static final int HEAD_DIM_MAX = 256;
+
+  private final CpuIsa isa;
+  private final int threads;
+  private volatile MemorySegment context; // a null pointer once closed
+
+  private NativeKernels(CpuIsa isa, int threads, MemorySegment context) {
+    this.isa = isa;
+    this.threads = threads;
+    this.context = context;
+  }
+
+  /** Why there are no C kernels here and what to do, or nothing where there are. */
+  public static Optional<String> whyMissing() {
+    return NativeLibrary.whyMissing();
+  }
+
+  /** The levels that this machine can run, the fastest first; empty without C kernels. */
+  public static List<String> levels() {
+    return whyMissing().isPresent()
+        ? List.of()
+        : machineLevels().stream().map(CpuIsa::label).toList();
+  }
+
+  private static List<CpuIsa> machineLevels() {
+    return CpuIsa.fromBits(BatonCalls.isaLevels());
+  }
+
+  /**
+   * Starts the threads.
+   *
+   * @throws IllegalStateException if {@link #whyMissing} has a reason, or if no threads can be had
+   * @throws IllegalArgumentException if {@code config.isa()} is no level of this machine
+   */
+  public static NativeKernels open(KernelsConfig config) {
+    Optional<String> missing = whyMissing();
+    if (missing.isPresent()) {
+      throw new IllegalStateException(missing.get());
+    }
+    CpuIsa isa = choose(config);
+    MemorySegment context = BatonCalls.open(isa.code(), config.threads(), config.pinned() ? 1 : 0);
+    if (context.address() == 0) {
+      throw new IllegalStateException(
+          "the system refuses to start " + config.threads() + " kernel threads; ask for fewer");
+    }
+    return new NativeKernels(isa, config.threads(), context);
+  }
+
+  private static CpuIsa choose(KernelsConfig config) {
+    List<CpuIsa> levels = machineLevels();
+    if (config.isa() == null) {
+      return levels.getFirst();
+    }
+    for (CpuIsa isa : levels) {
+      if (isa.label().equals(config.isa())) {
+        return isa;
+      }
+    }
+    throw new IllegalArgumentException(
+        KernelsConfig.ISA_VARIABLE
+            + "="
+            + config.isa()
+            + " is no level of this machine; it has "
+            + levels.stream().map(CpuIsa::label).collect(Collectors.joining(", "))
+            + " and "
+            + KernelsConfig.JAVA);
+  }
+
+  @Override
+  public String description() {
+    return "native " + isa() + " x" + threads;
+  }
+
+  @Override
+  public String isa() {
+    return isa.label();
+  }
+
+  @Override
+  public int threads() {
+    return threads;
+  }
+
+  private MemorySegment context() {
+    MemorySegment open = context;
+    if (open.address() == 0) {
+      throw new IllegalStateException("these kernels are closed");
+    }
+    return open;
+  }
+
+  private static long packedBytes(GgmlType type, int rows, int cols) {
+    return (rows + PANEL_ROWS - 1L) / PANEL_ROWS * PANEL_ROWS * type.rowBytes(cols);
+  }
+
+  @Override
+  public PackedMatrix pack(GgmlType type, MemorySegment raw, int rows, int cols, Arena arena) {
+    KernelArguments.checkPack(type, raw, rows, cols);
+    long bytes = BatonCalls.packedBytes(type.id(), rows, cols);
+    if (bytes != packedBytes(type, rows, cols)) {
+      throw new IllegalStateException(
+          "the C kernels do not fit this version of Baton; build it again");
+    }
+    MemorySegment packed =
+        bytes < HUGE_PAGE_BYTES ? arena.allocate(bytes, 64) : allocate(bytes, arena);
+    BatonCalls.pack(context(), type.id(), raw, rows, cols, packed);
+    return new PackedMatrix(type, rows, cols, packed);
+  }
+
+  private static MemorySegment allocate(long bytes, Arena arena) {
+    MemorySegment memory = BatonCalls.alloc(bytes);
+    if (memory.address() == 0) {
+      throw new OutOfMemoryError("no " + bytes + " bytes for the weights of one matrix");
+    }
+    return memory.reinterpret(bytes, arena, segment -> BatonCalls.free(segment, bytes));
+  }
+
+  @Override
+  public Activations activations(int maxTokens, int cols, Set<ActivationKind> kinds, Arena arena) {
+    KernelArguments.checkActivations(maxTokens, cols, kinds);
+    return new Activations(
+        maxTokens,
+        cols,
+        kinds,
+        BatonCalls.q8x32RowBytes(cols),
+        BatonCalls.q8x256RowBytes(cols),
+        arena);
+  }
+
+  /** The rows of a form, or a null pointer where {@code x} was made without it. */
+  private static MemorySegment form(Activations x, ActivationKind kind) {
+    return x.has(kind) ? checkedForm(x, kind) : MemorySegment.NULL;
+  }
+
+  /** The rows of a form, which must have the size that C gives them. */
+  private static MemorySegment checkedForm(Activations x, ActivationKind kind) {
+    MemorySegment form = x.form(kind);
+    long rowBytes =
+        switch (kind) {
+          case F32 -> (long) x.cols() * Float.BYTES;
+          case Q8_32 -> BatonCalls.q8x32RowBytes(x.cols());
+          case Q8_256 -> BatonCalls.q8x256RowBytes(x.cols());
+        };
+    if (form.byteSize() != x.maxTokens() * rowBytes) {
+      throw new IllegalArgumentException("these activations were made by another backend");
+    }
+    return form;
+  }
+
+  @Override
+  public void quantize(Activations x, int tokens) {
+    KernelArguments.checkRows(x, 0, tokens);
+    BatonCalls.quantize(
+        context(),
+        x.f32(),
+        tokens,
+        x.cols(),
+        form(x, ActivationKind.Q8_32),
+        form(x, ActivationKind.Q8_256));
+  }
+
+  @Override
+  public void rmsNorm(
+      MemorySegment x, long xRow, MemorySegment weight, float eps, int tokens, Activations out) {
+    KernelArguments.checkRmsNorm(x, xRow, weight, tokens, out);
+    BatonCalls.rmsNorm(
+        context(),
+        x,
+        xRow,
+        weight,
+        eps,
+        tokens,
+        out.cols(),
+        out.f32(),
+        form(out, ActivationKind.Q8_32),
+        form(out, ActivationKind.Q8_256));
+  }
+
+  @Override
+  public void matmul(
+      PackedMatrix w, Activations x, int tokens, MemorySegment out, boolean accumulate) {
+    KernelArguments.checkMatmul(w, x, tokens, out);
+    if (w.data().byteSize() != packedBytes(w.type(), w.rows(), w.cols())) {
+      throw new IllegalArgumentException("this matrix was packed by another backend");
+    }
+    MemorySegment form = checkedForm(x, ActivationKind.of(w.type()));
+    BatonCalls.matmul(
+        context(),
+        w.type().id(),
+        w.data(),
+        w.rows(),
+        w.cols(),
+        form,
+        tokens,
+        out,
+        accumulate ? 1 : 0);
+  }
+
+  @Override
+  public void rope(
+      MemorySegment x,
+      long row,
+      int tokens,
+      int heads,
+      int headDim,
+      RopeTable table,
+      int firstPosition) {
+    KernelArguments.checkRope(x, row, tokens, heads, headDim, table, firstPosition);
+    BatonCalls.rope(
+        context(),
+        x,
+        row,
+        tokens,
+        heads,
+        headDim,
+        table.rows(firstPosition + tokens),
+        table.pairs(),
+        firstPosition);
+  }
+
+  @Override
+  public void storeKv(
+      KvView kv,
+      int layer,
+      MemorySegment k,
+      MemorySegment v,
+      long row,
+      int firstToken,
+      int tokens) {
+    KernelArguments.checkStoreKv(kv, layer, k, v, row, firstToken, tokens);
+    BatonCalls.storeKv(context(), kv, layer, k, v, row, firstToken, tokens);
+  }
+
+  @Override
+  public void attention(
+      KvView kv,
+      int layer,
+      MemorySegment q,
+      int heads,
+      float scale,
+      long row,
+      int firstToken,
+      int tokens,
+      Activations out) {
+    KernelArguments.checkAttention(kv, layer, q, heads, row, firstToken, tokens, out);
+    if (kv.geometry().headDim() > HEAD_DIM_MAX) {
+      throw new IllegalArgumentException(
+          "attention heads of "
+              + kv.geometry().headDim()
+              + "; the C kernels take up to "
+              + HEAD_DIM_MAX);
+    }
+    BatonCalls.attention(
+        context(),
+        kv,
+        layer,
+        q,
+        heads,
+        scale,
+        row,
+        firstToken,
+        tokens,
+        out.f32(),
+        form(out, ActivationKind.Q8_32),
+        form(out, ActivationKind.Q8_256));
+  }
+
+  @Override
+  public void swiglu(MemorySegment gate, MemorySegment up, int tokens, Activations out) {
+    KernelArguments.checkSwiglu(gate, up, tokens, out);
+    BatonCalls.swiglu(
+        context(),
+        gate,
+        up,
+        tokens,
+        out.cols(),
+        out.f32(),
+        form(out, ActivationKind.Q8_32),
+        form(out, ActivationKind.Q8_256));
+  }
+
+  @Override
+  public void exportKv(
+      KvView kv, int layer, int firstToken, int tokens, MemorySegment dst, long dstOffset) {
+    KernelArguments.checkCopyKv(kv, layer, firstToken, tokens, dst, dstOffset);
+    BatonCalls.exportKv(context(), kv, layer, firstToken, tokens, dst, dstOffset);
+  }
+
+  @Override
+  public void importKv(
+      KvView kv, int layer, int firstToken, int tokens, MemorySegment src, long srcOffset) {
+    KernelArguments.checkCopyKv(kv, layer, firstToken, tokens, src, srcOffset);
+    BatonCalls.importKv(context(), kv, layer, firstToken, tokens, src, srcOffset);
+  }
+
+  @Override
+  public synchronized void close() {
+    MemorySegment open = context;
+    context = MemorySegment.NULL;
+    if (open.address() != 0) {
+      BatonCalls.close(open);
+    }
+  }
+}

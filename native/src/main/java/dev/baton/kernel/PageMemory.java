@@ -1,0 +1,107 @@
+package dev.baton.kernel;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.util.Locale;
+import java.util.Optional;
+
+/**
+ * Large zeroed memory straight from the system, page by page as it is touched, so that a cache
+ * sized for the longest context costs nothing until it is used. Where {@code mmap} cannot be
+ * reached, plain arena memory stands in.
+ *
+ * <p>Owns the FFM of {@code sys/mman.h}. Any thread.
+ */
+public final class PageMemory {
+  private static final int PROT_READ_WRITE = 0x1 | 0x2;
+  private static final int MAP_PRIVATE = 0x02;
+  private static final int MADV_HUGEPAGE = 14;
+  private static final boolean MAC =
+      System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("mac");
+  private static final int MAP_ANONYMOUS = MAC ? 0x1000 : 0x20;
+
+  private static final Optional<MethodHandle> MMAP =
+      handle(
+          "mmap",
+          FunctionDescriptor.of(
+              ValueLayout.JAVA_LONG,
+              ValueLayout.JAVA_LONG,
+              ValueLayout.JAVA_LONG,
+              ValueLayout.JAVA_INT,
+              ValueLayout.JAVA_INT,
+              ValueLayout.JAVA_INT,
+              ValueLayout.JAVA_LONG));
+  private static final Optional<MethodHandle> MUNMAP =
+      handle(
+          "munmap",
+          FunctionDescriptor.of(
+              ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
+  private static final Optional<MethodHandle> MADVISE =
+      handle(
+          "madvise",
+          FunctionDescriptor.of(
+              ValueLayout.JAVA_INT,
+              ValueLayout.JAVA_LONG,
+              ValueLayout.JAVA_LONG,
+              ValueLayout.JAVA_INT));
+
+  private PageMemory() {}
+
+  /**
+   * Zeroed memory, page-aligned, given back when {@code arena} closes; huge pages are asked for
+   * where the system has them.
+   *
+   * @throws OutOfMemoryError when the system refuses
+   */
+  public static MemorySegment allocate(long bytes, Arena arena) {
+    if (MMAP.isEmpty() || MUNMAP.isEmpty() || MADVISE.isEmpty()) {
+      return arena.allocate(bytes, 4096);
+    }
+    long address = map(bytes);
+    MethodHandle munmap = MUNMAP.get();
+    return MemorySegment.ofAddress(address)
+        .reinterpret(bytes, arena, segment -> unmap(munmap, segment.address(), bytes));
+  }
+
+  private static long map(long bytes) {
+    try {
+      long address =
+          (long)
+              MMAP.orElseThrow()
+                  .invokeExact(0L, bytes, PROT_READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+      if (address == -1L) {
+        throw new OutOfMemoryError("the system has no " + bytes + " bytes of address space left");
+      }
+      if (!MAC) {
+        // Advice only: without huge pages everything works, a little slower.
+        int ignored = (int) MADVISE.orElseThrow().invokeExact(address, bytes, MADV_HUGEPAGE);
+      }
+      return address;
+    } catch (Error | RuntimeException e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static void unmap(MethodHandle munmap, long address, long bytes) {
+    try {
+      int ignored = (int) munmap.invokeExact(address, bytes);
+    } catch (Error | RuntimeException e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static Optional<MethodHandle> handle(String name, FunctionDescriptor descriptor) {
+    Linker linker = Linker.nativeLinker();
+    SymbolLookup lookup = linker.defaultLookup();
+    return lookup.find(name).map(symbol -> linker.downcallHandle(symbol, descriptor));
+  }
+}

@@ -1,0 +1,189 @@
+package dev.baton.kernel;
+
+import dev.baton.gguf.GgmlType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.Set;
+
+/**
+ * The numeric contract in plain Java: the oracle that the native kernels equal bit for bit, and
+ * what runs where they could not be built. Matrices stay as they are in the file. One thread, the
+ * caller's.
+ */
+public final class ReferenceKernels implements Kernels {
+  /** Scratch of one calling thread. */
+  private static final class Scratch {
+    final ReferenceMatmul matmul = new ReferenceMatmul();
+    final ReferenceAttention attention = new ReferenceAttention();
+    final float[] lanes = new float[ReferenceAttention.LANES];
+  }
+
+  private final ThreadLocal<Scratch> scratch = ThreadLocal.withInitial(Scratch::new);
+
+  @Override
+  public String description() {
+    return "java reference";
+  }
+
+  @Override
+  public String isa() {
+    return "java";
+  }
+
+  @Override
+  public int threads() {
+    return 1;
+  }
+
+  @Override
+  public PackedMatrix pack(GgmlType type, MemorySegment raw, int rows, int cols, Arena arena) {
+    KernelArguments.checkPack(type, raw, rows, cols);
+    return new PackedMatrix(type, rows, cols, raw);
+  }
+
+  @Override
+  public Activations activations(int maxTokens, int cols, Set<ActivationKind> kinds, Arena arena) {
+    KernelArguments.checkActivations(maxTokens, cols, kinds);
+    return new Activations(
+        maxTokens,
+        cols,
+        kinds,
+        ReferenceQuantizer.rowBytes(ActivationKind.Q8_32, cols),
+        ReferenceQuantizer.rowBytes(ActivationKind.Q8_256, cols),
+        arena);
+  }
+
+  @Override
+  public void quantize(Activations x, int tokens) {
+    KernelArguments.checkRows(x, 0, tokens);
+    ReferenceQuantizer.quantize(x, 0, tokens);
+  }
+
+  @Override
+  public void rmsNorm(
+      MemorySegment x, long xRow, MemorySegment weight, float eps, int tokens, Activations out) {
+    KernelArguments.checkRmsNorm(x, xRow, weight, tokens, out);
+    float[] lanes = scratch.get().lanes;
+    int n = out.cols();
+    for (int t = 0; t < tokens; t++) {
+      long from = (xRow + t) * n;
+      Arrays.fill(lanes, 0f);
+      for (int i = 0; i < n; i++) {
+        float value = x.getAtIndex(ValueLayout.JAVA_FLOAT, from + i);
+        lanes[i % lanes.length] = Math.fma(value, value, lanes[i % lanes.length]);
+      }
+      float mean = ReferenceAttention.foldLanes(lanes) / n;
+      float r = 1f / (float) Math.sqrt(mean + eps);
+      for (int i = 0; i < n; i++) {
+        float value = x.getAtIndex(ValueLayout.JAVA_FLOAT, from + i);
+        float normed = (value * r) * weight.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+        out.f32().setAtIndex(ValueLayout.JAVA_FLOAT, (long) t * n + i, normed);
+      }
+    }
+    ReferenceQuantizer.quantize(out, 0, tokens);
+  }
+
+  @Override
+  public void matmul(
+      PackedMatrix w, Activations x, int tokens, MemorySegment out, boolean accumulate) {
+    KernelArguments.checkMatmul(w, x, tokens, out);
+    scratch.get().matmul.multiply(w, x, tokens, out, accumulate);
+  }
+
+  @Override
+  public void rope(
+      MemorySegment x,
+      long row,
+      int tokens,
+      int heads,
+      int headDim,
+      RopeTable table,
+      int firstPosition) {
+    KernelArguments.checkRope(x, row, tokens, heads, headDim, table, firstPosition);
+    MemorySegment turns = table.rows(firstPosition + tokens);
+    for (int t = 0; t < tokens; t++) {
+      long angles = (long) (firstPosition + t) * table.pairs() * 2;
+      for (int head = 0; head < heads; head++) {
+        long at = ((row + t) * heads + head) * headDim;
+        for (int i = 0; i < 2 * table.pairs(); i += 2) {
+          float cos = turns.getAtIndex(ValueLayout.JAVA_FLOAT, angles + i);
+          float sin = turns.getAtIndex(ValueLayout.JAVA_FLOAT, angles + i + 1);
+          float a = x.getAtIndex(ValueLayout.JAVA_FLOAT, at + i);
+          float b = x.getAtIndex(ValueLayout.JAVA_FLOAT, at + i + 1);
+          x.setAtIndex(ValueLayout.JAVA_FLOAT, at + i, Math.fma(a, cos, -(b * sin)));
+          x.setAtIndex(ValueLayout.JAVA_FLOAT, at + i + 1, Math.fma(a, sin, b * cos));
+        }
+      }
+    }
+  }
+
+  @Override
+  public void storeKv(
+      KvView kv,
+      int layer,
+      MemorySegment k,
+      MemorySegment v,
+      long row,
+      int firstToken,
+      int tokens) {
+    KernelArguments.checkStoreKv(kv, layer, k, v, row, firstToken, tokens);
+    ReferenceKv.store(kv, layer, k, v, row, firstToken, tokens);
+  }
+
+  @Override
+  public void attention(
+      KvView kv,
+      int layer,
+      MemorySegment q,
+      int heads,
+      float scale,
+      long row,
+      int firstToken,
+      int tokens,
+      Activations out) {
+    KernelArguments.checkAttention(kv, layer, q, heads, row, firstToken, tokens, out);
+    ReferenceAttention attention = scratch.get().attention;
+    int dim = kv.geometry().headDim();
+    int group = heads / kv.geometry().kvHeads();
+    for (int t = 0; t < tokens; t++) {
+      for (int head = 0; head < heads; head++) {
+        long at = (row + t) * out.cols() + (long) head * dim;
+        attention.attend(kv, layer, head / group, q, out.f32(), at, scale, firstToken + t);
+      }
+    }
+    ReferenceQuantizer.quantize(out, row, tokens);
+  }
+
+  @Override
+  public void swiglu(MemorySegment gate, MemorySegment up, int tokens, Activations out) {
+    KernelArguments.checkSwiglu(gate, up, tokens, out);
+    for (long i = 0; i < (long) tokens * out.cols(); i++) {
+      float activated = Numerics.silu(gate.getAtIndex(ValueLayout.JAVA_FLOAT, i));
+      float value = activated * up.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+      out.f32().setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+    }
+    ReferenceQuantizer.quantize(out, 0, tokens);
+  }
+
+  @Override
+  public void exportKv(
+      KvView kv, int layer, int firstToken, int tokens, MemorySegment dst, long dstOffset) {
+    KernelArguments.checkCopyKv(kv, layer, firstToken, tokens, dst, dstOffset);
+    ReferenceKv.exportTo(kv, layer, firstToken, tokens, dst, dstOffset);
+  }
+
+  @Override
+  public void importKv(
+      KvView kv, int layer, int firstToken, int tokens, MemorySegment src, long srcOffset) {
+    KernelArguments.checkCopyKv(kv, layer, firstToken, tokens, src, srcOffset);
+    ReferenceKv.importFrom(kv, layer, firstToken, tokens, src, srcOffset);
+  }
+
+  /** Nothing to end; may be used on. */
+  @Override
+  public void close() {
+    scratch.remove();
+  }
+}

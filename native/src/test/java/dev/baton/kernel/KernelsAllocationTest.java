@@ -1,0 +1,85 @@
+package dev.baton.kernel;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.sun.management.ThreadMXBean;
+import dev.baton.gguf.GgmlType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
+import java.util.EnumSet;
+import org.junit.jupiter.api.Test;
+
+/** A decode step's operations leave the Java heap alone once they are warm. */
+class KernelsAllocationTest {
+  private static final int HEADS = 4;
+  private static final int DIM = 64;
+  private static final int COLS = HEADS * DIM;
+  private static final int WARM_UP_STEPS = 20_000;
+  private static final int STEPS = 500;
+
+  /** Buffers of one layer. */
+  private static final class Layer {
+    final KvView kv;
+    final PackedMatrix w;
+    final Activations x;
+    final MemorySegment weight;
+    final MemorySegment out;
+    final MemorySegment wire;
+    final RopeTable rope;
+
+    Layer(Kernels kernels, Arena arena) {
+      RandomTensors random = new RandomTensors(3, arena);
+      kv = random.cache(new KvGeometry(1, HEADS, DIM), 64);
+      w = kernels.pack(GgmlType.Q8_0, random.weights(GgmlType.Q8_0, COLS, COLS), COLS, COLS, arena);
+      x = kernels.activations(1, COLS, EnumSet.allOf(ActivationKind.class), arena);
+      weight = random.floats(COLS);
+      out = random.floats(COLS);
+      wire = arena.allocate(kv.geometry().tokenBytes());
+      rope = new RopeTable(64, new double[DIM / 2], arena);
+    }
+
+    void step(Kernels kernels) {
+      kernels.rmsNorm(out, 0, weight, 1e-5f, 1, x);
+      kernels.matmul(w, x, 1, out, false);
+      kernels.rope(out, 0, 1, HEADS, DIM, rope, 5);
+      kernels.storeKv(kv, 0, out, out, 0, 5, 1);
+      kernels.attention(kv, 0, out, HEADS, 0.1f, 0, 5, 1, x);
+      kernels.swiglu(out, weight, 1, x);
+      kernels.exportKv(kv, 0, 5, 1, wire, 0);
+      kernels.importKv(kv, 0, 6, 1, wire, 0);
+    }
+  }
+
+  private static long allocatedBytes(Kernels kernels, int warmUpSteps) {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    try (Arena arena = Arena.ofShared()) {
+      Layer layer = new Layer(kernels, arena);
+      for (int i = 0; i < warmUpSteps; i++) {
+        layer.step(kernels);
+      }
+      threads.getCurrentThreadAllocatedBytes();
+      long before = threads.getCurrentThreadAllocatedBytes();
+      for (int i = 0; i < STEPS; i++) {
+        layer.step(kernels);
+      }
+      return threads.getCurrentThreadAllocatedBytes() - before;
+    }
+  }
+
+  @Test
+  void shouldAllocateNothingInTheNativeKernels() {
+    NativeKernels.whyMissing().ifPresent(reason -> assumeTrue(false, reason));
+    try (Kernels kernels = NativeKernels.open(KernelsConfig.defaults())) {
+      assertEquals(0, allocatedBytes(kernels, WARM_UP_STEPS));
+    }
+  }
+
+  @Test
+  void shouldAllocateNothingInTheReferenceKernels() {
+    try (Kernels kernels = new ReferenceKernels()) {
+      assertEquals(0, allocatedBytes(kernels, WARM_UP_STEPS / 10));
+    }
+  }
+}

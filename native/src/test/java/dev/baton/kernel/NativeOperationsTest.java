@@ -1,0 +1,163 @@
+package dev.baton.kernel;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.lang.foreign.Arena;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Every operation but the matrix product: the C kernels' bits against the reference's, at each
+ * level and thread count.
+ */
+class NativeOperationsTest {
+  private static final Kernels REFERENCE = new ReferenceKernels();
+  private static final int[] TOKENS = {1, 2, 5, 7, 64, 65};
+
+  /** The reference's answers, which all levels are held against. */
+  private static final Map<String, byte[]> EXPECTED = new HashMap<>();
+
+  @BeforeAll
+  static void requireNativeKernels() {
+    NativeKernels.whyMissing().ifPresent(reason -> assumeTrue(false, reason));
+  }
+
+  static Stream<Arguments> levels() {
+    List<String> levels = NativeKernels.levels();
+    return levels.stream()
+        .flatMap(isa -> Stream.of(1, 2).map(threads -> Arguments.of(isa, threads)));
+  }
+
+  private static Kernels open(String isa, int threads) {
+    return NativeKernels.open(new KernelsConfig(threads, false, isa));
+  }
+
+  private static void same(String name, Kernels kernels, Function<Kernels, byte[]> operation) {
+    byte[] expected = EXPECTED.computeIfAbsent(name, n -> operation.apply(REFERENCE));
+    assertArrayEquals(
+        expected, operation.apply(kernels), () -> kernels.description() + ": " + name);
+  }
+
+  @ParameterizedTest
+  @MethodSource("levels")
+  void shouldNormaliseAndGateRowsLikeTheReference(String isa, int threads) {
+    try (Kernels kernels = open(isa, threads)) {
+      for (int cols : new int[] {1, 15, 16, 37, 64, 288, 1536}) {
+        for (int tokens : new int[] {1, 2, 7, 65}) {
+          String shape = " of " + tokens + " rows of " + cols;
+          same("rms norm" + shape, kernels, k -> OperationCases.rmsNorm(k, cols, tokens, tokens));
+          same("swiglu" + shape, kernels, k -> OperationCases.swiglu(k, cols, tokens, tokens));
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("levels")
+  void shouldRotateHeadsLikeTheReference(String isa, int threads) {
+    try (Kernels kernels = open(isa, threads)) {
+      for (int headDim : new int[] {2, 8, 32, 64, 80, 128}) {
+        for (int pairs : new int[] {headDim / 2, (headDim + 3) / 4}) {
+          for (int tokens : new int[] {1, 7, 65}) {
+            String name = "rope of " + tokens + " x 3 x " + headDim + ", " + pairs + " pairs";
+            same(name, kernels, k -> OperationCases.rope(k, 3, headDim, pairs, 11, tokens, tokens));
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("levels")
+  void shouldStoreAndCopyTheCacheLikeTheReference(String isa, int threads) {
+    try (Kernels kernels = open(isa, threads)) {
+      for (int headDim : new int[] {2, 8, 32, 64, 80, 128}) {
+        KvGeometry geometry = new KvGeometry(2, 3, headDim);
+        for (int first : new int[] {0, 5, 63, 64, 127}) {
+          for (int tokens : TOKENS) {
+            String shape =
+                " of " + tokens + " tokens from " + first + ", head dimension " + headDim;
+            same(
+                "store" + shape,
+                kernels,
+                k -> OperationCases.storeKv(k, geometry, first, tokens, tokens));
+            same(
+                "copy" + shape,
+                kernels,
+                k -> OperationCases.copyKv(k, geometry, first, tokens, tokens % 3));
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("levels")
+  void shouldAttendLikeTheReference(String isa, int threads) {
+    try (Kernels kernels = open(isa, threads)) {
+      for (int headDim : new int[] {8, 32, 64, 80, 128}) {
+        for (int group : new int[] {1, 2, 4, 3}) {
+          KvGeometry geometry = new KvGeometry(2, 2, headDim);
+          for (int tokens : TOKENS) {
+            int first = tokens == 64 ? 0 : 61 * group - 61;
+            String name =
+                tokens
+                    + " tokens from "
+                    + first
+                    + ", groups of "
+                    + group
+                    + ", head dimension "
+                    + headDim;
+            same(
+                "attention of " + name,
+                kernels,
+                k -> OperationCases.attention(k, geometry, group, first, tokens, tokens));
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("levels")
+  void shouldAttendWithOddHeadsAndLongContextsLikeTheReference(String isa, int threads) {
+    try (Kernels kernels = open(isa, threads)) {
+      KvGeometry odd = new KvGeometry(2, 1, 18);
+      KvGeometry large = new KvGeometry(2, 1, 256);
+      same(
+          "one head of 18, 71 queries",
+          kernels,
+          k -> OperationCases.attention(k, odd, 71, 130, 3, 3));
+      same("heads of 256", kernels, k -> OperationCases.attention(k, large, 5, 30, 40, 40));
+      same(
+          "a decode step at 1000",
+          kernels,
+          k -> OperationCases.attention(k, new KvGeometry(2, 3, 64), 3, 1000, 1, 1));
+      same("chunks of 13", kernels, k -> OperationCases.attention(k, odd, 2, 0, 70, 13));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("levels")
+  void shouldRefuseHeadsThatAreTooLarge(String isa, int threads) {
+    try (Kernels kernels = open(isa, threads);
+        Arena arena = Arena.ofConfined()) {
+      RandomTensors random = new RandomTensors(1, arena);
+      KvView kv = random.cache(new KvGeometry(1, 1, 258), 1);
+      Activations out = kernels.activations(1, 258, EnumSet.of(ActivationKind.F32), arena);
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> kernels.attention(kv, 0, random.floats(258), 1, 1f, 0, 0, 1, out));
+    }
+  }
+}

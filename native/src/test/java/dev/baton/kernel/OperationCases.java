@@ -1,0 +1,234 @@
+package dev.baton.kernel;
+
+import dev.baton.gguf.GgmlType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.EnumSet;
+import java.util.Set;
+
+/**
+ * Each operation on seeded inputs, run on any backend in calls of {@code chunk} tokens. The answer
+ * is all that it wrote, as bytes: equal answers mean equal bits. Quantised rows, opaque as they
+ * are, are seen through the product with a probe matrix.
+ */
+final class OperationCases {
+  private static final int PROBE_ROWS = 3;
+  private static final int LAYER = 1;
+
+  private OperationCases() {}
+
+  static byte[] rmsNorm(Kernels kernels, int cols, int tokens, int chunk) {
+    try (Arena arena = Arena.ofConfined()) {
+      RandomTensors random = new RandomTensors(cols, arena);
+      MemorySegment x = random.floats((long) (tokens + 1) * cols);
+      MemorySegment weight = random.floats(cols);
+      Activations out = kernels.activations(chunk, cols, kinds(cols), arena);
+      Answer answer = new Answer(arena, kernels, random, cols, tokens);
+      for (int t = 0; t < tokens; t += chunk) {
+        int run = Math.min(chunk, tokens - t);
+        kernels.rmsNorm(x, t + 1, weight, 1e-5f, run, out);
+        answer.take(out, t, run);
+      }
+      return answer.bytes();
+    }
+  }
+
+  static byte[] swiglu(Kernels kernels, int cols, int tokens, int chunk) {
+    try (Arena arena = Arena.ofConfined()) {
+      RandomTensors random = new RandomTensors(cols, arena);
+      MemorySegment gate = random.floats((long) tokens * cols);
+      MemorySegment up = random.floats((long) tokens * cols);
+      Activations out = kernels.activations(chunk, cols, kinds(cols), arena);
+      Answer answer = new Answer(arena, kernels, random, cols, tokens);
+      long rowBytes = (long) cols * Float.BYTES;
+      for (int t = 0; t < tokens; t += chunk) {
+        int run = Math.min(chunk, tokens - t);
+        kernels.swiglu(gate.asSlice(t * rowBytes), up.asSlice(t * rowBytes), run, out);
+        answer.take(out, t, run);
+      }
+      return answer.bytes();
+    }
+  }
+
+  static byte[] rope(
+      Kernels kernels,
+      int heads,
+      int headDim,
+      int pairs,
+      int firstPosition,
+      int tokens,
+      int chunk) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment x =
+          new RandomTensors(headDim, arena).floats((long) (tokens + 2) * heads * headDim);
+      double[] frequencies = new double[pairs];
+      for (int i = 0; i < pairs; i++) {
+        frequencies[i] = StrictMath.pow(10000, -2.0 * i / headDim);
+      }
+      RopeTable table = new RopeTable(firstPosition + tokens, frequencies, arena);
+      for (int t = 0; t < tokens; t += chunk) {
+        kernels.rope(
+            x, t + 1, Math.min(chunk, tokens - t), heads, headDim, table, firstPosition + t);
+      }
+      return x.toArray(ValueLayout.JAVA_BYTE);
+    }
+  }
+
+  static byte[] storeKv(
+      Kernels kernels, KvGeometry geometry, int firstToken, int tokens, int chunk) {
+    try (Arena arena = Arena.ofConfined()) {
+      RandomTensors random = new RandomTensors(geometry.headDim(), arena);
+      KvView kv = random.cache(geometry, firstToken + tokens);
+      long cols = (long) geometry.kvHeads() * geometry.headDim();
+      MemorySegment k = random.floats((tokens + 1) * cols);
+      MemorySegment v = random.floats((tokens + 1) * cols);
+      // what an f16 cannot hold, what rounds up to it, ties, denormals, and what is no number
+      float[] odd = {
+        1e30f,
+        -1e30f,
+        65504f,
+        65519.996f,
+        65520f,
+        1f + 0x1p-11f,
+        1f + 3 * 0x1p-11f,
+        0x1p-24f,
+        0x1p-25f,
+        0x1.8p-25f,
+        -0f,
+        Float.NaN,
+        Float.POSITIVE_INFINITY,
+        Float.NEGATIVE_INFINITY,
+        0x1.ffcp-15f,
+        0x1.ffep-15f
+      };
+      for (int i = 0; i < Math.min(odd.length, cols); i++) {
+        k.setAtIndex(ValueLayout.JAVA_FLOAT, cols + i, odd[i]);
+        v.setAtIndex(ValueLayout.JAVA_FLOAT, cols + i, odd[i]);
+      }
+      for (int t = 0; t < tokens; t += chunk) {
+        kernels.storeKv(kv, LAYER, k, v, t + 1, firstToken + t, Math.min(chunk, tokens - t));
+      }
+      return kv.pool().toArray(ValueLayout.JAVA_BYTE);
+    }
+  }
+
+  static byte[] attention(
+      Kernels kernels, KvGeometry geometry, int group, int firstToken, int tokens, int chunk) {
+    try (Arena arena = Arena.ofConfined()) {
+      RandomTensors random = new RandomTensors(geometry.headDim() * 31L + group, arena);
+      int heads = group * geometry.kvHeads();
+      int cols = heads * geometry.headDim();
+      KvView kv = random.cache(geometry, firstToken + tokens);
+      MemorySegment q = random.floats((long) (tokens + 1) * cols);
+      float scale = (float) (1 / Math.sqrt(geometry.headDim()));
+      Activations out = kernels.activations(tokens + 1, cols, kinds(cols), arena);
+      out.f32().fill((byte) 0x55);
+      for (int t = 0; t < tokens; t += chunk) {
+        int run = Math.min(chunk, tokens - t);
+        kernels.attention(kv, LAYER, q, heads, scale, t + 1, firstToken + t, run, out);
+      }
+      kernels.quantize(out, 1); // row 0 belongs to nobody
+      Answer answer = new Answer(arena, kernels, random, cols, tokens + 1);
+      answer.take(out, 0, tokens + 1);
+      return answer.bytes();
+    }
+  }
+
+  /**
+   * Export of a run of tokens to {@code offset}, then import of it into another cache; both as
+   * bytes.
+   */
+  static byte[] copyKv(
+      Kernels kernels, KvGeometry geometry, int firstToken, int tokens, int offset) {
+    try (Arena arena = Arena.ofConfined()) {
+      RandomTensors random = new RandomTensors(geometry.headDim(), arena);
+      KvView from = random.cache(geometry, firstToken + tokens);
+      KvView to = random.cache(geometry, firstToken + tokens);
+      MemorySegment wire = arena.allocate(offset + (long) tokens * geometry.tokenBytes() + 5);
+      kernels.exportKv(from, LAYER, firstToken, tokens, wire, offset);
+      kernels.importKv(to, LAYER, firstToken, tokens, wire, offset);
+      MemorySegment both = arena.allocate(wire.byteSize() + to.pool().byteSize());
+      MemorySegment.copy(wire, 0, both, 0, wire.byteSize());
+      MemorySegment.copy(to.pool(), 0, both, wire.byteSize(), to.pool().byteSize());
+      return both.toArray(ValueLayout.JAVA_BYTE);
+    }
+  }
+
+  static byte[] matmul(
+      Kernels kernels,
+      GgmlType type,
+      int rows,
+      int cols,
+      int tokens,
+      int chunk,
+      boolean accumulate) {
+    try (Arena arena = Arena.ofConfined()) {
+      RandomTensors random = new RandomTensors(rows * 1000L + cols, arena);
+      PackedMatrix w = kernels.pack(type, random.weights(type, rows, cols), rows, cols, arena);
+      MemorySegment x = random.floats((long) tokens * cols);
+      MemorySegment out = random.floats((long) tokens * rows);
+      Activations in = kernels.activations(chunk, cols, EnumSet.of(ActivationKind.of(type)), arena);
+      for (int t = 0; t < tokens; t += chunk) {
+        int run = Math.min(chunk, tokens - t);
+        MemorySegment.copy(x, (long) t * cols * 4, in.f32(), 0, (long) run * cols * 4);
+        kernels.quantize(in, run);
+        kernels.matmul(w, in, run, out.asSlice((long) t * rows * 4), accumulate);
+      }
+      return out.toArray(ValueLayout.JAVA_BYTE);
+    }
+  }
+
+  private static Set<ActivationKind> kinds(int cols) {
+    Set<ActivationKind> kinds = EnumSet.of(ActivationKind.F32);
+    if (cols % 32 == 0) {
+      kinds.add(ActivationKind.Q8_32);
+    }
+    if (cols % 256 == 0) {
+      kinds.add(ActivationKind.Q8_256);
+    }
+    return kinds;
+  }
+
+  /** Gathers activation rows and what their quantised forms multiply to. */
+  private static final class Answer {
+    private final Kernels kernels;
+    private final int cols;
+    private final PackedMatrix[] probes;
+    private final MemorySegment bytes;
+    private final MemorySegment product;
+    private final long rowBytes;
+
+    Answer(Arena arena, Kernels kernels, RandomTensors random, int cols, int tokens) {
+      this.kernels = kernels;
+      this.cols = cols;
+      this.probes =
+          EnumSet.of(GgmlType.Q8_0, GgmlType.Q6_K).stream()
+              .filter(type -> cols % type.blockElements() == 0)
+              .map(type ->
+                  kernels.pack(
+                      type, random.weights(type, PROBE_ROWS, cols), PROBE_ROWS, cols, arena))
+              .toArray(PackedMatrix[]::new);
+      this.rowBytes = 4L * (cols + (long) PROBE_ROWS * probes.length);
+      this.bytes = arena.allocate(tokens * rowBytes);
+      this.product = arena.allocate(4L * tokens * PROBE_ROWS);
+    }
+
+    void take(Activations out, int firstToken, int tokens) {
+      for (int p = 0; p < probes.length; p++) {
+        kernels.matmul(probes[p], out, tokens, product, false);
+        for (int t = 0; t < tokens; t++) {
+          long at = (firstToken + t) * rowBytes + 4L * (cols + (long) p * PROBE_ROWS);
+          MemorySegment.copy(product, 4L * t * PROBE_ROWS, bytes, at, 4L * PROBE_ROWS);
+        }
+      }
+      for (int t = 0; t < tokens; t++) {
+        MemorySegment.copy(out.f32(), 4L * t * cols, bytes, (firstToken + t) * rowBytes, 4L * cols);
+      }
+    }
+
+    byte[] bytes() {
+      return bytes.toArray(ValueLayout.JAVA_BYTE);
+    }
+  }
+}

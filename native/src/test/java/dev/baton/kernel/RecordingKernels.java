@@ -1,0 +1,242 @@
+package dev.baton.kernel;
+
+import dev.baton.gguf.GgmlType;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Set;
+
+/**
+ * The reference kernels, writing down each operation with its inputs and its result for {@code
+ * replay.c}.
+ */
+final class RecordingKernels implements Kernels {
+  private static final long MATMUL = 0;
+  private static final long RMS_NORM = 1;
+  private static final long ROPE = 2;
+  private static final long SWIGLU = 3;
+  private static final long STORE_KV = 4;
+  private static final long ATTENTION = 5;
+  private static final long EXPORT_KV = 6;
+  private static final long IMPORT_KV = 7;
+
+  private final ReferenceKernels reference = new ReferenceKernels();
+  private final OutputStream file;
+
+  RecordingKernels(OutputStream file) {
+    this.file = file;
+  }
+
+  /**
+   * Runs the operation and writes it down: {@code inputs}, then {@code output} as it was before and
+   * after.
+   */
+  private void record(
+      long kind,
+      long[] parameters,
+      Runnable operation,
+      MemorySegment output,
+      MemorySegment... inputs) {
+    byte[] before = output.toArray(ValueLayout.JAVA_BYTE);
+    byte[][] buffers = new byte[inputs.length][];
+    for (int i = 0; i < inputs.length; i++) {
+      buffers[i] = inputs[i].toArray(ValueLayout.JAVA_BYTE);
+    }
+    operation.run();
+    try {
+      writeNumbers(kind, parameters.length);
+      writeNumbers(parameters);
+      writeNumbers(inputs.length + 2);
+      for (byte[] buffer : buffers) {
+        writeBuffer(buffer);
+      }
+      writeBuffer(before);
+      writeBuffer(output.toArray(ValueLayout.JAVA_BYTE));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private void writeNumbers(long... numbers) throws IOException {
+    ByteBuffer bytes =
+        ByteBuffer.allocate(numbers.length * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asLongBuffer().put(numbers);
+    file.write(bytes.array());
+  }
+
+  private void writeBuffer(byte[] bytes) throws IOException {
+    writeNumbers(bytes.length);
+    file.write(bytes);
+  }
+
+  private static long[] with(KvView kv, long layer, long... more) {
+    KvGeometry geometry = kv.geometry();
+    long[] all = new long[4 + more.length];
+    all[0] = geometry.layers();
+    all[1] = geometry.kvHeads();
+    all[2] = geometry.headDim();
+    all[3] = layer;
+    System.arraycopy(more, 0, all, 4, more.length);
+    return all;
+  }
+
+  private static MemorySegment rows(MemorySegment tensor, long rows, long cols) {
+    return tensor.asSlice(0, rows * cols * Float.BYTES);
+  }
+
+  @Override
+  public String description() {
+    return "recording";
+  }
+
+  @Override
+  public String isa() {
+    return reference.isa();
+  }
+
+  @Override
+  public int threads() {
+    return reference.threads();
+  }
+
+  @Override
+  public PackedMatrix pack(GgmlType type, MemorySegment raw, int rows, int cols, Arena arena) {
+    return reference.pack(type, raw, rows, cols, arena);
+  }
+
+  @Override
+  public Activations activations(int maxTokens, int cols, Set<ActivationKind> kinds, Arena arena) {
+    return reference.activations(maxTokens, cols, kinds, arena);
+  }
+
+  @Override
+  public void quantize(Activations x, int tokens) {
+    reference.quantize(x, tokens); // seen in the products that follow
+  }
+
+  @Override
+  public void rmsNorm(
+      MemorySegment x, long xRow, MemorySegment weight, float eps, int tokens, Activations out) {
+    record(
+        RMS_NORM,
+        new long[] {tokens, out.cols(), xRow, Float.floatToRawIntBits(eps)},
+        () -> reference.rmsNorm(x, xRow, weight, eps, tokens, out),
+        rows(out.f32(), tokens, out.cols()),
+        rows(x, xRow + tokens, out.cols()),
+        weight);
+  }
+
+  @Override
+  public void matmul(
+      PackedMatrix w, Activations x, int tokens, MemorySegment out, boolean accumulate) {
+    record(
+        MATMUL,
+        new long[] {w.type().id(), w.rows(), w.cols(), tokens, accumulate ? 1 : 0},
+        () -> reference.matmul(w, x, tokens, out, accumulate),
+        rows(out, tokens, w.rows()),
+        w.data(),
+        rows(x.f32(), tokens, w.cols()));
+  }
+
+  @Override
+  public void rope(
+      MemorySegment x,
+      long row,
+      int tokens,
+      int heads,
+      int headDim,
+      RopeTable table,
+      int firstPosition) {
+    record(
+        ROPE,
+        new long[] {row, tokens, heads, headDim, table.pairs(), firstPosition},
+        () -> reference.rope(x, row, tokens, heads, headDim, table, firstPosition),
+        x,
+        table.rows(table.positions()));
+  }
+
+  @Override
+  public void storeKv(
+      KvView kv,
+      int layer,
+      MemorySegment k,
+      MemorySegment v,
+      long row,
+      int firstToken,
+      int tokens) {
+    record(
+        STORE_KV,
+        with(kv, layer, row, firstToken, tokens),
+        () -> reference.storeKv(kv, layer, k, v, row, firstToken, tokens),
+        kv.pool(),
+        kv.blockTable(),
+        k,
+        v);
+  }
+
+  @Override
+  public void attention(
+      KvView kv,
+      int layer,
+      MemorySegment q,
+      int heads,
+      float scale,
+      long row,
+      int firstToken,
+      int tokens,
+      Activations out) {
+    record(
+        ATTENTION,
+        with(kv, layer, heads, Float.floatToRawIntBits(scale), row, firstToken, tokens),
+        () -> reference.attention(kv, layer, q, heads, scale, row, firstToken, tokens, out),
+        rows(out.f32(), row + tokens, out.cols()),
+        kv.pool(),
+        kv.blockTable(),
+        q);
+  }
+
+  @Override
+  public void swiglu(MemorySegment gate, MemorySegment up, int tokens, Activations out) {
+    record(
+        SWIGLU,
+        new long[] {tokens, out.cols()},
+        () -> reference.swiglu(gate, up, tokens, out),
+        rows(out.f32(), tokens, out.cols()),
+        rows(gate, tokens, out.cols()),
+        rows(up, tokens, out.cols()));
+  }
+
+  @Override
+  public void exportKv(
+      KvView kv, int layer, int firstToken, int tokens, MemorySegment dst, long dstOffset) {
+    record(
+        EXPORT_KV,
+        with(kv, layer, firstToken, tokens),
+        () -> reference.exportKv(kv, layer, firstToken, tokens, dst, dstOffset),
+        dst.asSlice(dstOffset, (long) tokens * kv.geometry().tokenBytes()),
+        kv.pool(),
+        kv.blockTable());
+  }
+
+  @Override
+  public void importKv(
+      KvView kv, int layer, int firstToken, int tokens, MemorySegment src, long srcOffset) {
+    record(
+        IMPORT_KV,
+        with(kv, layer, firstToken, tokens),
+        () -> reference.importKv(kv, layer, firstToken, tokens, src, srcOffset),
+        kv.pool(),
+        src.asSlice(srcOffset, (long) tokens * kv.geometry().tokenBytes()),
+        kv.blockTable());
+  }
+
+  @Override
+  public void close() {
+    reference.close();
+  }
+}
