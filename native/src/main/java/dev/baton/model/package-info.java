@@ -1,7 +1,7 @@
 /**
- * A model in memory: its configuration, its packed weights, the paged KV cache, and one forward pass over a range of
- * layers. Uses {@code dev.baton.gguf} and {@code dev.baton.kernel}; start reading at
- * {@link dev.baton.model.ForwardPass}.
+ * A model in memory: its configuration, its packed weights, the paged KV cache, and one forward
+ * pass over a range of layers. Uses {@code dev.baton.gguf} and {@code dev.baton.kernel}; start
+ * reading at {@link dev.baton.model.ForwardPass}.
  */
 @NullMarked
 package dev.baton.model;

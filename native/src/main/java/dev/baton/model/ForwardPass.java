@@ -1,0 +1,191 @@
+package dev.baton.model;
+
+import dev.baton.kernel.ActivationKind;
+import dev.baton.kernel.Activations;
+import dev.baton.kernel.Dequantizer;
+import dev.baton.kernel.Kernels;
+import dev.baton.kernel.KvView;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.EnumSet;
+import java.util.List;
+
+/**
+ * One forward pass of a llama-family transformer over any range of layers, for any rows of tokens.
+ * The structure of the model stands here once; the operations are the backend's.
+ *
+ * <p>A pass is {@link #embed}, then {@link #layers} over one or more ranges, then {@link #logits}
+ * for the rows that want them. Between ranges the hidden rows stand in {@link #hidden}: to go on
+ * where another node stopped, put its rows there.
+ *
+ * <p>Owns its scratch memory; one thread at a time. Nothing is allocated after construction. Source
+ * of the architecture: Touvron et al., "Llama 2" (2023); grouped-query attention: Ainslie et al.,
+ * "GQA" (2023).
+ */
+public final class ForwardPass implements AutoCloseable {
+  private final LlamaModel model;
+  private final ModelConfig config;
+  private final Kernels kernels;
+  private final int maxTokens;
+  private final float attentionScale;
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment hidden; // (tokens, dim)
+  private final MemorySegment q; // (tokens, heads * headDim)
+  private final MemorySegment k; // (tokens, kvHeads * headDim)
+  private final MemorySegment v; // (tokens, kvHeads * headDim)
+  private final MemorySegment gate; // (tokens, ffn)
+  private final MemorySegment up; // (tokens, ffn)
+  private final Activations attentionIn; // (tokens, dim)
+  private final Activations attentionOut; // (tokens, heads * headDim)
+  private final Activations ffnIn; // (tokens, dim)
+  private final Activations ffnMid; // (tokens, ffn)
+  private final Activations last; // (tokens, dim)
+  private final Dequantizer dequantizer = new Dequantizer();
+  private boolean closed;
+
+  /**
+   * @param maxTokens rows of the largest batch
+   */
+  public ForwardPass(LlamaModel model, int maxTokens) {
+    if (maxTokens < 1) {
+      throw new IllegalArgumentException(
+          "a forward pass needs room for at least one token, got " + maxTokens);
+    }
+    this.model = model;
+    this.config = model.config();
+    this.kernels = model.kernels();
+    this.maxTokens = maxTokens;
+    this.attentionScale = (float) (1.0 / StrictMath.sqrt(config.headDim()));
+    int qDim = config.heads() * config.headDim();
+    int kvDim = config.kvHeads() * config.headDim();
+    this.hidden = rows(config.dim());
+    this.q = rows(qDim);
+    this.k = rows(kvDim);
+    this.v = rows(kvDim);
+    this.gate = rows(config.ffn());
+    this.up = rows(config.ffn());
+    this.attentionIn =
+        kernels.activations(
+            maxTokens, config.dim(), model.kinds(l -> List.of(l.q(), l.k(), l.v())), arena);
+    this.attentionOut =
+        kernels.activations(maxTokens, qDim, model.kinds(l -> List.of(l.attentionOut())), arena);
+    this.ffnIn =
+        kernels.activations(
+            maxTokens, config.dim(), model.kinds(l -> List.of(l.gate(), l.up())), arena);
+    this.ffnMid =
+        kernels.activations(maxTokens, config.ffn(), model.kinds(l -> List.of(l.down())), arena);
+    this.last =
+        kernels.activations(
+            maxTokens, config.dim(), EnumSet.of(ActivationKind.of(model.output().type())), arena);
+  }
+
+  private MemorySegment rows(int cols) {
+    return arena.allocate((long) maxTokens * cols * Float.BYTES, 64);
+  }
+
+  public LlamaModel model() {
+    return model;
+  }
+
+  /** Rows of the largest batch. */
+  public int maxTokens() {
+    return maxTokens;
+  }
+
+  /**
+   * The hidden rows of the batch at hand, (maxTokens, dim) float32: input and output of {@link
+   * #layers}.
+   */
+  public MemorySegment hidden() {
+    return hidden;
+  }
+
+  /**
+   * Puts the embeddings of the batch's tokens into {@link #hidden}.
+   *
+   * @throws IllegalArgumentException for a token that the vocabulary lacks
+   */
+  public void embed(TokenBatch batch) {
+    checkRows(batch.rows());
+    for (int row = 0; row < batch.rows(); row++) {
+      int token = batch.token(row);
+      if (token < 0 || token >= config.vocab()) {
+        throw new IllegalArgumentException(
+            "token " + token + " is outside the vocabulary of " + config.vocab());
+      }
+      model.embed(token, dequantizer, hidden, row);
+    }
+  }
+
+  /**
+   * Runs layers [from, to) over the batch, in place in {@link #hidden}, and writes their KV to the
+   * batch's sequences. The KV of these layers for all earlier positions must stand there.
+   */
+  public void layers(TokenBatch batch, int from, int to) {
+    if (from < 0 || to > config.layers() || from > to) {
+      throw new IllegalArgumentException(
+          "layers [" + from + ", " + to + ") are outside a model of " + config.layers());
+    }
+    checkRows(batch.rows());
+    for (int i = from; i < to; i++) {
+      LlamaModel.Layer layer = model.layer(i);
+      attention(i, layer, batch);
+      feedForward(layer, batch.rows());
+    }
+  }
+
+  private void attention(int index, LlamaModel.Layer layer, TokenBatch batch) {
+    int n = batch.rows();
+    int headDim = config.headDim();
+    kernels.rmsNorm(hidden, 0, layer.attentionNorm(), config.rmsEps(), n, attentionIn);
+    kernels.matmul(layer.q(), attentionIn, n, q, false);
+    kernels.matmul(layer.k(), attentionIn, n, k, false);
+    kernels.matmul(layer.v(), attentionIn, n, v, false);
+    for (int run = 0; run < batch.runs(); run++) {
+      KvView kv = batch.sequence(run).view();
+      int row = batch.firstRow(run);
+      int tokens = batch.runTokens(run);
+      int position = batch.firstPosition(run);
+      kernels.rope(q, row, tokens, config.heads(), headDim, model.rope(), position);
+      kernels.rope(k, row, tokens, config.kvHeads(), headDim, model.rope(), position);
+      kernels.storeKv(kv, index, k, v, row, position, tokens);
+      kernels.attention(
+          kv, index, q, config.heads(), attentionScale, row, position, tokens, attentionOut);
+    }
+    kernels.matmul(layer.attentionOut(), attentionOut, n, hidden, true);
+  }
+
+  private void feedForward(LlamaModel.Layer layer, int n) {
+    kernels.rmsNorm(hidden, 0, layer.ffnNorm(), config.rmsEps(), n, ffnIn);
+    kernels.matmul(layer.gate(), ffnIn, n, gate, false);
+    kernels.matmul(layer.up(), ffnIn, n, up, false);
+    kernels.swiglu(gate, up, n, ffnMid);
+    kernels.matmul(layer.down(), ffnMid, n, hidden, true);
+  }
+
+  /**
+   * Final norm and output matrix for rows [firstRow, firstRow + rows) of {@link #hidden}.
+   *
+   * @param out (rows, vocabSize) float32
+   */
+  public void logits(int firstRow, int rows, MemorySegment out) {
+    checkRows(firstRow + rows);
+    kernels.rmsNorm(hidden, firstRow, model.outputNorm(), config.rmsEps(), rows, last);
+    kernels.matmul(model.output(), last, rows, out, false);
+  }
+
+  private void checkRows(int rows) {
+    if (rows > maxTokens) {
+      throw new IllegalArgumentException(rows + " rows do not fit a forward pass of " + maxTokens);
+    }
+  }
+
+  /** Frees the scratch memory. Twice is fine. */
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      arena.close();
+    }
+  }
+}

@@ -1,0 +1,45 @@
+package dev.baton.model;
+
+import dev.baton.kernel.KvGeometry;
+import dev.baton.kernel.KvView;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * The blocks of one sequence of tokens; made by {@link KvCache#reserve}. Closing gives the blocks
+ * back, once.
+ */
+public final class KvSequence implements AutoCloseable {
+  private final KvCache cache;
+  private final int[] blocks;
+  private final KvView view;
+  private final AtomicBoolean closed = new AtomicBoolean();
+
+  KvSequence(KvCache cache, MemorySegment pool, int[] blocks) {
+    this.cache = cache;
+    this.blocks = blocks;
+    MemorySegment table = Arena.ofAuto().allocate((long) blocks.length * Integer.BYTES, 8);
+    MemorySegment.copy(blocks, 0, table, ValueLayout.JAVA_INT, 0, blocks.length);
+    this.view = new KvView(cache.geometry(), pool, table);
+  }
+
+  /** Where the KV lies, for kernels. */
+  public KvView view() {
+    return view;
+  }
+
+  /** Token slots there are. */
+  public int capacityTokens() {
+    return blocks.length * KvGeometry.BLOCK_TOKENS;
+  }
+
+  /** Gives the blocks back; whoever reads or writes them must have ended. Twice is fine. */
+  @Override
+  public void close() {
+    if (closed.compareAndSet(false, true)) {
+      cache.release(blocks);
+    }
+  }
+}

@@ -1,0 +1,196 @@
+package dev.baton.model;
+
+import dev.baton.gguf.GgmlType;
+import dev.baton.gguf.GgufFile;
+import dev.baton.gguf.GgufTensor;
+import dev.baton.kernel.ActivationKind;
+import dev.baton.kernel.Dequantizer;
+import dev.baton.kernel.Kernels;
+import dev.baton.kernel.KvGeometry;
+import dev.baton.kernel.PackedMatrix;
+import dev.baton.kernel.RopeTable;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.DoubleConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A llama-family model in memory: configuration and weights, packed for one {@link Kernels}.
+ * Immutable; any number of {@link ForwardPass}es may share it. Close it after them.
+ */
+public final class LlamaModel implements AutoCloseable {
+  /** The weights of one layer; matrices are (out, in). */
+  record Layer(
+      MemorySegment attentionNorm, // (dim)
+      PackedMatrix q, // (heads * headDim, dim)
+      PackedMatrix k, // (kvHeads * headDim, dim)
+      PackedMatrix v, // (kvHeads * headDim, dim)
+      PackedMatrix attentionOut, // (dim, heads * headDim)
+      MemorySegment ffnNorm, // (dim)
+      PackedMatrix gate, // (ffn, dim)
+      PackedMatrix up, // (ffn, dim)
+      PackedMatrix down) {} // (dim, ffn)
+
+  private final GgufFile file;
+  private final ModelConfig config;
+  private final Kernels kernels;
+  private final Arena arena;
+  private final GgufTensor embedding;
+  private final MemorySegment embeddingRows;
+  private final List<Layer> layers;
+  private final MemorySegment outputNorm;
+  private final PackedMatrix output;
+  private final RopeTable rope;
+  private boolean closed;
+
+  private LlamaModel(GgufFile file, Kernels kernels, Arena arena, DoubleConsumer progress) {
+    this.file = file;
+    this.kernels = kernels;
+    this.arena = arena;
+    this.config = ModelConfig.from(file);
+    ModelConfig.checkTensors(file, config);
+    this.embedding = file.tensor("token_embd.weight");
+    this.embeddingRows = file.data(embedding);
+    int steps = config.layers() + 1;
+    List<Layer> loaded = new ArrayList<>(config.layers());
+    for (int i = 0; i < config.layers(); i++) {
+      progress.accept((double) i / steps);
+      loaded.add(layer("blk." + i + "."));
+    }
+    this.layers = List.copyOf(loaded);
+    progress.accept((double) config.layers() / steps);
+    this.outputNorm = vector("output_norm.weight");
+    this.output =
+        matrix(file.find("output.weight").isPresent() ? "output.weight" : "token_embd.weight");
+    this.rope = new RopeTable(config.contextLength(), config.ropeFrequencies(ropeFactors()), arena);
+    progress.accept(1.0);
+  }
+
+  /**
+   * Maps the file, checks that it is a model that Baton runs, and packs its weights.
+   *
+   * @param progress told the share done, 0..1, on the calling thread
+   * @throws dev.baton.gguf.GgufException when the file is no sound GGUF
+   * @throws ModelException when it holds a model that this version does not run
+   */
+  public static LlamaModel load(Path path, Kernels kernels, DoubleConsumer progress) {
+    GgufFile file = GgufFile.open(path);
+    Arena arena = Arena.ofShared();
+    try {
+      return new LlamaModel(file, kernels, arena, progress);
+    } catch (RuntimeException | Error e) {
+      arena.close();
+      file.close();
+      throw e;
+    }
+  }
+
+  private Layer layer(String prefix) {
+    return new Layer(
+        vector(prefix + "attn_norm.weight"),
+        matrix(prefix + "attn_q.weight"),
+        matrix(prefix + "attn_k.weight"),
+        matrix(prefix + "attn_v.weight"),
+        matrix(prefix + "attn_output.weight"),
+        vector(prefix + "ffn_norm.weight"),
+        matrix(prefix + "ffn_gate.weight"),
+        matrix(prefix + "ffn_up.weight"),
+        matrix(prefix + "ffn_down.weight"));
+  }
+
+  private PackedMatrix matrix(String name) {
+    GgufTensor tensor = file.tensor(name);
+    return kernels.pack(
+        tensor.type(),
+        file.data(tensor),
+        Math.toIntExact(tensor.rows()),
+        Math.toIntExact(tensor.cols()),
+        arena);
+  }
+
+  private MemorySegment vector(String name) {
+    GgufTensor tensor = file.tensor(name);
+    int n = Math.toIntExact(tensor.cols());
+    MemorySegment floats = arena.allocate((long) n * Float.BYTES, 64);
+    new Dequantizer().row(tensor.type(), file.data(tensor), 0, n, floats, 0);
+    return floats;
+  }
+
+  private float @Nullable [] ropeFactors() {
+    if (file.find("rope_freqs.weight").isEmpty()) {
+      return null;
+    }
+    return vector("rope_freqs.weight").toArray(ValueLayout.JAVA_FLOAT);
+  }
+
+  public ModelConfig config() {
+    return config;
+  }
+
+  /** The file, for its metadata. */
+  public GgufFile file() {
+    return file;
+  }
+
+  public Kernels kernels() {
+    return kernels;
+  }
+
+  /** The shape of this model's KV. */
+  public KvGeometry kvGeometry() {
+    return new KvGeometry(config.layers(), config.kvHeads(), config.headDim());
+  }
+
+  Layer layer(int index) {
+    return layers.get(index);
+  }
+
+  MemorySegment outputNorm() {
+    return outputNorm;
+  }
+
+  PackedMatrix output() {
+    return output;
+  }
+
+  RopeTable rope() {
+    return rope;
+  }
+
+  /**
+   * Writes the embedding of {@code token} as floats to row {@code row} of {@code out} (.., dim).
+   */
+  void embed(int token, Dequantizer dequantizer, MemorySegment out, long row) {
+    GgmlType type = embedding.type();
+    int dim = config.dim();
+    dequantizer.row(
+        type, embeddingRows, token * type.rowBytes(dim), dim, out, row * dim * Float.BYTES);
+  }
+
+  /** The forms in which the matrices that {@code pick} names want their input, over all layers. */
+  Set<ActivationKind> kinds(java.util.function.Function<Layer, List<PackedMatrix>> pick) {
+    EnumSet<ActivationKind> kinds = EnumSet.noneOf(ActivationKind.class);
+    for (Layer layer : layers) {
+      for (PackedMatrix matrix : pick.apply(layer)) {
+        kinds.add(ActivationKind.of(matrix.type()));
+      }
+    }
+    return kinds;
+  }
+
+  /** Unmaps the file and frees the weights. No forward pass may be under way. Twice is fine. */
+  @Override
+  public synchronized void close() {
+    if (!closed) {
+      closed = true;
+      arena.close();
+      file.close();
+    }
+  }
+}

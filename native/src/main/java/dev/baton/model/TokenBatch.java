@@ -1,0 +1,95 @@
+package dev.baton.model;
+
+import java.util.Arrays;
+
+/**
+ * The rows of one forward pass: runs of tokens, each of one sequence at following positions. A
+ * prefill chunk is one run, a decode step one run of one token per sequence, and both may share a
+ * batch. Reused; one thread at a time.
+ */
+public final class TokenBatch {
+  private final int[] tokens;
+  private final KvSequence[] sequences;
+  private final int[] firstRow;
+  private final int[] firstPosition;
+  private int rows;
+  private int runs;
+
+  /**
+   * @param maxTokens rows there is room for
+   */
+  public TokenBatch(int maxTokens) {
+    tokens = new int[maxTokens];
+    sequences = new KvSequence[maxTokens];
+    firstRow = new int[maxTokens + 1];
+    firstPosition = new int[maxTokens];
+  }
+
+  /** Empties the batch and lets go of the sequences. */
+  public TokenBatch clear() {
+    Arrays.fill(sequences, 0, runs, null);
+    rows = 0;
+    runs = 0;
+    return this;
+  }
+
+  /**
+   * Adds tokens {@code source[from .. from + count)} of {@code sequence} at positions from {@code
+   * position} on.
+   *
+   * @throws IllegalArgumentException when the batch is full or the sequence has no such slots
+   */
+  public TokenBatch add(KvSequence sequence, int[] source, int from, int count, int position) {
+    if (count < 1 || rows + count > tokens.length) {
+      throw new IllegalArgumentException(
+          count + " more tokens do not fit a batch of " + tokens.length + " with " + rows);
+    }
+    if (position < 0 || position + count > sequence.capacityTokens()) {
+      throw new IllegalArgumentException(
+          "positions ["
+              + position
+              + ", "
+              + (position + count)
+              + ") are outside a sequence of "
+              + sequence.capacityTokens()
+              + " slots");
+    }
+    System.arraycopy(source, from, tokens, rows, count);
+    sequences[runs] = sequence;
+    firstRow[runs] = rows;
+    firstPosition[runs] = position;
+    runs++;
+    rows += count;
+    firstRow[runs] = rows;
+    return this;
+  }
+
+  /** Rows in all. */
+  public int rows() {
+    return rows;
+  }
+
+  int token(int row) {
+    return tokens[row];
+  }
+
+  int runs() {
+    return runs;
+  }
+
+  KvSequence sequence(int run) {
+    return sequences[run];
+  }
+
+  int firstRow(int run) {
+    return firstRow[run];
+  }
+
+  int runTokens(int run) {
+    return firstRow[run + 1] - firstRow[run];
+  }
+
+  int firstPosition(int run) {
+    return firstPosition[run];
+  }
+}
