@@ -3,18 +3,26 @@ package dev.baton.kvstream;
 import java.lang.foreign.MemorySegment;
 
 /**
- * One session's sending side, called by the one compute thread that works on the order. No call waits for the network and
- * none fails because of it: once the peer is gone, {@link #isOver} says so and the rest is ignored.
+ * One session's sending side, called by the one compute thread that works on the order. No call
+ * waits for the network and none fails because of it: once the peer is gone, {@link #isOver} says
+ * so and the rest is ignored.
  */
 public interface KvSender {
-  /** Must be called before the first slice: where slices are read from when their turn to travel comes. */
+  /**
+   * Must be called before the first slice: where slices are read from when their turn to travel
+   * comes.
+   */
   void begin(KvSource source);
 
-  /** The KV of this layer for tokens [firstToken, firstToken + tokens) stands in the source and may leave. */
+  /**
+   * The KV of this layer for tokens [firstToken, firstToken + tokens) stands in the source and may
+   * leave.
+   */
   void slice(int layer, int firstToken, int tokens);
 
   /**
-   * The hidden rows at the boundary for tokens [firstToken, firstToken + tokens); copied before the call returns.
+   * The hidden rows at the boundary for tokens [firstToken, firstToken + tokens); copied before the
+   * call returns.
    *
    * @param rows (.., hiddenDim) float32
    * @param row the first row to send

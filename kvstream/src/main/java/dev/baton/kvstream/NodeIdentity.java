@@ -3,8 +3,8 @@ package dev.baton.kvstream;
 import dev.baton.kernel.KvGeometry;
 
 /**
- * What a node says of itself in the handshake. Two nodes may share a request only if model, geometry, hidden width and
- * numerics agree.
+ * What a node says of itself in the handshake. Two nodes may share a request only if model,
+ * geometry, hidden width and numerics agree.
  *
  * @param name for reports, at most 128 characters: {@code "prefill@127.0.0.1:7001 avx512"}
  * @param modelHash the model file's fingerprint, hexadecimal

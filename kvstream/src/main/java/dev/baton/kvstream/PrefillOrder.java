@@ -3,30 +3,40 @@ package dev.baton.kvstream;
 import java.util.Objects;
 
 /**
- * What a decode node asks of a prefill node: compute layers [0, boundaryLayer) of tokens [firstToken, tokens.length) and
- * stream their KV, and the hidden rows at the boundary.
+ * What a decode node asks of a prefill node: compute layers [0, boundaryLayer) of tokens
+ * [firstToken, tokens.length) and stream their KV, and the hidden rows at the boundary.
  *
- * <p>With {@code boundaryLayer} equal to the model's layer count only the last token's hidden row travels; with a smaller
- * one the hidden rows of all ordered tokens do.
+ * <p>With {@code boundaryLayer} equal to the model's layer count only the last token's hidden row
+ * travels; with a smaller one the hidden rows of all ordered tokens do.
  *
  * @param sessionId unique at the decode node, random
  * @param tokens the whole prompt, from position 0; not to be changed after the call
- * @param firstToken tokens before it need not be sent; the prefill node still computes what it lacks of them
+ * @param firstToken tokens before it need not be sent; the prefill node still computes what it
+ *     lacks of them
  * @param boundaryLayer 1..layers
  * @param chunkTokens prompt tokens that go through the layers together
  * @param wireType element type of the KV slices
  */
 public record PrefillOrder(
-    long sessionId, int[] tokens, int firstToken, int boundaryLayer, int chunkTokens, WireType wireType) {
+    long sessionId,
+    int[] tokens,
+    int firstToken,
+    int boundaryLayer,
+    int chunkTokens,
+    WireType wireType) {
   public PrefillOrder {
     Objects.requireNonNull(tokens, "tokens");
     Objects.requireNonNull(wireType, "wireType");
     if (tokens.length < 1 || firstToken < 0 || firstToken >= tokens.length) {
-      throw new IllegalArgumentException("an order needs tokens, got [" + firstToken + ", " + tokens.length + ")");
+      throw new IllegalArgumentException(
+          "an order needs tokens, got [" + firstToken + ", " + tokens.length + ")");
     }
     if (boundaryLayer < 1 || chunkTokens < 1) {
       throw new IllegalArgumentException(
-          "an order needs a boundary layer and a chunk size of at least 1, got " + boundaryLayer + " and " + chunkTokens);
+          "an order needs a boundary layer and a chunk size of at least 1, got "
+              + boundaryLayer
+              + " and "
+              + chunkTokens);
     }
   }
 }

@@ -2,7 +2,10 @@ package dev.baton.kvstream;
 
 import org.jspecify.annotations.Nullable;
 
-/** A node's prefill side as the stream sees it. Both methods are called by the stream thread and return at once. */
+/**
+ * A node's prefill side as the stream sees it. Both methods are called by the stream thread and
+ * return at once.
+ */
 public interface PrefillService {
   /**
    * Takes an order, to be computed on a thread of the service's own, or refuses it.
@@ -13,9 +16,9 @@ public interface PrefillService {
   @Nullable String accept(PrefillOrder order, KvSender sender);
 
   /**
-   * The session is over: all that was handed over has arrived, or {@link KvSender#isOver} turned true before (abort, lost
-   * peer, ended lease). The stream no longer reads the session's {@link KvSource}; its blocks may be freed once the
-   * compute thread has let go of them too.
+   * The session is over: all that was handed over has arrived, or {@link KvSender#isOver} turned
+   * true before (abort, lost peer, ended lease). The stream no longer reads the session's {@link
+   * KvSource}; its blocks may be freed once the compute thread has let go of them too.
    */
   void released(long sessionId);
 }

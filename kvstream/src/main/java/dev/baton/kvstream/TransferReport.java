@@ -1,7 +1,8 @@
 package dev.baton.kvstream;
 
 /**
- * What one session's transfer did, by the receiver's {@code System.nanoTime}; the sender's clock is aligned by round trips.
+ * What one session's transfer did, by the receiver's {@code System.nanoTime}; the sender's clock is
+ * aligned by round trips.
  *
  * @param kvBytes payload bytes of KV received, repeats included
  * @param hiddenBytes payload bytes of hidden rows received
@@ -24,7 +25,10 @@ public record TransferReport(
     long lastByteNs,
     long clockErrorNs) {
 
-  /** Share of the payload that arrived while the sender still computed, 0..1; 1 when nothing was sent. */
+  /**
+   * Share of the payload that arrived while the sender still computed, 0..1; 1 when nothing was
+   * sent.
+   */
   public double hiddenShare() {
     long total = kvBytes + hiddenBytes;
     return total == 0 ? 1.0 : (double) bytesBeforeComputeEnd / total;

@@ -1,0 +1,153 @@
+package dev.baton.kvstream;
+
+import dev.baton.kvstream.codec.AbortEncoder;
+import dev.baton.kvstream.codec.CreditEncoder;
+import dev.baton.kvstream.codec.GoodbyeEncoder;
+import dev.baton.kvstream.codec.HelloEncoder;
+import dev.baton.kvstream.codec.HelloOutcome;
+import dev.baton.kvstream.codec.HelloReplyEncoder;
+import dev.baton.kvstream.codec.LeaseRenewalEncoder;
+import dev.baton.kvstream.codec.MessageHeaderEncoder;
+import dev.baton.kvstream.codec.NodeShapeEncoder;
+import dev.baton.kvstream.codec.OrderRefusedEncoder;
+import dev.baton.kvstream.codec.PrefillOrderEncoder;
+import dev.baton.kvstream.codec.ReceivedEncoder;
+import java.nio.ByteOrder;
+import org.agrona.ExpandableArrayBuffer;
+import org.agrona.sbe.MessageEncoderFlyweight;
+
+/**
+ * Writes control messages, one at a time, into one buffer; every method returns the message's
+ * length. One thread.
+ */
+final class ControlWriter {
+  private static final int MAX_TEXT_CHARS = 255;
+
+  private final ExpandableArrayBuffer buffer = new ExpandableArrayBuffer(4096);
+  private final MessageHeaderEncoder header = new MessageHeaderEncoder();
+  private final HelloEncoder hello = new HelloEncoder();
+  private final HelloReplyEncoder helloReply = new HelloReplyEncoder();
+  private final PrefillOrderEncoder order = new PrefillOrderEncoder();
+  private final OrderRefusedEncoder refused = new OrderRefusedEncoder();
+  private final CreditEncoder credit = new CreditEncoder();
+  private final ReceivedEncoder received = new ReceivedEncoder();
+  private final AbortEncoder abort = new AbortEncoder();
+  private final LeaseRenewalEncoder lease = new LeaseRenewalEncoder();
+  private final GoodbyeEncoder goodbye = new GoodbyeEncoder();
+
+  /** Holds the last message written, from offset 0. */
+  ExpandableArrayBuffer buffer() {
+    return buffer;
+  }
+
+  int hello(long nonce, long nowNs, long leaseNs, NodeIdentity identity, String replyTo) {
+    begin(hello);
+    hello.nonce(nonce).sentNs(nowNs).leaseNs(leaseNs);
+    shape(hello.shape(), identity);
+    hello.replyTo(replyTo);
+    hello.name(shortened(identity.name())).modelHash(shortened(identity.modelHash()));
+    hello.backend(shortened(identity.backend()));
+    return length(hello);
+  }
+
+  int helloReply(
+      long nonce,
+      long leaseNs,
+      int kvStreamSession,
+      NodeIdentity identity,
+      HelloOutcome outcome,
+      String reason) {
+    begin(helloReply);
+    helloReply.nonce(nonce).leaseNs(leaseNs).kvStreamSession(kvStreamSession).outcome(outcome);
+    shape(helloReply.shape(), identity);
+    helloReply.reason(shortened(reason));
+    helloReply.name(shortened(identity.name())).modelHash(shortened(identity.modelHash()));
+    helloReply.backend(shortened(identity.backend()));
+    return length(helloReply);
+  }
+
+  int order(PrefillOrder what, long creditBytes) {
+    begin(order);
+    order.sessionId(what.sessionId()).creditBytes(creditBytes);
+    order
+        .firstToken(what.firstToken())
+        .boundaryLayer(what.boundaryLayer())
+        .chunkTokens(what.chunkTokens());
+    order.wireType(WireCodes.of(what.wireType()));
+    int[] tokens = what.tokens();
+    int at = order.limit();
+    buffer.putInt(at, tokens.length * Integer.BYTES, ByteOrder.LITTLE_ENDIAN);
+    at += Integer.BYTES;
+    buffer.checkLimit(at + tokens.length * Integer.BYTES);
+    for (int token : tokens) {
+      buffer.putInt(at, token, ByteOrder.LITTLE_ENDIAN);
+      at += Integer.BYTES;
+    }
+    return at;
+  }
+
+  int orderRefused(long sessionId, String reason) {
+    begin(refused);
+    refused.sessionId(sessionId).reason(shortened(reason));
+    return length(refused);
+  }
+
+  int credit(long sessionId, long limitBytes) {
+    begin(credit);
+    credit.sessionId(sessionId).limitBytes(limitBytes);
+    return length(credit);
+  }
+
+  int received(long sessionId) {
+    begin(received);
+    received.sessionId(sessionId);
+    return length(received);
+  }
+
+  int abort(long sessionId, String reason) {
+    begin(abort);
+    abort.sessionId(sessionId).reason(shortened(reason));
+    return length(abort);
+  }
+
+  int leaseRenewal(long sentNs, long echoNs, long receivedNs) {
+    begin(lease);
+    lease.sentNs(sentNs).echoNs(echoNs).receivedNs(receivedNs);
+    return length(lease);
+  }
+
+  int goodbye(String reason) {
+    begin(goodbye);
+    goodbye.reason(shortened(reason));
+    return length(goodbye);
+  }
+
+  private void begin(MessageEncoderFlyweight message) {
+    header
+        .wrap(buffer, 0)
+        .blockLength(message.sbeBlockLength())
+        .templateId(message.sbeTemplateId())
+        .schemaId(message.sbeSchemaId())
+        .version(message.sbeSchemaVersion());
+    message.wrap(buffer, MessageHeaderEncoder.ENCODED_LENGTH);
+  }
+
+  private static int length(MessageEncoderFlyweight message) {
+    return MessageHeaderEncoder.ENCODED_LENGTH + message.encodedLength();
+  }
+
+  private static void shape(NodeShapeEncoder shape, NodeIdentity identity) {
+    shape
+        .layers(identity.geometry().layers())
+        .kvHeads(identity.geometry().kvHeads())
+        .headDim(identity.geometry().headDim())
+        .hiddenDim(identity.hiddenDim())
+        .contextTokens(identity.contextTokens())
+        .numericsVersion(identity.numericsVersion())
+        .fidelity(WireCodes.of(identity.fidelity()));
+  }
+
+  private static String shortened(String text) {
+    return text.length() <= MAX_TEXT_CHARS ? text : text.substring(0, MAX_TEXT_CHARS);
+  }
+}

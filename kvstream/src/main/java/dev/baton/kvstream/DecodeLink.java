@@ -1,0 +1,367 @@
+package dev.baton.kvstream;
+
+import dev.baton.kvstream.codec.AbortDecoder;
+import dev.baton.kvstream.codec.CreditDecoder;
+import dev.baton.kvstream.codec.GoodbyeDecoder;
+import dev.baton.kvstream.codec.HelloOutcome;
+import dev.baton.kvstream.codec.LeaseRenewalDecoder;
+import dev.baton.kvstream.codec.PrefillOrderDecoder;
+import dev.baton.kvstream.codec.ReceivedDecoder;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import org.agrona.DirectBuffer;
+import org.agrona.collections.Long2ObjectHashMap;
+import org.agrona.concurrent.NanoClock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A prefill node's side of its acquaintance with one decode node: the answer to its Hello, lease,
+ * orders, and the sessions it sends, which take turns on the KV stream. Stream thread only.
+ */
+final class DecodeLink implements Link {
+  /** What one session may send before the next one has its turn. */
+  private static final int QUANTUM_BYTES = 256 * 1024;
+
+  private static final int MAX_SESSIONS = 1024;
+
+  private enum State {
+    ANSWERING,
+    OPEN,
+    OVER
+  }
+
+  private final String label;
+  private final Handshake.Caller caller;
+  private final NodeIdentity self;
+  private final @Nullable PrefillService service;
+  private final Handshake.@Nullable Refusal refusal;
+  private final NanoClock clock;
+  private final LinkControl control;
+  private final @Nullable KvStream kv;
+  private final Runnable wake;
+  private final Lease lease;
+  private final long createdNs;
+  private final long handshakeTimeoutNs;
+  private final Long2ObjectHashMap<SendSession> sessions = new Long2ObjectHashMap<>();
+  private final List<SendSession> turns = new ArrayList<>();
+  private final PrefillOrderDecoder order = new PrefillOrderDecoder();
+  private final CreditDecoder credit = new CreditDecoder();
+  private final ReceivedDecoder received = new ReceivedDecoder();
+  private final AbortDecoder abort = new AbortDecoder();
+  private final LeaseRenewalDecoder renewal = new LeaseRenewalDecoder();
+  private final GoodbyeDecoder goodbye = new GoodbyeDecoder();
+  private State state = State.ANSWERING;
+  private boolean answered;
+  private int turn;
+
+  private DecodeLink(
+      Handshake.Caller caller,
+      Handshake.@Nullable Refusal refusal,
+      StreamAgent.Self self,
+      @Nullable PrefillService service,
+      LinkControl control,
+      @Nullable KvStream kv) {
+    this.label = "the decode node at " + caller.replyTo();
+    this.caller = caller;
+    this.refusal = refusal;
+    this.self = self.identity();
+    this.service = service;
+    this.control = control;
+    this.kv = kv;
+    this.wake = self.wake();
+    this.clock = self.config().clock();
+    this.createdNs = clock.nanoTime();
+    this.handshakeTimeoutNs = self.config().handshakeTimeoutNs();
+    this.lease = new Lease(self.config().leaseNs(), createdNs);
+  }
+
+  /** Accepts a caller: with the service that takes its orders and the stream its KV goes out on. */
+  static DecodeLink accepting(
+      Handshake.Caller caller,
+      long leaseNs,
+      StreamAgent.Self self,
+      PrefillService service,
+      LinkControl control,
+      KvStream kv) {
+    DecodeLink link = new DecodeLink(caller, null, self, service, control, kv);
+    link.lease.peerWaits(leaseNs);
+    return link;
+  }
+
+  /** Refuses a caller, and is over as soon as that is said. */
+  static DecodeLink refusing(
+      Handshake.Caller caller,
+      Handshake.Refusal refusal,
+      StreamAgent.Self self,
+      LinkControl control) {
+    return new DecodeLink(caller, refusal, self, null, control, null);
+  }
+
+  @Override
+  public String label() {
+    return label;
+  }
+
+  // Messages.
+
+  @Override
+  public void onControl(Frame frame, DirectBuffer buffer, long nowNs) {
+    if (state == State.OVER) {
+      return;
+    }
+    lease.heard(nowNs);
+    switch (frame.templateId()) {
+      case LeaseRenewalDecoder.TEMPLATE_ID -> onRenewal(frame, buffer, nowNs);
+      case PrefillOrderDecoder.TEMPLATE_ID -> onOrder(frame, buffer, nowNs);
+      case CreditDecoder.TEMPLATE_ID -> {
+        frame.requireBlock(CreditDecoder.BLOCK_LENGTH);
+        frame.requireTexts(buffer, 0);
+        credit.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
+        SendSession session = sessions.get(credit.sessionId());
+        if (session != null) {
+          session.credit(credit.limitBytes());
+        }
+      }
+      case ReceivedDecoder.TEMPLATE_ID -> {
+        frame.requireBlock(ReceivedDecoder.BLOCK_LENGTH);
+        frame.requireTexts(buffer, 0);
+        received.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
+        endSession(received.sessionId());
+      }
+      case AbortDecoder.TEMPLATE_ID -> {
+        frame.requireBlock(AbortDecoder.BLOCK_LENGTH);
+        frame.requireTexts(buffer, 1);
+        abort.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
+        endSession(abort.sessionId());
+      }
+      case GoodbyeDecoder.TEMPLATE_ID -> {
+        frame.requireBlock(GoodbyeDecoder.BLOCK_LENGTH);
+        frame.requireTexts(buffer, 1);
+        goodbye.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
+        close();
+      }
+      default ->
+          throw new MalformedMessage(
+              "message " + frame.templateId() + " is not for a prefill node");
+    }
+  }
+
+  private void onRenewal(Frame frame, DirectBuffer buffer, long nowNs) {
+    frame.requireBlock(LeaseRenewalDecoder.BLOCK_LENGTH);
+    frame.requireTexts(buffer, 0);
+    renewal.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
+    control.trySend(control.writer().leaseRenewal(clock.nanoTime(), renewal.sentNs(), nowNs));
+  }
+
+  private void onOrder(Frame frame, DirectBuffer buffer, long nowNs) {
+    frame.requireBlock(PrefillOrderDecoder.BLOCK_LENGTH);
+    PrefillService accepting = service;
+    if (accepting == null || state != State.OPEN) {
+      throw new MalformedMessage("an order before the handshake has ended");
+    }
+    PrefillOrder wanted = readOrder(frame, buffer);
+    long id = wanted.sessionId();
+    String reason = reasonAgainst(wanted);
+    if (reason == null) {
+      SendSession session = new SendSession(wanted, self, order.creditBytes(), nowNs, wake);
+      reason = accept(accepting, wanted, session);
+      if (reason == null) {
+        sessions.put(id, session);
+        turns.add(session);
+        return;
+      }
+      session.end();
+    }
+    control.send(control.writer().orderRefused(id, reason));
+  }
+
+  private PrefillOrder readOrder(Frame frame, DirectBuffer buffer) {
+    int lengthBytes = frame.restLength() - Integer.BYTES;
+    if (lengthBytes < Integer.BYTES
+        || lengthBytes % Integer.BYTES != 0
+        || buffer.getInt(frame.restOffset(), ByteOrder.LITTLE_ENDIAN) != lengthBytes) {
+      throw new MalformedMessage("an order whose tokens are cut off");
+    }
+    order.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
+    int[] tokens = new int[lengthBytes / Integer.BYTES];
+    int from = frame.restOffset() + Integer.BYTES;
+    for (int i = 0; i < tokens.length; i++) {
+      tokens[i] = buffer.getInt(from + i * Integer.BYTES, ByteOrder.LITTLE_ENDIAN);
+    }
+    return new PrefillOrder(
+        order.sessionId(),
+        tokens,
+        order.firstToken(),
+        order.boundaryLayer(),
+        order.chunkTokens(),
+        WireCodes.wireType(order.wireType()));
+  }
+
+  private @Nullable String reasonAgainst(PrefillOrder wanted) {
+    if (wanted.tokens().length > self.contextTokens()) {
+      return "a prompt of "
+          + wanted.tokens().length
+          + " tokens is longer than its context of "
+          + self.contextTokens();
+    }
+    if (wanted.boundaryLayer() > self.geometry().layers()) {
+      return "boundary layer "
+          + wanted.boundaryLayer()
+          + " of a model with "
+          + self.geometry().layers()
+          + " layers";
+    }
+    if (sessions.containsKey(wanted.sessionId())) {
+      return "session " + wanted.sessionId() + " exists already: session ids are unique";
+    }
+    return turns.size() >= MAX_SESSIONS ? "it has " + MAX_SESSIONS + " sessions already" : null;
+  }
+
+  private static @Nullable String accept(
+      PrefillService service, PrefillOrder wanted, SendSession session) {
+    try {
+      return service.accept(wanted, session);
+    } catch (RuntimeException e) {
+      return "its prefill side failed: " + e;
+    }
+  }
+
+  // Time.
+
+  @Override
+  public int doWork(long nowNs) {
+    if (state == State.OVER) {
+      return 0;
+    }
+    int work = control.flush();
+    if (control.failure() != null || (kv != null && kv.isBroken())) {
+      close();
+    } else if (state == State.ANSWERING) {
+      work += answer(nowNs);
+    } else if (lease.isOver(nowNs)) {
+      end("nothing was heard from you for " + PrefillLink.seconds(lease.lengthNs()));
+    } else {
+      work += pump(nowNs);
+    }
+    return work;
+  }
+
+  private int answer(long nowNs) {
+    if (!answered && (kv == null || kv.isReady())) {
+      int streamSession = kv == null ? 0 : kv.streamSession();
+      HelloOutcome outcome = refusal == null ? HelloOutcome.ACCEPTED : refusal.outcome();
+      String reason = refusal == null ? "" : refusal.reason();
+      long leaseNs = lease.lengthNs();
+      control.send(
+          control
+              .writer()
+              .helloReply(caller.nonce(), leaseNs, streamSession, self, outcome, reason));
+      answered = true;
+    }
+    if (answered && control.isFlushed()) {
+      lease.heard(nowNs);
+      state = State.OPEN;
+      if (refusal != null) {
+        close();
+      }
+      return 1;
+    }
+    if (nowNs - createdNs > handshakeTimeoutNs) {
+      close();
+    }
+    return 0;
+  }
+
+  private int pump(long nowNs) {
+    int sessionCount = turns.size();
+    KvStream out = kv;
+    if (sessionCount == 0 || out == null) {
+      return 0;
+    }
+    int pumped = 0;
+    turn = (turn + 1) % sessionCount;
+    for (int i = sessionCount - 1; i >= 0; i--) {
+      SendSession session = turns.get((i + turn) % sessionCount);
+      pumped += pump(session, out, nowNs);
+      if (turns.size() != sessionCount) {
+        break;
+      }
+    }
+    return pumped;
+  }
+
+  private int pump(SendSession session, KvStream out, long nowNs) {
+    String failure = session.failure();
+    int pumped = 0;
+    if (failure == null) {
+      try {
+        pumped = session.pump(out, QUANTUM_BYTES, nowNs);
+      } catch (RuntimeException e) {
+        failure = "its KV could not be read: " + e;
+      }
+    }
+    if (failure == null && session.isStuck(nowNs, lease.lengthNs())) {
+      failure = "you took nothing for " + PrefillLink.seconds(lease.lengthNs());
+    }
+    if (failure != null) {
+      long id = session.order().sessionId();
+      control.send(control.writer().abort(id, failure));
+      endSession(id);
+    }
+    return pumped;
+  }
+
+  // The end.
+
+  private void endSession(long id) {
+    SendSession session = sessions.remove(id);
+    PrefillService releasing = service;
+    if (session == null || releasing == null) {
+      return;
+    }
+    turns.remove(session);
+    session.end();
+    try {
+      releasing.released(id);
+    } catch (RuntimeException e) {
+      // The service's own trouble: the session is over all the same, and the other sessions go on.
+      Thread thread = Thread.currentThread();
+      thread.getUncaughtExceptionHandler().uncaughtException(thread, e);
+    }
+  }
+
+  @Override
+  public void end(String reason) {
+    if (state != State.OVER) {
+      control.send(control.writer().goodbye(reason));
+      close();
+    }
+  }
+
+  private void close() {
+    state = State.OVER;
+    while (!turns.isEmpty()) {
+      endSession(turns.getLast().order().sessionId());
+    }
+    control.close();
+    if (kv != null) {
+      kv.close();
+    }
+  }
+
+  @Override
+  public boolean isBusy() {
+    return !turns.isEmpty();
+  }
+
+  @Override
+  public boolean isOver() {
+    return state == State.OVER;
+  }
+
+  @Override
+  public boolean isDrained() {
+    return control.isDrained();
+  }
+}

@@ -1,0 +1,250 @@
+package dev.baton.kvstream;
+
+import io.aeron.Aeron;
+import io.aeron.ChannelUriStringBuilder;
+import io.aeron.Image;
+import io.aeron.Subscription;
+import io.aeron.driver.MediaDriver;
+import io.aeron.driver.ThreadingMode;
+import io.aeron.exceptions.AeronException;
+import java.io.IOException;
+import java.net.BindException;
+import java.net.InetSocketAddress;
+import java.net.StandardSocketOptions;
+import java.nio.channels.DatagramChannel;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import org.agrona.concurrent.AgentInvoker;
+import org.agrona.concurrent.IdleStrategy;
+
+/** A node's own Aeron: media driver, client, and the two streams it is reached by. */
+final class EmbeddedMedia implements AutoCloseable {
+  private static final int CONTROL_STREAM = 1;
+  private static final int KV_STREAM = 2;
+  private static final int LOOPBACK_MTU_BYTES = 65504;
+  private static final int NETWORK_MTU_BYTES = 1408;
+
+  /**
+   * Driver and client share a process: when it was stopped for long, neither is dead to the other.
+   */
+  private static final long SAME_PROCESS_NS = TimeUnit.DAYS.toNanos(365);
+
+  private static final long BIND_LIMIT_NS = TimeUnit.SECONDS.toNanos(5);
+
+  private final StreamConfig config;
+  private final int mtuBytes;
+  private final AtomicBoolean busy = new AtomicBoolean();
+  private final MediaDirectory directory;
+  private final MediaDriver driver;
+  private final Aeron aeron;
+  private final AgentInvoker conductor;
+
+  /** Driver and client print nothing: what they cannot do is told as the failure of a link. */
+  private volatile String trouble = "the media driver has ended";
+
+  private String endpoint = "";
+
+  private EmbeddedMedia(StreamConfig config, int mtuBytes, MediaDirectory directory) {
+    this.config = config;
+    this.mtuBytes = mtuBytes;
+    this.directory = directory;
+    this.driver = MediaDriver.launch(driverContext());
+    try {
+      this.aeron = Aeron.connect(clientContext());
+    } catch (RuntimeException e) {
+      driver.close();
+      throw e;
+    }
+    this.conductor = aeron.conductorAgentInvoker();
+  }
+
+  /** Starts the driver and the client. */
+  static EmbeddedMedia launch(StreamConfig config, Endpoint listen) {
+    requireFree(listen);
+    int mtuBytes =
+        config.mtuBytes() != 0
+            ? config.mtuBytes()
+            : listen.isLoopback() ? LOOPBACK_MTU_BYTES : NETWORK_MTU_BYTES;
+    MediaDirectory directory = MediaDirectory.create(config.directoryParent());
+    try {
+      return new EmbeddedMedia(config, mtuBytes, directory);
+    } catch (RuntimeException e) {
+      directory.close();
+      throw new StreamException("the media driver does not start: " + e.getMessage(), e);
+    }
+  }
+
+  private MediaDriver.Context driverContext() {
+    int windowBytes =
+        Math.min(config.receiveWindowBytes(), largestSocketBuffer(config.receiveWindowBytes()));
+    long patienceNs = config.leaseNs() + TimeUnit.SECONDS.toNanos(1);
+    return new MediaDriver.Context()
+        .aeronDirectoryName(directory.driver().toString())
+        .dirDeleteOnStart(true)
+        .dirDeleteOnShutdown(true)
+        .warnIfDirectoryExists(false)
+        .threadingMode(ThreadingMode.SHARED)
+        .sharedIdleStrategy(new Nap(busy))
+        .asyncExecutorEnabled(
+            false) // one thread less; no name is looked up here, and sparse files are made quickly
+        .sharedThreadFactory(EmbeddedMedia::daemon)
+        .errorHandler(this::note)
+        .termBufferSparseFile(true)
+        .mtuLength(mtuBytes)
+        .initialWindowLength(windowBytes)
+        .socketRcvbufLength(windowBytes)
+        .socketSndbufLength(windowBytes)
+        .imageLivenessTimeoutNs(patienceNs)
+        .publicationConnectionTimeoutNs(patienceNs)
+        .publicationLingerTimeoutNs(TimeUnit.SECONDS.toNanos(1))
+        .clientLivenessTimeoutNs(SAME_PROCESS_NS)
+        .publicationUnblockTimeoutNs(SAME_PROCESS_NS + 1)
+        .spiesSimulateConnection(false);
+  }
+
+  private Aeron.Context clientContext() {
+    return new Aeron.Context()
+        .aeronDirectoryName(driver.aeronDirectoryName())
+        .useConductorAgentInvoker(true)
+        .driverTimeoutMs(TimeUnit.NANOSECONDS.toMillis(SAME_PROCESS_NS))
+        .errorHandler(this::note)
+        .subscriberErrorHandler(this::note);
+  }
+
+  /** Keeps what went wrong somewhere below, for {@link #trouble}. Any thread. */
+  void note(Throwable error) {
+    trouble = String.valueOf(error.getMessage()).lines().findFirst().orElse("");
+  }
+
+  /** What went wrong last, one line. */
+  String trouble() {
+    return trouble;
+  }
+
+  /** How the thread that does this object's work waits. */
+  IdleStrategy idleStrategy() {
+    return new Nap(busy);
+  }
+
+  /** Says whether sessions are open. */
+  void busy(boolean isBusy) {
+    if (busy.getPlain() != isBusy) {
+      busy.set(isBusy);
+    }
+  }
+
+  /** A thread that does not keep the JVM alive; its agent names it. */
+  static Thread daemon(Runnable loop) {
+    Thread thread = new Thread(loop);
+    thread.setDaemon(true);
+    return thread;
+  }
+
+  /**
+   * Opens the two streams others send to; the consumers run on whichever thread does this object's
+   * work.
+   */
+  void open(
+      Endpoint listen, Consumer<Image> onControl, Consumer<Image> onKv, Consumer<Image> onGone) {
+    String channel =
+        new ChannelUriStringBuilder().media("udp").endpoint(listen.toString()).tags("1").build();
+    try {
+      Subscription control =
+          aeron.addSubscription(channel, CONTROL_STREAM, onControl::accept, onGone::accept);
+      endpoint = boundAddress(control);
+      aeron.addSubscription("aeron:udp?tags=1", KV_STREAM, onKv::accept, onGone::accept);
+    } catch (AeronException e) {
+      throw new StreamException("the stream cannot listen at " + listen + ": " + e.getMessage(), e);
+    }
+  }
+
+  private String boundAddress(Subscription subscription) {
+    long deadlineNs = System.nanoTime() + BIND_LIMIT_NS;
+    while (subscription.localSocketAddresses().isEmpty()) {
+      if (System.nanoTime() - deadlineNs > 0) {
+        throw new StreamException("the media driver opened no socket");
+      }
+      conductor.invoke();
+      LockSupport.parkNanos(TimeUnit.MICROSECONDS.toNanos(100));
+    }
+    return subscription.localSocketAddresses().get(0);
+  }
+
+  /** Where others reach this node, {@code address:port}. */
+  String endpoint() {
+    return endpoint;
+  }
+
+  /** A control stream to another node. */
+  LaterPublication control(Endpoint to) {
+    return new LaterPublication(aeron, channel(to, config.controlTermBytes()), CONTROL_STREAM);
+  }
+
+  /** A KV stream to another node. */
+  LaterPublication kv(Endpoint to) {
+    return new LaterPublication(aeron, channel(to, config.kvTermBytes()), KV_STREAM);
+  }
+
+  private String channel(Endpoint to, int termBytes) {
+    return new ChannelUriStringBuilder()
+        .media("udp")
+        .endpoint(to.toString())
+        .mtu(mtuBytes)
+        .termLength(termBytes)
+        .sparse(true)
+        .build();
+  }
+
+  /** The client's part of the stream thread's turn. */
+  int doWork() {
+    return conductor.invoke();
+  }
+
+  /** True when the driver or the client ended by itself. */
+  boolean isClosed() {
+    return aeron.isClosed();
+  }
+
+  @Override
+  public void close() {
+    aeron.close();
+    driver.close();
+    directory.close();
+  }
+
+  private static void requireFree(Endpoint listen) {
+    try (DatagramChannel probe = DatagramChannel.open()) {
+      probe.bind(new InetSocketAddress(listen.address(), listen.port()));
+    } catch (BindException e) {
+      throw new StreamException(
+          listen.address().isAnyLocalAddress() || isInUse(e)
+              ? listen + " is in use: choose another with --listen, or end the process that has it"
+              : listen + " is no address of this machine: choose another with --listen",
+          e);
+    } catch (IOException e) {
+      throw new StreamException("the stream cannot listen at " + listen + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static boolean isInUse(BindException e) {
+    return e.getMessage() == null || e.getMessage().contains("in use");
+  }
+
+  /**
+   * The largest receive buffer up to {@code wantedBytes} that the kernel gives a socket (Linux:
+   * net.core.rmem_max).
+   */
+  private static int largestSocketBuffer(int wantedBytes) {
+    try (DatagramChannel probe = DatagramChannel.open()) {
+      probe.setOption(StandardSocketOptions.SO_RCVBUF, wantedBytes);
+      probe.setOption(StandardSocketOptions.SO_SNDBUF, wantedBytes);
+      return Math.min(
+          probe.getOption(StandardSocketOptions.SO_RCVBUF),
+          probe.getOption(StandardSocketOptions.SO_SNDBUF));
+    } catch (IOException e) {
+      throw new StreamException("no UDP socket can be opened: " + e.getMessage(), e);
+    }
+  }
+}

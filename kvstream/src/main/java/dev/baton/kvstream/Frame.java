@@ -1,0 +1,111 @@
+package dev.baton.kvstream;
+
+import dev.baton.kvstream.codec.MessageHeaderDecoder;
+import org.agrona.DirectBuffer;
+
+/**
+ * The header of one received message and where its parts lie; every bound is checked here before
+ * anything is read.
+ */
+final class Frame {
+  private static final int TEXT_LENGTH_BYTES = 2;
+
+  private final MessageHeaderDecoder header = new MessageHeaderDecoder();
+  private int bodyOffset;
+  private int end;
+  private int blockLength;
+
+  /**
+   * Reads the header of the message at [offset, offset + length) of the buffer.
+   *
+   * @throws MalformedMessage when it is none of ours
+   */
+  Frame wrap(DirectBuffer buffer, int offset, int length) {
+    if (length < MessageHeaderDecoder.ENCODED_LENGTH) {
+      throw new MalformedMessage("a message of " + length + " bytes");
+    }
+    header.wrap(buffer, offset);
+    if (header.schemaId() != MessageHeaderDecoder.SCHEMA_ID) {
+      throw new MalformedMessage("schema " + header.schemaId() + " where Baton's was due");
+    }
+    bodyOffset = offset + MessageHeaderDecoder.ENCODED_LENGTH;
+    end = offset + length;
+    blockLength = header.blockLength();
+    if (blockLength > end - bodyOffset) {
+      throw new MalformedMessage("message " + header.templateId() + " is cut off");
+    }
+    return this;
+  }
+
+  int templateId() {
+    return header.templateId();
+  }
+
+  int version() {
+    return header.version();
+  }
+
+  int blockLength() {
+    return blockLength;
+  }
+
+  int bodyOffset() {
+    return bodyOffset;
+  }
+
+  /** Where the part after the fixed block begins. */
+  int restOffset() {
+    return bodyOffset + blockLength;
+  }
+
+  int restLength() {
+    return end - restOffset();
+  }
+
+  /** Refuses any other protocol version and any other fixed block than ours. */
+  void requireBlock(int expectedLength) {
+    if (version() != MessageHeaderDecoder.SCHEMA_VERSION || blockLength != expectedLength) {
+      throw new MalformedMessage(
+          "message "
+              + templateId()
+              + " of version "
+              + version()
+              + " with a block of "
+              + blockLength
+              + " bytes");
+    }
+  }
+
+  /**
+   * Refuses a message of another version that lacks what every version has: a block as long as
+   * ours, then a text.
+   */
+  void requireLeadingText(DirectBuffer buffer, int leastBlockLength) {
+    int at = restOffset();
+    if (blockLength < leastBlockLength
+        || end - at < TEXT_LENGTH_BYTES
+        || end - at - TEXT_LENGTH_BYTES < textLength(buffer, at)) {
+      throw new MalformedMessage(
+          "message " + templateId() + " of version " + version() + " is cut off");
+    }
+  }
+
+  private static int textLength(DirectBuffer buffer, int at) {
+    return Short.toUnsignedInt(buffer.getShort(at, MessageHeaderDecoder.BYTE_ORDER));
+  }
+
+  /** Refuses a message whose rest is not exactly {@code count} texts. */
+  void requireTexts(DirectBuffer buffer, int count) {
+    int at = restOffset();
+    for (int i = 0; i < count; i++) {
+      if (end - at < TEXT_LENGTH_BYTES) {
+        throw new MalformedMessage("message " + templateId() + " is cut off");
+      }
+      at += TEXT_LENGTH_BYTES + textLength(buffer, at);
+    }
+    if (at != end) {
+      throw new MalformedMessage(
+          "message " + templateId() + " is " + (at > end ? "cut off" : "too long"));
+    }
+  }
+}

@@ -1,0 +1,180 @@
+package dev.baton.kvstream;
+
+import dev.baton.kernel.KvGeometry;
+import dev.baton.kvstream.codec.HelloDecoder;
+import dev.baton.kvstream.codec.HelloOutcome;
+import dev.baton.kvstream.codec.HelloReplyDecoder;
+import dev.baton.kvstream.codec.MessageHeaderDecoder;
+import dev.baton.kvstream.codec.NodeShapeDecoder;
+import org.agrona.DirectBuffer;
+import org.jspecify.annotations.Nullable;
+
+/** What two nodes say to each other first, and whether they can work together. */
+final class Handshake {
+  static final int PROTOCOL_VERSION = MessageHeaderDecoder.SCHEMA_VERSION;
+  private static final int HELLO_TEXTS = 4;
+  private static final int REPLY_TEXTS = 4;
+  private static final int MAX_TEXT_CHARS = 300;
+
+  private Handshake() {}
+
+  /** Why two nodes cannot work together; the reason is one line. */
+  record Refusal(HelloOutcome outcome, String reason) {}
+
+  /** A decode node's Hello, as far as every protocol version can read it. */
+  record Caller(long nonce, int version, String replyTo) {}
+
+  /** The rest of a Hello of our own version. */
+  record Introduction(long leaseNs, NodeIdentity identity) {}
+
+  /** A HelloReply; the identity is null unless it accepts. */
+  record Reply(
+      long nonce,
+      int version,
+      HelloOutcome outcome,
+      String reason,
+      long leaseNs,
+      int kvStreamSession,
+      @Nullable NodeIdentity identity) {}
+
+  /** Whether a prefill node can work for a decode node: null, or why not. */
+  static @Nullable Refusal judge(NodeIdentity prefill, NodeIdentity decode) {
+    if (!prefill.modelHash().equals(decode.modelHash())) {
+      return new Refusal(
+          HelloOutcome.WRONG_MODEL,
+          "the prefill node has the model "
+              + brief(prefill.modelHash())
+              + ", the decode node "
+              + brief(decode.modelHash())
+              + ": start both with the same --model");
+    }
+    if (!prefill.geometry().equals(decode.geometry())
+        || prefill.hiddenDim() != decode.hiddenDim()) {
+      return new Refusal(
+          HelloOutcome.WRONG_GEOMETRY,
+          "the prefill node's KV is "
+              + shape(prefill)
+              + ", the decode node's "
+              + shape(decode)
+              + ": start both with the same --model");
+    }
+    if (prefill.numericsVersion() != decode.numericsVersion()) {
+      return new Refusal(
+          HelloOutcome.WRONG_NUMERICS,
+          "the prefill node follows numerics "
+              + prefill.numericsVersion()
+              + ", the decode node "
+              + decode.numericsVersion()
+              + ": run the same version of Baton on both");
+    }
+    if (prefill.contextTokens() < decode.contextTokens()) {
+      return new Refusal(
+          HelloOutcome.CONTEXT_TOO_SMALL,
+          "the prefill node takes "
+              + prefill.contextTokens()
+              + " tokens, the decode node "
+              + decode.contextTokens()
+              + ": start both with the same --context");
+    }
+    return null;
+  }
+
+  static Refusal wrongVersion(int prefill, int decode) {
+    return new Refusal(
+        HelloOutcome.WRONG_PROTOCOL,
+        "the prefill node speaks protocol "
+            + prefill
+            + ", the decode node "
+            + decode
+            + ": run the same version of Baton on both");
+  }
+
+  static Refusal noPrefill() {
+    return new Refusal(
+        HelloOutcome.NO_PREFILL,
+        "that node does not prefill: start one with 'baton node --role prefill'");
+  }
+
+  static Caller readCaller(Frame frame, DirectBuffer buffer, HelloDecoder hello) {
+    if (frame.version() == PROTOCOL_VERSION) {
+      frame.requireBlock(HelloDecoder.BLOCK_LENGTH);
+      frame.requireTexts(buffer, HELLO_TEXTS);
+    } else {
+      frame.requireLeadingText(buffer, HelloDecoder.BLOCK_LENGTH);
+    }
+    hello.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
+    return new Caller(hello.nonce(), frame.version(), hello.replyTo());
+  }
+
+  /** Goes on where {@link #readCaller} stopped. */
+  static Introduction readIntroduction(HelloDecoder hello) {
+    return new Introduction(
+        requireLease(hello.leaseNs()),
+        identity(hello.shape(), hello.name(), hello.modelHash(), hello.backend()));
+  }
+
+  static Reply readReply(Frame frame, DirectBuffer buffer, HelloReplyDecoder reply) {
+    boolean ours = frame.version() == PROTOCOL_VERSION;
+    if (ours) {
+      frame.requireBlock(HelloReplyDecoder.BLOCK_LENGTH);
+      frame.requireTexts(buffer, REPLY_TEXTS);
+    } else {
+      frame.requireLeadingText(buffer, HelloReplyDecoder.BLOCK_LENGTH);
+    }
+    reply.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
+    HelloOutcome outcome = ours ? reply.outcome() : HelloOutcome.WRONG_PROTOCOL;
+    String reason = printable(reply.reason());
+    boolean accepted = outcome == HelloOutcome.ACCEPTED;
+    return new Reply(
+        reply.nonce(),
+        frame.version(),
+        outcome,
+        reason,
+        accepted ? requireLease(reply.leaseNs()) : 0,
+        reply.kvStreamSession(),
+        accepted
+            ? identity(reply.shape(), reply.name(), reply.modelHash(), reply.backend())
+            : null);
+  }
+
+  private static long requireLease(long leaseNs) {
+    if (leaseNs < StreamConfig.MIN_LEASE_NS) {
+      throw new MalformedMessage("a lease of " + leaseNs + " ns");
+    }
+    return leaseNs;
+  }
+
+  private static NodeIdentity identity(
+      NodeShapeDecoder shape, String name, String modelHash, String backend) {
+    return new NodeIdentity(
+        printable(name),
+        printable(modelHash),
+        new KvGeometry(shape.layers(), shape.kvHeads(), shape.headDim()),
+        shape.hiddenDim(),
+        shape.contextTokens(),
+        shape.numericsVersion(),
+        printable(backend),
+        WireCodes.fidelity(shape.fidelity()));
+  }
+
+  /** A peer's text as one line of bounded length. */
+  static String printable(String text) {
+    String line = text.replaceAll("\\p{Cntrl}", " ");
+    return line.length() <= MAX_TEXT_CHARS ? line : line.substring(0, MAX_TEXT_CHARS);
+  }
+
+  private static String brief(String hash) {
+    return hash.length() <= 12 ? hash : hash.substring(0, 12);
+  }
+
+  private static String shape(NodeIdentity node) {
+    KvGeometry kv = node.geometry();
+    return kv.layers()
+        + " layers of "
+        + kv.kvHeads()
+        + " heads of "
+        + kv.headDim()
+        + ", hidden width "
+        + node.hiddenDim();
+  }
+}

@@ -1,0 +1,46 @@
+package dev.baton.kvstream;
+
+import io.aeron.Image;
+import io.aeron.ImageFragmentAssembler;
+
+/**
+ * One Aeron stream from another node, its messages put together from fragments. Stream thread only.
+ */
+final class InboundStream {
+  private static final int FRAGMENT_LIMIT = 32;
+
+  /** Longer than any message a publication of ours can send. */
+  private static final int MAX_MESSAGE_BYTES = 4 << 20;
+
+  private static final int FIRST_ASSEMBLY_BYTES = 4096;
+
+  private final Image image;
+  private final Inbound inbound;
+  private final ImageFragmentAssembler assembler;
+
+  InboundStream(Image image, Inbound inbound) {
+    this.image = image;
+    this.inbound = inbound;
+    this.assembler = new ImageFragmentAssembler(inbound, FIRST_ASSEMBLY_BYTES, true);
+  }
+
+  boolean isOf(Image other) {
+    return image == other;
+  }
+
+  /**
+   * Takes what has arrived. A stream that is not heard any more is not read: its sender runs out of
+   * window.
+   */
+  int poll() {
+    if (inbound.isDeaf()) {
+      return 0;
+    }
+    int fragments = image.poll(assembler, FRAGMENT_LIMIT);
+    if (assembler.bufferBuilder().limit() > MAX_MESSAGE_BYTES) {
+      assembler.bufferBuilder().reset();
+      inbound.reject("sent a message without an end");
+    }
+    return fragments;
+  }
+}

@@ -1,0 +1,224 @@
+package dev.baton.kvstream;
+
+import dev.baton.kvstream.codec.HiddenRowsEncoder;
+import dev.baton.kvstream.codec.KvSliceEncoder;
+import dev.baton.kvstream.codec.LayerDigestEncoder;
+import dev.baton.kvstream.codec.MessageHeaderEncoder;
+import dev.baton.kvstream.codec.PrefillDoneEncoder;
+import io.aeron.ExclusivePublication;
+import io.aeron.Publication;
+import io.aeron.logbuffer.BufferClaim;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import org.agrona.MutableDirectBuffer;
+import org.agrona.concurrent.UnsafeBuffer;
+import org.agrona.sbe.MessageEncoderFlyweight;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A KV stream over Aeron. A message that fits one frame is written where Aeron sends it from; a
+ * larger one (a token of a wide model on a small MTU) goes through a buffer of its own and Aeron's
+ * fragmentation.
+ */
+final class KvPublication implements KvStream {
+  private static final int SLICE_BYTES =
+      MessageHeaderEncoder.ENCODED_LENGTH + KvSliceEncoder.BLOCK_LENGTH;
+  private static final int HIDDEN_BYTES =
+      MessageHeaderEncoder.ENCODED_LENGTH + HiddenRowsEncoder.BLOCK_LENGTH;
+
+  private final LaterPublication later;
+  private final BufferClaim claim = new BufferClaim();
+  private final UnsafeBuffer staging;
+  private final MessageHeaderEncoder header = new MessageHeaderEncoder();
+  private final KvSliceEncoder slice = new KvSliceEncoder();
+  private final HiddenRowsEncoder hidden = new HiddenRowsEncoder();
+  private final LayerDigestEncoder layerDigest = new LayerDigestEncoder();
+  private final PrefillDoneEncoder done = new PrefillDoneEncoder();
+  private @Nullable ExclusivePublication publication;
+  private int maxFramePayload;
+  private long lastDigest;
+  private boolean claimed;
+
+  /**
+   * A stream whose largest single row (one token's KV of a layer, one hidden row) has {@code
+   * maxRowBytes}.
+   */
+  KvPublication(LaterPublication later, int maxRowBytes) {
+    this.later = later;
+    this.staging = new UnsafeBuffer(ByteBuffer.allocateDirect(SLICE_BYTES + maxRowBytes));
+  }
+
+  @Override
+  public boolean isReady() {
+    if (publication == null) {
+      publication = later.get();
+      if (publication != null) {
+        maxFramePayload = publication.maxPayloadLength();
+      }
+    }
+    return publication != null;
+  }
+
+  @Override
+  public int streamSession() {
+    return ready().sessionId();
+  }
+
+  @Override
+  public boolean isBroken() {
+    return later.failure() != null;
+  }
+
+  @Override
+  public void close() {
+    later.close();
+  }
+
+  @Override
+  public int tokensPerSlice(int tokenBytes) {
+    return Math.max(1, (maxFramePayload - SLICE_BYTES) / tokenBytes);
+  }
+
+  @Override
+  public int rowsPerMessage(int rowBytes) {
+    return Math.max(1, (maxFramePayload - HIDDEN_BYTES) / rowBytes);
+  }
+
+  @Override
+  public long lastDigest() {
+    return lastDigest;
+  }
+
+  @Override
+  public boolean sendSlice(
+      long sessionId, int layer, int firstToken, int tokens, KvSource source, int payloadBytes) {
+    if (!reserve(SLICE_BYTES + payloadBytes)) {
+      return false;
+    }
+    boolean written = false;
+    try {
+      int at = begin(slice);
+      slice.sessionId(sessionId).layer(layer).firstToken(firstToken).tokens(tokens).reserved(0);
+      long address = target().addressOffset() + at;
+      source.exportSlice(layer, firstToken, tokens, RawMemory.ALL, address);
+      lastDigest =
+          SliceDigest.ofSlice(
+              layer, firstToken, tokens, payloadBytes / tokens / 2, RawMemory.ALL, address);
+      slice.digest(lastDigest);
+      written = true;
+    } finally {
+      abandonUnless(written);
+    }
+    return publish(SLICE_BYTES + payloadBytes);
+  }
+
+  @Override
+  public boolean sendHidden(
+      PrefillOrder order,
+      int firstToken,
+      int tokens,
+      MemorySegment rows,
+      long offset,
+      int rowBytes) {
+    int payloadBytes = tokens * rowBytes;
+    if (!reserve(HIDDEN_BYTES + payloadBytes)) {
+      return false;
+    }
+    int at = begin(hidden);
+    hidden.sessionId(order.sessionId()).firstToken(firstToken).tokens(tokens);
+    long address = target().addressOffset() + at;
+    MemorySegment.copy(rows, offset, RawMemory.ALL, address, payloadBytes);
+    lastDigest =
+        SliceDigest.ofHidden(
+            order.boundaryLayer(), firstToken, tokens, rowBytes, RawMemory.ALL, address);
+    hidden.digest(lastDigest);
+    return publish(HIDDEN_BYTES + payloadBytes);
+  }
+
+  @Override
+  public boolean sendLayerDigest(long sessionId, int layer, int tokens, long digest) {
+    int length = MessageHeaderEncoder.ENCODED_LENGTH + LayerDigestEncoder.BLOCK_LENGTH;
+    if (!reserve(length)) {
+      return false;
+    }
+    begin(layerDigest);
+    layerDigest.sessionId(sessionId).layer(layer).tokens(tokens).digest(digest);
+    return publish(length);
+  }
+
+  @Override
+  public boolean sendDone(
+      long sessionId, long computeStartNs, long computeEndNs, int hiddenRows, long hiddenDigest) {
+    int length = MessageHeaderEncoder.ENCODED_LENGTH + PrefillDoneEncoder.BLOCK_LENGTH;
+    if (!reserve(length)) {
+      return false;
+    }
+    begin(done);
+    done.sessionId(sessionId).computeStartNs(computeStartNs).computeEndNs(computeEndNs);
+    done.hiddenRows(hiddenRows).hiddenDigest(hiddenDigest);
+    return publish(length);
+  }
+
+  private boolean reserve(int length) {
+    ExclusivePublication stream = ready();
+    if (length > maxFramePayload) {
+      claimed = false;
+      return stream.availableWindow() > 0;
+    }
+    long result = stream.tryClaim(length, claim);
+    if (result == Publication.ADMIN_ACTION) {
+      result = stream.tryClaim(length, claim);
+    }
+    later.note(result);
+    claimed = result > 0;
+    return claimed;
+  }
+
+  private MutableDirectBuffer target() {
+    return claimed ? claim.buffer() : staging;
+  }
+
+  /**
+   * Writes the header and wraps the block; returns where the payload goes, as an offset in the
+   * target.
+   */
+  private int begin(MessageEncoderFlyweight message) {
+    MutableDirectBuffer target = target();
+    int at = claimed ? claim.offset() : 0;
+    header
+        .wrap(target, at)
+        .blockLength(message.sbeBlockLength())
+        .templateId(message.sbeTemplateId())
+        .schemaId(message.sbeSchemaId())
+        .version(message.sbeSchemaVersion());
+    int block = at + MessageHeaderEncoder.ENCODED_LENGTH;
+    message.wrap(target, block);
+    return block + message.sbeBlockLength();
+  }
+
+  private boolean publish(int length) {
+    if (claimed) {
+      claim.commit();
+      return true;
+    }
+    long result = ready().offer(staging, 0, length);
+    if (result == Publication.ADMIN_ACTION) {
+      result = ready().offer(staging, 0, length);
+    }
+    later.note(result);
+    return result > 0;
+  }
+
+  private void abandonUnless(boolean written) {
+    if (!written && claimed) {
+      claim.abort();
+    }
+  }
+
+  private ExclusivePublication ready() {
+    if (publication == null) {
+      throw new IllegalStateException("the KV stream is not open yet");
+    }
+    return publication;
+  }
+}

@@ -1,0 +1,53 @@
+package dev.baton.kvstream;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The KV stream to one decode node. Every {@code send} returns false when the stream does not take
+ * the message now; nothing was written then. Stream thread only; allocates nothing.
+ */
+interface KvStream {
+  /** True once the stream is there; nothing may be sent before. */
+  boolean isReady();
+
+  /** Names this stream in the handshake. */
+  int streamSession();
+
+  /** True when nothing will ever be sent here any more. */
+  boolean isBroken();
+
+  void close();
+
+  /** How many tokens of {@code tokenBytes} go into one slice message, at least one. */
+  int tokensPerSlice(int tokenBytes);
+
+  /** How many hidden rows of {@code rowBytes} go into one message, at least one. */
+  int rowsPerMessage(int rowBytes);
+
+  /** The digest of the slice or rows sent last. */
+  long lastDigest();
+
+  /**
+   * Sends one layer's KV of some tokens, {@code payloadBytes} in all.
+   *
+   * @throws RuntimeException what the source throws; nothing was sent then
+   */
+  boolean sendSlice(
+      long sessionId, int layer, int firstToken, int tokens, KvSource source, int payloadBytes);
+
+  /** Sends hidden rows that stand in {@code rows} from {@code offset}. */
+  boolean sendHidden(
+      PrefillOrder order,
+      int firstToken,
+      int tokens,
+      MemorySegment rows,
+      long offset,
+      int rowBytes);
+
+  /** Sends what a whole layer's digest must be. */
+  boolean sendLayerDigest(long sessionId, int layer, int tokens, long digest);
+
+  /** Sends that everything was handed over. */
+  boolean sendDone(
+      long sessionId, long computeStartNs, long computeEndNs, int hiddenRows, long hiddenDigest);
+}

@@ -1,0 +1,94 @@
+package dev.baton.kvstream;
+
+import io.aeron.Aeron;
+import io.aeron.ExclusivePublication;
+import io.aeron.Publication;
+import io.aeron.driver.status.SenderPos;
+import io.aeron.exceptions.AeronException;
+import org.agrona.DirectBuffer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A publication that the driver is asked for now and that is there a little later; nobody waits for
+ * it.
+ */
+final class LaterPublication implements ControlChannel {
+  private final Aeron aeron;
+  private final long registrationId;
+  private @Nullable ExclusivePublication publication;
+  private @Nullable String failure;
+  private boolean closed;
+  private long finalPosition;
+
+  LaterPublication(Aeron aeron, String channel, int streamId) {
+    this.aeron = aeron;
+    this.registrationId = aeron.asyncAddExclusivePublication(channel, streamId);
+  }
+
+  /** The publication, or null while it is not there or when it never will be. */
+  @Nullable ExclusivePublication get() {
+    if (publication == null && failure == null && !closed) {
+      try {
+        publication = aeron.getExclusivePublication(registrationId);
+      } catch (AeronException e) {
+        failure = e.getMessage();
+      }
+    }
+    return publication;
+  }
+
+  @Override
+  public boolean offer(DirectBuffer message, int length) {
+    ExclusivePublication ready = get();
+    if (ready == null) {
+      return false;
+    }
+    long result = ready.offer(message, 0, length);
+    if (result == Publication.ADMIN_ACTION) {
+      result = ready.offer(message, 0, length);
+    }
+    note(result);
+    return result > 0;
+  }
+
+  /** Remembers a result after which nothing can be sent any more. */
+  void note(long result) {
+    if (result == Publication.CLOSED || result == Publication.MAX_POSITION_EXCEEDED) {
+      failure =
+          result == Publication.CLOSED ? "the stream was closed" : "the stream has reached its end";
+    }
+  }
+
+  @Override
+  public @Nullable String failure() {
+    return failure;
+  }
+
+  @Override
+  public boolean isDrained() {
+    ExclusivePublication ready = publication;
+    if (ready == null) {
+      return true;
+    }
+    var counters = aeron.countersReader();
+    int sent =
+        counters.findByTypeIdAndRegistrationId(SenderPos.SENDER_POSITION_TYPE_ID, registrationId);
+    return sent < 0
+        || counters.getCounterValue(sent) >= (closed ? finalPosition : ready.position());
+  }
+
+  @Override
+  public void close() {
+    if (closed) {
+      return;
+    }
+    ExclusivePublication ready = get();
+    if (ready != null) {
+      finalPosition = ready.position();
+      ready.close();
+    } else if (failure == null) {
+      aeron.asyncRemovePublication(registrationId);
+    }
+    closed = true;
+  }
+}

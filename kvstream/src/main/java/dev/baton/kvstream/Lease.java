@@ -1,0 +1,48 @@
+package dev.baton.kvstream;
+
+/** How long a silent peer is waited for, and when to say that we are still here. One thread. */
+final class Lease {
+  private static final int RENEWALS = 4;
+
+  private final long leaseNs;
+  private long renewalNs;
+  private long heardNs;
+  private long nextRenewalNs;
+
+  Lease(long leaseNs, long nowNs) {
+    this.leaseNs = leaseNs;
+    this.renewalNs = leaseNs / RENEWALS;
+    this.heardNs = nowNs;
+    this.nextRenewalNs = nowNs;
+  }
+
+  /** The peer waits only this long for us. */
+  void peerWaits(long peerLeaseNs) {
+    renewalNs = Math.min(leaseNs, peerLeaseNs) / RENEWALS;
+  }
+
+  void heard(long nowNs) {
+    heardNs = nowNs;
+  }
+
+  boolean isOver(long nowNs) {
+    return nowNs - heardNs > leaseNs;
+  }
+
+  boolean isRenewalDue(long nowNs) {
+    return nowNs - nextRenewalNs >= 0;
+  }
+
+  void renewed(long nowNs) {
+    nextRenewalNs = nowNs + renewalNs;
+  }
+
+  /** Asks for the next renewal earlier than the lease needs it. */
+  void renewAt(long atNs) {
+    nextRenewalNs = atNs;
+  }
+
+  long lengthNs() {
+    return leaseNs;
+  }
+}

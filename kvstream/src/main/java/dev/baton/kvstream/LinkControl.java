@@ -1,0 +1,80 @@
+package dev.baton.kvstream;
+
+import java.util.ArrayDeque;
+import org.agrona.concurrent.UnsafeBuffer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one link has to say on its control stream: sent now, or kept in order until the stream takes
+ * it. Stream thread only.
+ */
+final class LinkControl {
+  /** A peer that lets more than this wait does not read any more. */
+  private static final int MAX_WAITING = 4096;
+
+  private final ControlChannel channel;
+  private final ControlWriter writer;
+  private final ArrayDeque<byte[]> waiting = new ArrayDeque<>();
+  private final UnsafeBuffer view = new UnsafeBuffer(0, 0);
+
+  LinkControl(ControlChannel channel, ControlWriter writer) {
+    this.channel = channel;
+    this.writer = writer;
+  }
+
+  ControlWriter writer() {
+    return writer;
+  }
+
+  /**
+   * Sends the message of {@code length} bytes that the writer has just written, soon if not now.
+   */
+  void send(int length) {
+    if (waiting.isEmpty() && channel.offer(writer.buffer(), length)) {
+      return;
+    }
+    byte[] copy = new byte[length];
+    writer.buffer().getBytes(0, copy);
+    waiting.add(copy);
+  }
+
+  /**
+   * Sends the message that the writer has just written if that is possible now; allocates nothing.
+   */
+  boolean trySend(int length) {
+    return waiting.isEmpty() && channel.offer(writer.buffer(), length);
+  }
+
+  /** Sends what waits, as far as possible. */
+  int flush() {
+    int sent = 0;
+    byte @Nullable [] next = waiting.peek();
+    while (next != null) {
+      view.wrap(next);
+      if (!channel.offer(view, next.length)) {
+        break;
+      }
+      waiting.remove();
+      sent++;
+      next = waiting.peek();
+    }
+    return sent;
+  }
+
+  boolean isFlushed() {
+    return waiting.isEmpty();
+  }
+
+  boolean isDrained() {
+    return channel.isDrained();
+  }
+
+  /** Why nothing can be said any more, or null. */
+  @Nullable String failure() {
+    return waiting.size() > MAX_WAITING ? "it does not read any more" : channel.failure();
+  }
+
+  void close() {
+    channel.close();
+  }
+}

@@ -1,0 +1,10 @@
+package dev.baton.kvstream;
+
+/** A peer sent bytes that are no message of this protocol, or one that does not belong here. */
+final class MalformedMessage extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  MalformedMessage(String message) {
+    super(message, null, false, false);
+  }
+}

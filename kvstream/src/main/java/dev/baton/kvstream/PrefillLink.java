@@ -1,0 +1,343 @@
+package dev.baton.kvstream;
+
+import dev.baton.kvstream.codec.AbortDecoder;
+import dev.baton.kvstream.codec.GoodbyeDecoder;
+import dev.baton.kvstream.codec.HelloReplyDecoder;
+import dev.baton.kvstream.codec.LeaseRenewalDecoder;
+import dev.baton.kvstream.codec.OrderRefusedDecoder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.CompletableFuture;
+import org.agrona.DirectBuffer;
+import org.agrona.collections.Long2ObjectHashMap;
+import org.agrona.concurrent.NanoClock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A decode node's side of its acquaintance with one prefill node: handshake, lease, clock, and the
+ * sessions it receives. Stream thread only, but for the few volatile facts.
+ */
+final class PrefillLink implements Link {
+  /** Round trips measured quickly after the handshake; the best one aligns the clocks. */
+  private static final int FIRST_ROUND_TRIPS = 8;
+
+  private static final long FIRST_ROUND_TRIPS_APART_NS = 1_000_000;
+
+  private enum State {
+    GREETING,
+    ACCEPTED,
+    OPEN,
+    LOST
+  }
+
+  private final String label;
+  private final long nonce;
+  private final NodeIdentity self;
+  private final NanoClock clock;
+  private final LinkControl control;
+  private final Lease lease;
+  private final long handshakeTimeoutNs;
+  private final long createdNs;
+  private final ClockOffset offset = new ClockOffset();
+  private final Long2ObjectHashMap<ReceiveSession> sessions = new Long2ObjectHashMap<>();
+  private final List<ReceiveSession> inOrder = new ArrayList<>();
+  private final KvReader reader = new KvReader(sessions, offset);
+  private final HelloReplyDecoder reply = new HelloReplyDecoder();
+  private final OrderRefusedDecoder refused = new OrderRefusedDecoder();
+  private final AbortDecoder abort = new AbortDecoder();
+  private final LeaseRenewalDecoder renewal = new LeaseRenewalDecoder();
+  private final GoodbyeDecoder goodbye = new GoodbyeDecoder();
+  private final CompletableFuture<NodeIdentity> opened = new CompletableFuture<>();
+  private State state = State.GREETING;
+  private @Nullable NodeIdentity peer;
+  private int kvStreamSession;
+  private int roundTrips;
+
+  private volatile boolean alive;
+  private volatile @Nullable String lostReason;
+  private volatile long roundTripNs;
+
+  PrefillLink(
+      Endpoint endpoint, long nonce, NodeIdentity self, StreamConfig config, LinkControl control) {
+    this.label = "the prefill node at " + endpoint;
+    this.nonce = nonce;
+    this.self = self;
+    this.clock = config.clock();
+    this.control = control;
+    this.createdNs = clock.nanoTime();
+    this.handshakeTimeoutNs = config.handshakeTimeoutNs();
+    this.lease = new Lease(config.leaseNs(), createdNs);
+  }
+
+  /** Introduces this node, which hears answers at {@code replyTo}. */
+  void greet(String replyTo) {
+    control.send(control.writer().hello(nonce, createdNs, lease.lengthNs(), self, replyTo));
+  }
+
+  /** Completes with the peer's identity once orders may be sent, or with a StreamException. */
+  CompletableFuture<NodeIdentity> opened() {
+    return opened;
+  }
+
+  @Override
+  public String label() {
+    return label;
+  }
+
+  boolean isAlive() {
+    return alive;
+  }
+
+  @Nullable String lostReason() {
+    return lostReason;
+  }
+
+  long roundTripNs() {
+    return roundTripNs;
+  }
+
+  boolean awaitsReply(long replyNonce) {
+    return state == State.GREETING && nonce == replyNonce;
+  }
+
+  /** True when a KV stream of this number is the one the peer named. */
+  boolean isKvStream(int streamSession) {
+    return (state == State.ACCEPTED || state == State.OPEN) && kvStreamSession == streamSession;
+  }
+
+  // Sessions.
+
+  /** Sends an order. The session fails at once when that is not possible. */
+  void order(ReceiveSession session) {
+    long id = session.order().sessionId();
+    if (state != State.OPEN) {
+      session.fail(lostReason == null ? label + " is not connected" : lostReason);
+    } else if (sessions.containsKey(id)) {
+      session.fail("session " + id + " exists already: session ids are unique");
+    }
+    if (session.isFinal()) {
+      session.detach();
+      return;
+    }
+    sessions.put(id, session);
+    inOrder.add(session);
+    session.ordered(clock.nanoTime());
+    control.send(control.writer().order(session.order(), session.creditLimit()));
+  }
+
+  /** Ends a session that its owner does not want any more. */
+  void cancel(ReceiveSession session) {
+    session.fail("cancelled by its owner");
+    if (sessions.get(session.order().sessionId()) == session) {
+      conclude(session, true);
+    }
+  }
+
+  private void conclude(ReceiveSession session, boolean tellPeer) {
+    long id = session.order().sessionId();
+    sessions.remove(id);
+    inOrder.remove(session);
+    session.detach();
+    if (tellPeer && state != State.LOST) {
+      String failure = session.failure();
+      control.send(
+          failure == null ? control.writer().received(id) : control.writer().abort(id, failure));
+    }
+  }
+
+  // Messages.
+
+  /** Takes a message of the peer's KV stream. */
+  void onKv(Frame frame, DirectBuffer buffer, long nowNs) {
+    if (state != State.LOST) {
+      lease.heard(nowNs);
+      reader.onMessage(frame, buffer, nowNs);
+    }
+  }
+
+  @Override
+  public void onControl(Frame frame, DirectBuffer buffer, long nowNs) {
+    if (state == State.LOST) {
+      return;
+    }
+    lease.heard(nowNs);
+    switch (frame.templateId()) {
+      case HelloReplyDecoder.TEMPLATE_ID ->
+          onReply(Handshake.readReply(frame, buffer, reply), nowNs);
+      case LeaseRenewalDecoder.TEMPLATE_ID -> onRenewal(frame, buffer, nowNs);
+      case OrderRefusedDecoder.TEMPLATE_ID -> {
+        frame.requireBlock(OrderRefusedDecoder.BLOCK_LENGTH);
+        frame.requireTexts(buffer, 1);
+        refused.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
+        failSession(
+            refused.sessionId(), label + " refused: " + Handshake.printable(refused.reason()));
+      }
+      case AbortDecoder.TEMPLATE_ID -> {
+        frame.requireBlock(AbortDecoder.BLOCK_LENGTH);
+        frame.requireTexts(buffer, 1);
+        abort.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
+        failSession(abort.sessionId(), label + " gave up: " + Handshake.printable(abort.reason()));
+      }
+      case GoodbyeDecoder.TEMPLATE_ID -> {
+        frame.requireBlock(GoodbyeDecoder.BLOCK_LENGTH);
+        frame.requireTexts(buffer, 1);
+        goodbye.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
+        lose(label + " has left: " + Handshake.printable(goodbye.reason()));
+      }
+      default ->
+          throw new MalformedMessage("message " + frame.templateId() + " is not for a decode node");
+    }
+  }
+
+  private void failSession(long sessionId, String reason) {
+    ReceiveSession session = sessions.get(sessionId);
+    if (session != null) {
+      session.fail(reason);
+      conclude(session, false);
+    }
+  }
+
+  private void onReply(Handshake.Reply answer, long nowNs) {
+    if (state != State.GREETING) {
+      throw new MalformedMessage("a second HelloReply");
+    }
+    NodeIdentity identity = answer.identity();
+    if (answer.version() != Handshake.PROTOCOL_VERSION) {
+      refuse(Handshake.wrongVersion(answer.version(), Handshake.PROTOCOL_VERSION).reason());
+    } else if (identity == null) {
+      refuse(answer.reason());
+    } else {
+      Handshake.Refusal refusal = Handshake.judge(identity, self);
+      if (refusal != null) {
+        refuse(refusal.reason());
+        return;
+      }
+      peer = identity;
+      kvStreamSession = answer.kvStreamSession();
+      lease.peerWaits(answer.leaseNs());
+      lease.renewAt(nowNs);
+      state = State.ACCEPTED;
+    }
+  }
+
+  private void refuse(String reason) {
+    lose(label + " cannot be used: " + reason);
+  }
+
+  private void onRenewal(Frame frame, DirectBuffer buffer, long nowNs) {
+    frame.requireBlock(LeaseRenewalDecoder.BLOCK_LENGTH);
+    renewal.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
+    offset.sample(renewal.echoNs(), renewal.receivedNs(), renewal.sentNs(), nowNs);
+    roundTripNs = offset.roundTripNs();
+    if (++roundTrips < FIRST_ROUND_TRIPS) {
+      lease.renewAt(nowNs + FIRST_ROUND_TRIPS_APART_NS);
+    }
+    NodeIdentity identity = peer;
+    if (state == State.ACCEPTED && identity != null) {
+      state = State.OPEN;
+      alive = true;
+      opened.complete(identity);
+    }
+  }
+
+  // Time.
+
+  @Override
+  public int doWork(long nowNs) {
+    if (state == State.LOST) {
+      return 0;
+    }
+    int work = control.flush();
+    String failure = control.failure();
+    if (failure != null) {
+      lose(label + " cannot be reached any more: " + failure);
+    } else if (state == State.GREETING) {
+      if (nowNs - createdNs > handshakeTimeoutNs) {
+        lose(
+            "no answer from "
+                + label
+                + " within "
+                + seconds(handshakeTimeoutNs)
+                + ": is it running?");
+      }
+    } else if (lease.isOver(nowNs)) {
+      end(label + " has been silent for " + seconds(lease.lengthNs()));
+    } else {
+      work += renewLease(nowNs) + tendSessions();
+    }
+    return work;
+  }
+
+  private int renewLease(long nowNs) {
+    if (!lease.isRenewalDue(nowNs)
+        || !control.trySend(control.writer().leaseRenewal(clock.nanoTime(), 0, 0))) {
+      return 0;
+    }
+    lease.renewed(nowNs);
+    return 1;
+  }
+
+  private int tendSessions() {
+    int work = 0;
+    for (int i = inOrder.size() - 1; i >= 0; i--) {
+      ReceiveSession session = inOrder.get(i);
+      if (session.isFinal()) {
+        conclude(session, true);
+        work++;
+        continue;
+      }
+      long limit = session.creditDue();
+      if (limit >= 0
+          && control.trySend(control.writer().credit(session.order().sessionId(), limit))) {
+        session.credited(limit);
+        work++;
+      }
+    }
+    return work;
+  }
+
+  // The end.
+
+  /** Ends the link, saying so to the peer as well. */
+  @Override
+  public void end(String reason) {
+    if (state != State.LOST) {
+      control.send(control.writer().goodbye(reason));
+      lose(reason);
+    }
+  }
+
+  /** The peer is gone: every session fails with the reason. */
+  private void lose(String reason) {
+    lostReason = reason;
+    alive = false;
+    state = State.LOST;
+    while (!inOrder.isEmpty()) {
+      ReceiveSession session = inOrder.getLast();
+      session.fail(reason);
+      conclude(session, false);
+    }
+    control.close();
+    opened.completeExceptionally(new StreamException(reason));
+  }
+
+  @Override
+  public boolean isBusy() {
+    return !inOrder.isEmpty();
+  }
+
+  @Override
+  public boolean isOver() {
+    return state == State.LOST;
+  }
+
+  @Override
+  public boolean isDrained() {
+    return control.isDrained();
+  }
+
+  static String seconds(long ns) {
+    return String.format(Locale.ROOT, "%.1f s", ns / 1e9);
+  }
+}

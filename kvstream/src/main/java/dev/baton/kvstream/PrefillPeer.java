@@ -1,0 +1,112 @@
+package dev.baton.kvstream;
+
+import org.jspecify.annotations.Nullable;
+
+/** A prefill node this node knows. Any thread may use it. */
+public final class PrefillPeer implements AutoCloseable {
+  private static final int ORDER_OVERHEAD_BYTES = 128;
+
+  private final StreamAgent agent;
+  private final PrefillLink link;
+  private final NodeIdentity self;
+  private final NodeIdentity identity;
+  private final StreamConfig config;
+  private volatile @Nullable String markedLost;
+
+  PrefillPeer(
+      StreamAgent agent,
+      PrefillLink link,
+      NodeIdentity self,
+      NodeIdentity identity,
+      StreamConfig config) {
+    this.agent = agent;
+    this.link = link;
+    this.self = self;
+    this.identity = identity;
+    this.config = config;
+  }
+
+  /** What the node said of itself. */
+  public NodeIdentity identity() {
+    return identity;
+  }
+
+  /** True while orders can be sent: nothing has been heard of its end. */
+  public boolean isAlive() {
+    return markedLost == null && link.isAlive();
+  }
+
+  /** Why it is not alive, one line, or null. */
+  public @Nullable String lostReason() {
+    String marked = markedLost;
+    return marked != null ? marked : link.lostReason();
+  }
+
+  /** The best recent round trip between the two stream threads. */
+  public long roundTripNs() {
+    return link.roundTripNs();
+  }
+
+  /**
+   * Orders a prefill and returns at once; how it goes, the receiver says. An order to a node that
+   * is lost fails, with the reason in {@link KvReceiver#failure}.
+   *
+   * @param sink takes the KV, on the stream thread, until the receiver is closed
+   * @throws IllegalArgumentException when the order does not fit the model or is too long for the
+   *     node
+   */
+  public KvReceiver order(PrefillOrder order, KvSink sink) {
+    int layers = self.geometry().layers();
+    if (order.boundaryLayer() > layers) {
+      throw new IllegalArgumentException(
+          "boundary layer " + order.boundaryLayer() + " of a model with " + layers + " layers");
+    }
+    int longest =
+        Math.min(
+            identity.contextTokens(),
+            (config.controlTermBytes() / 8 - ORDER_OVERHEAD_BYTES) / Integer.BYTES);
+    if (order.tokens().length > longest) {
+      throw new IllegalArgumentException(
+          "a prompt of "
+              + order.tokens().length
+              + " tokens; "
+              + link.label()
+              + " takes "
+              + longest);
+    }
+    ReceiveSession session =
+        new ReceiveSession(
+            order,
+            sink,
+            self,
+            config.creditBytes(),
+            link.label(),
+            it -> agent.call(() -> link.cancel(it)));
+    String marked = markedLost;
+    if (marked != null || !agent.post(() -> link.order(session))) {
+      session.fail(marked != null ? marked : "this node's stream is closed");
+      session.detach();
+    }
+    return session;
+  }
+
+  /**
+   * Tells the stream that the node is dead, as the owner of its process knows before the lease
+   * ends: its sessions fail now.
+   *
+   * @param why one line, the failure of those sessions
+   */
+  public void markLost(String why) {
+    markedLost = why;
+    agent.post(() -> link.end(why));
+  }
+
+  /** Ends the acquaintance: open sessions fail, the node is told. Twice is fine. */
+  @Override
+  public void close() {
+    if (markedLost == null) {
+      markedLost = "the connection to " + link.label() + " was closed";
+    }
+    agent.call(() -> link.end("the decode node closed the connection"));
+  }
+}

@@ -1,0 +1,303 @@
+package dev.baton.kvstream;
+
+import dev.baton.kvstream.codec.HelloDecoder;
+import dev.baton.kvstream.codec.HelloOutcome;
+import dev.baton.kvstream.codec.HelloReplyDecoder;
+import io.aeron.Image;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.agrona.DirectBuffer;
+import org.agrona.concurrent.Agent;
+import org.agrona.concurrent.ManyToOneConcurrentLinkedQueue;
+import org.agrona.concurrent.NanoClock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Everything a node's stream does, on one thread: polls what other nodes send, keeps the links,
+ * pumps the senders. Other threads ask it by {@link #post} and {@link #call}.
+ */
+final class StreamAgent implements Agent {
+  private static final int MAX_LINKS = 64;
+  private static final long DRAIN_LIMIT_NS = 100_000_000L;
+
+  /** What links know of the node they belong to. */
+  record Self(NodeIdentity identity, StreamConfig config, Runnable wake) {}
+
+  private final Self self;
+  private final @Nullable PrefillService service;
+  private final EmbeddedMedia media;
+  private final NanoClock clock;
+  private final SecureRandom random = new SecureRandom();
+  private final ControlWriter writer = new ControlWriter();
+  private final HelloDecoder hello = new HelloDecoder();
+  private final HelloReplyDecoder helloReply = new HelloReplyDecoder();
+  private final List<InboundStream> inbounds = new ArrayList<>();
+  private final List<Link> links = new ArrayList<>();
+  private final ManyToOneConcurrentLinkedQueue<Runnable> commands =
+      new ManyToOneConcurrentLinkedQueue<>();
+  private final Object commandGate = new Object();
+  private boolean gateShut;
+  private volatile @Nullable Thread thread;
+
+  StreamAgent(
+      NodeIdentity identity,
+      StreamConfig config,
+      @Nullable PrefillService service,
+      EmbeddedMedia media) {
+    this.self = new Self(identity, config, this::wake);
+    this.service = service;
+    this.media = media;
+    this.clock = config.clock();
+  }
+
+  @Override
+  public String roleName() {
+    return "baton-stream";
+  }
+
+  @Override
+  public void onStart() {
+    thread = Thread.currentThread();
+  }
+
+  /** Ends the idle thread's nap. Any thread. */
+  private void wake() {
+    LockSupport.unpark(thread);
+  }
+
+  // Requests of other threads.
+
+  /** Has the stream thread run this soon; false when the stream is closed. */
+  boolean post(Runnable command) {
+    synchronized (commandGate) {
+      if (gateShut) {
+        return false;
+      }
+      commands.add(command);
+    }
+    wake();
+    return true;
+  }
+
+  /**
+   * Has the stream thread run this and returns when it is done, or at once when the stream is
+   * closed.
+   */
+  void call(Runnable command) {
+    if (Thread.currentThread() == thread) {
+      command.run();
+      return;
+    }
+    CountDownLatch done = new CountDownLatch(1);
+    Runnable counted =
+        () -> {
+          try {
+            command.run();
+          } finally {
+            done.countDown();
+          }
+        };
+    if (!post(counted)) {
+      return;
+    }
+    boolean interrupted = false;
+    while (done.getCount() > 0) {
+      try {
+        done.await();
+      } catch (InterruptedException e) {
+        // The caller counts on what this call ends; that takes no longer than a turn of the stream
+        // thread.
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Begins an acquaintance with a prefill node. Stream thread. */
+  void connect(PrefillLink link) {
+    links.add(link);
+    link.greet(media.endpoint());
+  }
+
+  /** A link to a prefill node, for {@link #connect}. Any thread. */
+  PrefillLink linkTo(Endpoint endpoint) {
+    LaterPublication channel = media.control(endpoint);
+    return new PrefillLink(
+        endpoint,
+        random.nextLong(),
+        self.identity(),
+        self.config(),
+        new LinkControl(channel, writer));
+  }
+
+  // Messages.
+
+  /** Another node began to send control messages here. Stream thread. */
+  void onControlImage(Image image) {
+    inbounds.add(
+        new InboundStream(image, new Inbound(image.sessionId(), this::onControlMessage, clock)));
+  }
+
+  /** Another node began to send KV here. Stream thread. */
+  void onKvImage(Image image) {
+    inbounds.add(
+        new InboundStream(image, new Inbound(image.sessionId(), this::onKvMessage, clock)));
+  }
+
+  void onImageGone(Image image) {
+    inbounds.removeIf(inbound -> inbound.isOf(image));
+  }
+
+  private void onControlMessage(Inbound from, Frame frame, DirectBuffer buffer, long nowNs) {
+    Link link = from.link();
+    if (link != null) {
+      link.onControl(frame, buffer, nowNs);
+    } else if (frame.templateId() == HelloDecoder.TEMPLATE_ID) {
+      onHello(from, frame, buffer);
+    } else if (frame.templateId() == HelloReplyDecoder.TEMPLATE_ID) {
+      onReply(from, frame, buffer, nowNs);
+    }
+    // Anything else from a stranger: a node whose lease ended, or that knew the one which was here
+    // before. Its own lease
+    // tells it.
+  }
+
+  private void onReply(Inbound from, Frame frame, DirectBuffer buffer, long nowNs) {
+    long nonce = Handshake.readReply(frame, buffer, helloReply).nonce();
+    for (Link link : links) {
+      if (link instanceof PrefillLink prefill && prefill.awaitsReply(nonce)) {
+        from.bind(link);
+        link.onControl(frame, buffer, nowNs);
+        return;
+      }
+    }
+  }
+
+  private void onHello(Inbound from, Frame frame, DirectBuffer buffer) {
+    Handshake.Caller caller = Handshake.readCaller(frame, buffer, hello);
+    Endpoint replyTo = Endpoint.parseLiteral(caller.replyTo());
+    if (!replyTo.isLoopback() || links.size() >= MAX_LINKS * 2) {
+      return;
+    }
+    LinkControl control = new LinkControl(media.control(replyTo), writer);
+    DecodeLink link = answer(caller, replyTo, control);
+    links.add(link);
+    from.bind(link);
+  }
+
+  private DecodeLink answer(Handshake.Caller caller, Endpoint replyTo, LinkControl control) {
+    if (caller.version() != Handshake.PROTOCOL_VERSION) {
+      var refusal = Handshake.wrongVersion(Handshake.PROTOCOL_VERSION, caller.version());
+      return DecodeLink.refusing(caller, refusal, self, control);
+    }
+    Handshake.Introduction introduction = Handshake.readIntroduction(hello);
+    Handshake.Refusal refusal = Handshake.judge(self.identity(), introduction.identity());
+    PrefillService accepting = service;
+    if (accepting == null) {
+      return DecodeLink.refusing(caller, Handshake.noPrefill(), self, control);
+    }
+    if (refusal == null && links.size() >= MAX_LINKS) {
+      refusal =
+          new Handshake.Refusal(HelloOutcome.FULL, "it serves " + MAX_LINKS + " nodes already");
+    }
+    if (refusal != null) {
+      return DecodeLink.refusing(caller, refusal, self, control);
+    }
+    int tokenBytes = self.identity().geometry().tokenBytes();
+    int hiddenBytes = self.identity().hiddenDim() * Float.BYTES;
+    KvPublication kv = new KvPublication(media.kv(replyTo), Math.max(tokenBytes, hiddenBytes));
+    return DecodeLink.accepting(caller, introduction.leaseNs(), self, accepting, control, kv);
+  }
+
+  private void onKvMessage(Inbound from, Frame frame, DirectBuffer buffer, long nowNs) {
+    if (from.link() == null) {
+      for (Link link : links) {
+        if (link instanceof PrefillLink prefill && prefill.isKvStream(from.streamSession())) {
+          from.bind(link);
+        }
+      }
+    }
+    if (from.link() instanceof PrefillLink prefill) {
+      prefill.onKv(frame, buffer, nowNs);
+    }
+  }
+
+  // The turn.
+
+  @Override
+  public int doWork() {
+    int work = media.doWork() + runCommands();
+    for (int i = 0; i < inbounds.size(); i++) {
+      work += inbounds.get(i).poll();
+    }
+    long nowNs = clock.nanoTime();
+    boolean broken = media.isClosed();
+    boolean busy = false;
+    for (int i = links.size() - 1; i >= 0; i--) {
+      Link link = links.get(i);
+      work += doWork(link, nowNs, broken);
+      busy |= link.isBusy();
+      if (link.isOver()) {
+        links.remove(i);
+      }
+    }
+    media.busy(busy);
+    return work;
+  }
+
+  private int doWork(Link link, long nowNs, boolean broken) {
+    try {
+      if (broken) {
+        link.end("this node's stream broke down: " + media.trouble());
+      }
+      return link.doWork(nowNs);
+    } catch (RuntimeException | Error e) {
+      // An Error too: nobody else would hear of it, and the link's sessions would wait for ever.
+      link.end("this node's stream failed: " + e);
+      return 1;
+    }
+  }
+
+  private int runCommands() {
+    int ran = 0;
+    Runnable command = commands.poll();
+    while (command != null) {
+      command.run();
+      ran++;
+      command = commands.poll();
+    }
+    return ran;
+  }
+
+  @Override
+  public void onClose() {
+    synchronized (commandGate) {
+      gateShut = true;
+    }
+    runCommands();
+    for (Link link : links) {
+      link.end("the node was closed");
+    }
+    long deadlineNs = System.nanoTime() + DRAIN_LIMIT_NS;
+    while (!isDrained() && deadlineNs - System.nanoTime() > 0) {
+      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
+    }
+    links.clear();
+    inbounds.clear();
+  }
+
+  private boolean isDrained() {
+    for (Link link : links) {
+      if (!link.isDrained()) {
+        return false;
+      }
+    }
+    return true;
+  }
+}

@@ -1,0 +1,171 @@
+package dev.baton.kvstream;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.agrona.concurrent.NanoClock;
+import org.agrona.concurrent.SystemNanoClock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How a node's stream is set up; {@link #builder} knows what is usual.
+ *
+ * @param listen {@code host:port} where other nodes reach this one, port 0 for any free one; null
+ *     for a node that only connects
+ * @param leaseNs how long a silent peer is waited for
+ * @param handshakeTimeoutNs how long an answer to the first message is waited for
+ * @param mtuBytes largest datagram, a multiple of 32, or 0 for what suits the address
+ * @param kvTermBytes length of a KV stream's term, a power of two; three of them are mapped for
+ *     each stream and direction
+ * @param controlTermBytes the same for control streams; an eighth bounds the longest order
+ * @param receiveWindowBytes what a sender may have under way; no more than the kernel's socket
+ *     buffer is used
+ * @param creditBytes payload that a session's sender may send before it hears more
+ * @param directoryParent where the media driver's files go while the node lives
+ * @param clock all timeouts and measurements
+ */
+public record StreamConfig(
+    @Nullable String listen,
+    long leaseNs,
+    long handshakeTimeoutNs,
+    int mtuBytes,
+    int kvTermBytes,
+    int controlTermBytes,
+    int receiveWindowBytes,
+    long creditBytes,
+    Path directoryParent,
+    NanoClock clock) {
+  /** Shorter leases end by accident. */
+  public static final long MIN_LEASE_NS = TimeUnit.MILLISECONDS.toNanos(100);
+
+  private static final int MIN_MTU_BYTES = 512;
+  private static final int MAX_MTU_BYTES = 65504;
+
+  public StreamConfig {
+    if (leaseNs < MIN_LEASE_NS || handshakeTimeoutNs < 1) {
+      throw new IllegalArgumentException(
+          "a lease is at least "
+              + MIN_LEASE_NS
+              + " ns and a handshake timeout positive, got "
+              + leaseNs
+              + " and "
+              + handshakeTimeoutNs);
+    }
+    if (mtuBytes != 0
+        && (mtuBytes < MIN_MTU_BYTES || mtuBytes > MAX_MTU_BYTES || mtuBytes % 32 != 0)) {
+      throw new IllegalArgumentException(
+          "an MTU is a multiple of 32 from "
+              + MIN_MTU_BYTES
+              + " to "
+              + MAX_MTU_BYTES
+              + ", got "
+              + mtuBytes);
+    }
+    requireTerm(kvTermBytes);
+    requireTerm(controlTermBytes);
+    if (receiveWindowBytes < MAX_MTU_BYTES || creditBytes < MAX_MTU_BYTES) {
+      throw new IllegalArgumentException(
+          "a receive window and a credit hold at least one datagram, got "
+              + receiveWindowBytes
+              + " and "
+              + creditBytes);
+    }
+  }
+
+  private static void requireTerm(int bytes) {
+    if (bytes < 64 * 1024 || bytes > 1 << 30 || Integer.bitCount(bytes) != 1) {
+      throw new IllegalArgumentException(
+          "a term is a power of two from 64 KiB to 1 GiB, got " + bytes);
+    }
+  }
+
+  /** The usual settings, to be changed. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** Collects settings. One thread. */
+  public static final class Builder {
+    private @Nullable String listen;
+    private long leaseNs = TimeUnit.SECONDS.toNanos(3);
+    private long handshakeTimeoutNs = TimeUnit.SECONDS.toNanos(5);
+    private int mtuBytes;
+    private int kvTermBytes = 16 << 20;
+    private int controlTermBytes = 8 << 20;
+    private int receiveWindowBytes = 2 << 20;
+    private long creditBytes = 16 << 20;
+    private Path directoryParent = usualParent();
+    private NanoClock clock = SystemNanoClock.INSTANCE;
+
+    private Builder() {}
+
+    private static Path usualParent() {
+      Path memory = Path.of("/dev/shm");
+      return Files.isWritable(memory) ? memory : Path.of(System.getProperty("java.io.tmpdir"));
+    }
+
+    public Builder listen(@Nullable String hostPort) {
+      listen = hostPort;
+      return this;
+    }
+
+    public Builder leaseNs(long ns) {
+      leaseNs = ns;
+      return this;
+    }
+
+    public Builder handshakeTimeoutNs(long ns) {
+      handshakeTimeoutNs = ns;
+      return this;
+    }
+
+    public Builder mtuBytes(int bytes) {
+      mtuBytes = bytes;
+      return this;
+    }
+
+    public Builder kvTermBytes(int bytes) {
+      kvTermBytes = bytes;
+      return this;
+    }
+
+    public Builder controlTermBytes(int bytes) {
+      controlTermBytes = bytes;
+      return this;
+    }
+
+    public Builder receiveWindowBytes(int bytes) {
+      receiveWindowBytes = bytes;
+      return this;
+    }
+
+    public Builder creditBytes(long bytes) {
+      creditBytes = bytes;
+      return this;
+    }
+
+    public Builder directoryParent(Path parent) {
+      directoryParent = parent;
+      return this;
+    }
+
+    public Builder clock(NanoClock nanoClock) {
+      clock = nanoClock;
+      return this;
+    }
+
+    public StreamConfig build() {
+      return new StreamConfig(
+          listen,
+          leaseNs,
+          handshakeTimeoutNs,
+          mtuBytes,
+          kvTermBytes,
+          controlTermBytes,
+          receiveWindowBytes,
+          creditBytes,
+          directoryParent,
+          clock);
+    }
+  }
+}

@@ -1,0 +1,67 @@
+package dev.baton.kvstream;
+
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/** Counts one session's transfer. The stream thread writes, any thread reads. */
+final class TransferMeter {
+  private final ArrivalLog arrivals = new ArrivalLog();
+  private final AtomicLong kvBytes = new AtomicLong();
+  private final AtomicLong hiddenBytes = new AtomicLong();
+  private final AtomicLong orderedNs = new AtomicLong();
+  private final AtomicLong firstByteNs = new AtomicLong();
+  private final AtomicLong lastByteNs = new AtomicLong();
+  private volatile @Nullable TransferReport complete;
+
+  void ordered(long nowNs) {
+    orderedNs.setRelease(nowNs);
+  }
+
+  void kv(long nowNs, int bytes) {
+    add(kvBytes, nowNs, bytes);
+  }
+
+  void hidden(long nowNs, int bytes) {
+    add(hiddenBytes, nowNs, bytes);
+  }
+
+  private void add(AtomicLong counter, long nowNs, int bytes) {
+    if (totalBytes() == 0) {
+      firstByteNs.setRelease(nowNs);
+    }
+    counter.setRelease(counter.getPlain() + bytes);
+    lastByteNs.setRelease(nowNs);
+    arrivals.add(nowNs, totalBytes());
+  }
+
+  /** Payload bytes so far, repeats included. */
+  long totalBytes() {
+    return kvBytes.getPlain() + hiddenBytes.getPlain();
+  }
+
+  /** Everything has arrived; the moments of the sender's compute are on our clock already. */
+  void complete(long computeStartNs, long computeEndNs, long clockErrorNs) {
+    complete =
+        report(arrivals.bytesUntil(computeEndNs), computeStartNs, computeEndNs, clockErrorNs);
+  }
+
+  /** What was measured; before the end, as if the sender still computed. */
+  TransferReport report() {
+    TransferReport known = complete;
+    return known != null ? known : report(kvBytes.getAcquire() + hiddenBytes.getAcquire(), 0, 0, 0);
+  }
+
+  private TransferReport report(
+      long bytesBeforeComputeEnd, long startNs, long endNs, long clockErrorNs) {
+    return new TransferReport(
+        kvBytes.getAcquire(),
+        hiddenBytes.getAcquire(),
+        bytesBeforeComputeEnd,
+        orderedNs.getAcquire(),
+        startNs,
+        endNs,
+        firstByteNs.getAcquire(),
+        lastByteNs.getAcquire(),
+        clockErrorNs);
+  }
+}

@@ -1,0 +1,52 @@
+package dev.baton.kvstream;
+
+import dev.baton.kvstream.codec.HelloDecoder;
+import dev.baton.kvstream.codec.HelloReplyDecoder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/** A node played by the test: its media, and the handshakes that arrive. */
+final class HandMadeNode implements AutoCloseable {
+  final EmbeddedMedia media;
+  private final List<InboundStream> streams = new ArrayList<>();
+  Handshake.@Nullable Reply reply;
+  Handshake.@Nullable Caller caller;
+
+  HandMadeNode() {
+    StreamConfig config = StreamConfig.builder().build();
+    Endpoint listen = Endpoint.parse("127.0.0.1:0");
+    media = EmbeddedMedia.launch(config, listen);
+    Inbound.Receiver receiver =
+        (from, frame, buffer, nowNs) -> {
+          if (frame.templateId() == HelloReplyDecoder.TEMPLATE_ID) {
+            reply = Handshake.readReply(frame, buffer, new HelloReplyDecoder());
+          } else if (frame.templateId() == HelloDecoder.TEMPLATE_ID) {
+            caller = Handshake.readCaller(frame, buffer, new HelloDecoder());
+          }
+        };
+    media.open(
+        listen,
+        image ->
+            streams.add(
+                new InboundStream(image, new Inbound(image.sessionId(), receiver, config.clock()))),
+        image -> {},
+        image -> {});
+  }
+
+  boolean await(BooleanSupplier condition) {
+    return Nodes.await(
+        () -> {
+          media.doWork();
+          streams.forEach(InboundStream::poll);
+          return condition.getAsBoolean();
+        },
+        5000);
+  }
+
+  @Override
+  public void close() {
+    media.close();
+  }
+}

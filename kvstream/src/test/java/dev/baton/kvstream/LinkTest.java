@@ -1,0 +1,270 @@
+package dev.baton.kvstream;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.baton.kvstream.codec.AbortDecoder;
+import dev.baton.kvstream.codec.GoodbyeDecoder;
+import dev.baton.kvstream.codec.HelloOutcome;
+import dev.baton.kvstream.codec.HelloReplyDecoder;
+import dev.baton.kvstream.codec.LeaseRenewalDecoder;
+import dev.baton.kvstream.codec.MessageHeaderDecoder;
+import dev.baton.kvstream.codec.PrefillOrderDecoder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.agrona.concurrent.UnsafeBuffer;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/** Both sides' leases and sessions by a clock of the test's own, without a network. */
+class LinkTest {
+  private static final long LEASE_NS = TimeUnit.SECONDS.toNanos(3);
+  private static final long MS = TimeUnit.MILLISECONDS.toNanos(1);
+  private static final Endpoint PEER = Endpoint.parse("127.0.0.1:7001");
+  private static final String NAME = "the prefill node at 127.0.0.1:7001";
+
+  private long nowNs = 1_000_000;
+  private final StreamConfig config =
+      StreamConfig.builder().leaseNs(LEASE_NS).clock(() -> nowNs).build();
+  private final NodeIdentity node = Nodes.node();
+  private final RecordingChannel channel = new RecordingChannel();
+  private final LinkControl control = new LinkControl(channel, new ControlWriter());
+  private final ControlWriter peer = new ControlWriter();
+  private final Frame frame = new Frame();
+
+  private void say(Link link, int length) {
+    link.onControl(frame.wrap(peer.buffer(), 0, length), peer.buffer(), nowNs);
+  }
+
+  private PrefillLink open() {
+    PrefillLink link = new PrefillLink(PEER, 5, node, config, control);
+    link.greet("127.0.0.1:9999");
+    assertTrue(link.awaitsReply(5));
+    say(link, peer.helloReply(5, LEASE_NS, 44, node, HelloOutcome.ACCEPTED, ""));
+    assertFalse(link.isAlive(), "the round trip is measured first");
+    link.doWork(nowNs);
+    say(link, peer.leaseRenewal(nowNs + 70, nowNs, nowNs + 60));
+    assertTrue(link.isAlive());
+    assertTrue(link.opened().isDone());
+    channel.sent.clear();
+    return link;
+  }
+
+  private ReceiveSession order(PrefillLink link, long id) {
+    ReceiveSession session =
+        new ReceiveSession(
+            Nodes.order(id, 50, 0, 5, 10),
+            new PatternKv(Nodes.SMALL, 50),
+            node,
+            1 << 20,
+            NAME,
+            ReceiveSession::detach);
+    link.order(session);
+    return session;
+  }
+
+  @Test
+  void shouldFailSessionsOfAPrefillNodeThatFallsSilent() {
+    PrefillLink link = open();
+    ReceiveSession session = order(link, 1);
+    nowNs += LEASE_NS;
+    link.doWork(nowNs);
+    assertEquals(KvReceiver.State.ORDERED, session.state());
+    assertTrue(link.isAlive());
+    nowNs += 1;
+    link.doWork(nowNs);
+    assertEquals(KvReceiver.State.FAILED, session.state());
+    assertEquals(NAME + " has been silent for 3.0 s", session.failure());
+    assertFalse(link.isAlive());
+    assertTrue(link.isOver() && channel.closed);
+    assertEquals(
+        NAME + " has been silent for 3.0 s", channel.lastReason(), "a late wake-up is told");
+  }
+
+  @Test
+  void shouldRenewItsLeaseFourTimesPerLease() {
+    PrefillLink link = open();
+    for (int i = 0; i < 8; i++) {
+      say(link, peer.leaseRenewal(nowNs, nowNs, nowNs));
+      link.doWork(nowNs);
+    }
+    channel.sent.clear();
+    for (long end = nowNs + LEASE_NS; nowNs < end; nowNs += 10 * MS) {
+      link.doWork(nowNs);
+    }
+    long renewals =
+        channel.templates().stream().filter(id -> id == LeaseRenewalDecoder.TEMPLATE_ID).count();
+    assertTrue(renewals >= 3 && renewals <= 5, renewals + " renewals");
+  }
+
+  @Test
+  void shouldForgetAPrefillNodeThatSaysGoodbye() {
+    PrefillLink link = open();
+    ReceiveSession session = order(link, 1);
+    say(link, peer.goodbye("line one\nline two"));
+    assertEquals(NAME + " has left: line one line two", session.failure());
+    assertTrue(link.isOver());
+    assertEquals(
+        List.of(PrefillOrderDecoder.TEMPLATE_ID), channel.templates(), "no goodbye to a goodbye");
+  }
+
+  @Test
+  void shouldKeepMessagesInOrderWhileTheChannelTakesNothing() {
+    PrefillLink link = open();
+    channel.taking = false;
+    ReceiveSession first = order(link, 1);
+    ReceiveSession second = order(link, 2);
+    link.cancel(first);
+    assertEquals(KvReceiver.State.FAILED, first.state());
+    link.doWork(nowNs);
+    assertEquals(List.of(), channel.templates());
+    channel.taking = true;
+    link.doWork(nowNs);
+    assertEquals(
+        List.of(
+            PrefillOrderDecoder.TEMPLATE_ID,
+            PrefillOrderDecoder.TEMPLATE_ID,
+            AbortDecoder.TEMPLATE_ID),
+        channel.templates().subList(0, 3));
+    assertNull(second.failure());
+  }
+
+  @Test
+  void shouldRefuseASecondReplyAndMessagesForTheOtherSide() {
+    PrefillLink link = open();
+    int reply = peer.helloReply(5, LEASE_NS, 44, node, HelloOutcome.ACCEPTED, "");
+    assertThrows(MalformedMessage.class, () -> say(link, reply));
+    int credit = peer.credit(1, 5);
+    assertThrows(MalformedMessage.class, () -> say(link, credit));
+  }
+
+  @Test
+  void shouldNotBelieveAPrefillNodeThatAcceptsWithAnotherModel() {
+    PrefillLink link = new PrefillLink(PEER, 5, node, config, control);
+    NodeIdentity other = Nodes.node(Nodes.SMALL, 25, 4096);
+    say(link, peer.helloReply(5, LEASE_NS, 44, other, HelloOutcome.ACCEPTED, ""));
+    assertTrue(link.isOver());
+    assertTrue(String.valueOf(link.lostReason()).contains("hidden width 25"), link::lostReason);
+  }
+
+  // The prefill node's side.
+
+  private final RecordingKv kv = new RecordingKv();
+  private final List<KvSender> senders = new ArrayList<>();
+  private final List<Long> released = new ArrayList<>();
+
+  private final PrefillService service =
+      new PrefillService() {
+        @Override
+        public @Nullable String accept(PrefillOrder order, KvSender sender) {
+          if (order.sessionId() < 0) {
+            throw new IllegalStateException("broken");
+          }
+          senders.add(sender);
+          sender.begin((layer, first, tokens, dst, offset) -> {});
+          return null;
+        }
+
+        @Override
+        public void released(long sessionId) {
+          released.add(sessionId);
+        }
+      };
+
+  private DecodeLink serving() {
+    StreamAgent.Self self = new StreamAgent.Self(node, config, () -> {});
+    Handshake.Caller caller = new Handshake.Caller(5, 1, "127.0.0.1:9999");
+    DecodeLink link = DecodeLink.accepting(caller, LEASE_NS, self, service, control, kv);
+    link.doWork(nowNs);
+    assertEquals(List.of(HelloReplyDecoder.TEMPLATE_ID), channel.templates());
+    return link;
+  }
+
+  private int anOrder(long id) {
+    return peer.order(Nodes.order(id, 50, 0, 5, 10), 1 << 20);
+  }
+
+  @Test
+  void shouldReleaseSessionsOfADecodeNodeThatFallsSilent() {
+    DecodeLink link = serving();
+    say(link, anOrder(1));
+    say(link, anOrder(2));
+    nowNs += LEASE_NS;
+    link.doWork(nowNs);
+    assertEquals(List.of(), released);
+    nowNs += 1;
+    link.doWork(nowNs);
+    assertEquals(Set.of(1L, 2L), Set.copyOf(released));
+    assertEquals(2, released.size());
+    assertEquals("nothing was heard from you for 3.0 s", channel.lastReason());
+    assertTrue(link.isOver() && channel.closed && kv.closed);
+    say(link, anOrder(3));
+    assertEquals(2, released.size(), "a late wake-up finds a closed door");
+  }
+
+  @Test
+  void shouldReleaseEachSessionOnceHoweverItEnds() {
+    DecodeLink link = serving();
+    for (long id = 1; id <= 3; id++) {
+      say(link, anOrder(id));
+    }
+    say(link, peer.received(1));
+    say(link, peer.received(1));
+    say(link, peer.abort(2, "enough"));
+    say(link, peer.received(2));
+    say(link, peer.goodbye("bye"));
+    assertEquals(List.of(1L, 2L, 3L), released);
+    assertFalse(
+        channel.templates().contains(GoodbyeDecoder.TEMPLATE_ID), "no goodbye to a goodbye");
+  }
+
+  @Test
+  void shouldAnswerEachRenewalAtOnce() {
+    DecodeLink link = serving();
+    say(link, peer.leaseRenewal(123, 0, 0));
+    UnsafeBuffer answer = channel.sent.getLast();
+    LeaseRenewalDecoder renewal = new LeaseRenewalDecoder();
+    renewal.wrapAndApplyHeader(answer, 0, new MessageHeaderDecoder());
+    assertEquals(123, renewal.echoNs());
+    assertEquals(nowNs, renewal.receivedNs());
+  }
+
+  @Test
+  void shouldRefuseOrdersThatItCannotTake() {
+    DecodeLink link = serving();
+    say(link, anOrder(1));
+    say(link, anOrder(1));
+    assertTrue(channel.lastReason().contains("exists already"), channel::lastReason);
+    say(link, anOrder(-1));
+    assertEquals(
+        "its prefill side failed: java.lang.IllegalStateException: broken", channel.lastReason());
+    say(link, peer.order(Nodes.order(3, 5000, 0, 5, 10), 1));
+    assertTrue(channel.lastReason().contains("longer than its context"), channel::lastReason);
+    say(link, peer.order(Nodes.order(4, 50, 0, 6, 10), 1));
+    assertTrue(
+        channel.lastReason().contains("boundary layer 6 of a model with 5"), channel::lastReason);
+    assertEquals(List.of(), released, "what was not accepted is not released");
+  }
+
+  @Test
+  void shouldAbortASessionWhoseReceiverGivesNoCredit() {
+    DecodeLink link = serving();
+    say(link, peer.order(Nodes.order(1, 50, 0, 5, 10), 0));
+    senders.getFirst().slice(0, 0, 10);
+    link.doWork(nowNs);
+    nowNs += LEASE_NS;
+    say(link, peer.leaseRenewal(1, 0, 0));
+    link.doWork(nowNs);
+    assertEquals(List.of(), released);
+    nowNs += 1;
+    link.doWork(nowNs);
+    assertEquals(List.of(1L), released);
+    assertEquals("you took nothing for 3.0 s", channel.lastReason());
+    assertFalse(link.isOver());
+  }
+}

@@ -1,0 +1,71 @@
+package dev.baton.kvstream;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.baton.kernel.KvGeometry;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+
+/** What the stream's tests share: small models, prompts, waiting. */
+final class Nodes {
+  static final KvGeometry SMALL = new KvGeometry(5, 3, 16);
+
+  private Nodes() {}
+
+  static NodeIdentity node(KvGeometry geometry, int hiddenDim, int context) {
+    return new NodeIdentity(
+        "test node", "0123456789abcdef", geometry, hiddenDim, context, 1, "java", Fidelity.EXACT);
+  }
+
+  static NodeIdentity node() {
+    return node(SMALL, 24, 4096);
+  }
+
+  static int[] prompt(int tokens) {
+    SplittableRandom random = new SplittableRandom(tokens);
+    return random.ints(tokens, 0, 32_000).toArray();
+  }
+
+  static PrefillOrder order(long session, int tokens, int first, int boundary, int chunk) {
+    return new PrefillOrder(session, prompt(tokens), first, boundary, chunk, WireType.F16);
+  }
+
+  static boolean await(BooleanSupplier condition, long limitMs) {
+    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(limitMs);
+    while (!condition.getAsBoolean()) {
+      if (System.nanoTime() - deadline > 0) {
+        return false;
+      }
+      try {
+        Thread.sleep(1);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return false;
+      }
+    }
+    return true;
+  }
+
+  static void awaitWhole(KvReceiver receiver) {
+    assertTrue(
+        await(
+            () ->
+                receiver.state() == KvReceiver.State.WHOLE
+                    || receiver.state() == KvReceiver.State.FAILED,
+            20_000),
+        () -> "still " + receiver.state() + ", covered " + receiver.coveredTokens());
+    assertTrue(receiver.state() == KvReceiver.State.WHOLE, () -> "failed: " + receiver.failure());
+  }
+
+  static List<Path> folders(Path parent) throws IOException {
+    try (Stream<Path> children = Files.list(parent)) {
+      return children.filter(child -> child.getFileName().toString().startsWith("baton-")).toList();
+    }
+  }
+}

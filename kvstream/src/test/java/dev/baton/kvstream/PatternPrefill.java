@@ -1,0 +1,100 @@
+package dev.baton.kvstream;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A prefill side that computes nothing: it hands over a {@link PatternKv}, seeded by the session,
+ * chunk by chunk.
+ */
+class PatternPrefill implements PrefillService, AutoCloseable {
+  private final NodeIdentity node;
+  private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+  final List<Long> released = new CopyOnWriteArrayList<>();
+  final List<KvSender> senders = new CopyOnWriteArrayList<>();
+  volatile long nsPerSlice;
+  volatile @Nullable String refusal;
+  volatile @Nullable String failure;
+  volatile int failAtChunk = -1;
+  volatile boolean sourceThrows;
+
+  PatternPrefill(NodeIdentity node) {
+    this.node = node;
+  }
+
+  @Override
+  public @Nullable String accept(PrefillOrder order, KvSender sender) {
+    if (refusal != null) {
+      return refusal;
+    }
+    senders.add(sender);
+    threads.execute(() -> compute(order, sender));
+    return null;
+  }
+
+  private void compute(PrefillOrder order, KvSender sender) {
+    int end = order.tokens().length;
+    PatternKv kv = PatternKv.filled(node.geometry(), end, order.sessionId());
+    boolean broken = sourceThrows;
+    sender.begin((layer, first, tokens, dst, offset) -> {
+      if (broken) {
+        throw new IllegalStateException("no cache");
+      }
+      kv.exportSlice(layer, first, tokens, dst, offset);
+    });
+    long startNs = System.nanoTime();
+    MemorySegment hidden = hidden(node, end, order.sessionId());
+    int chunk = 0;
+    for (int first = order.firstToken(); first < end; first += order.chunkTokens()) {
+      int tokens = Math.min(order.chunkTokens(), end - first);
+      String reason = failure;
+      if (reason != null && chunk++ == failAtChunk) {
+        sender.fail(reason);
+        return;
+      }
+      for (int layer = 0; layer < order.boundaryLayer(); layer++) {
+        if (sender.isOver()) {
+          return;
+        }
+        if (nsPerSlice > 0) {
+          LockSupport.parkNanos(nsPerSlice);
+        }
+        sender.slice(layer, first, tokens);
+      }
+      if (order.boundaryLayer() < node.geometry().layers()) {
+        sender.hidden(first, tokens, hidden, first);
+      }
+    }
+    if (order.boundaryLayer() == node.geometry().layers()) {
+      sender.hidden(end - 1, 1, hidden, end - 1);
+    }
+    sender.done(startNs, System.nanoTime());
+  }
+
+  /** The hidden rows a session gets, row t for token t. */
+  static MemorySegment hidden(NodeIdentity node, int tokens, long seed) {
+    MemorySegment rows =
+        Arena.ofAuto().allocate((long) tokens * node.hiddenDim() * Float.BYTES, 64);
+    for (long i = 0; i < (long) tokens * node.hiddenDim(); i++) {
+      rows.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) ((i * 31 + seed) % 100_003));
+    }
+    return rows;
+  }
+
+  @Override
+  public void released(long sessionId) {
+    released.add(sessionId);
+  }
+
+  @Override
+  public void close() {
+    threads.shutdownNow();
+  }
+}

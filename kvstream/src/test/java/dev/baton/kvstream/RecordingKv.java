@@ -1,0 +1,83 @@
+package dev.baton.kvstream;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A KV stream that keeps what is sent as short lines, or takes nothing. */
+final class RecordingKv implements KvStream {
+  final List<String> sent = new ArrayList<>();
+  boolean taking = true;
+  boolean closed;
+  int tokensPerSlice = 4;
+
+  private boolean send(String line) {
+    if (taking) {
+      sent.add(line);
+    }
+    return taking;
+  }
+
+  @Override
+  public boolean isReady() {
+    return true;
+  }
+
+  @Override
+  public int streamSession() {
+    return 44;
+  }
+
+  @Override
+  public boolean isBroken() {
+    return false;
+  }
+
+  @Override
+  public void close() {
+    closed = true;
+  }
+
+  @Override
+  public int tokensPerSlice(int tokenBytes) {
+    return tokensPerSlice;
+  }
+
+  @Override
+  public int rowsPerMessage(int rowBytes) {
+    return tokensPerSlice;
+  }
+
+  @Override
+  public long lastDigest() {
+    return 1;
+  }
+
+  @Override
+  public boolean sendSlice(
+      long sessionId, int layer, int firstToken, int tokens, KvSource source, int payloadBytes) {
+    return send("kv " + layer + ":" + firstToken + "+" + tokens);
+  }
+
+  @Override
+  public boolean sendHidden(
+      PrefillOrder order,
+      int firstToken,
+      int tokens,
+      MemorySegment rows,
+      long offset,
+      int rowBytes) {
+    return send("hidden " + firstToken + "+" + tokens);
+  }
+
+  @Override
+  public boolean sendLayerDigest(long sessionId, int layer, int tokens, long digest) {
+    return send("digest " + layer + " of " + tokens);
+  }
+
+  @Override
+  public boolean sendDone(
+      long sessionId, long computeStartNs, long computeEndNs, int hiddenRows, long hiddenDigest) {
+    return send("done " + hiddenRows);
+  }
+}

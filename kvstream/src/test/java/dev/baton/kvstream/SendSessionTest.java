@@ -1,0 +1,164 @@
+package dev.baton.kvstream;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+
+/** The order in which a session's data leaves, without a network. */
+class SendSessionTest {
+  private static final int ALL = 1 << 30;
+  private static final KvSource SOURCE = (layer, first, tokens, dst, offset) -> {};
+  private static final MemorySegment ROWS = MemorySegment.ofArray(new float[64 * 24]);
+
+  private final NodeIdentity node = Nodes.node();
+  private final RecordingKv out = new RecordingKv();
+  private final AtomicInteger wakes = new AtomicInteger();
+
+  private SendSession session(int tokens, int first, int boundary, long credit) {
+    return new SendSession(
+        Nodes.order(1, tokens, first, boundary, 4), node, credit, 0, wakes::incrementAndGet);
+  }
+
+  @Test
+  void shouldSendTheEarliestTokensFirstAndHiddenRowsBeforeKv() {
+    SendSession session = session(8, 0, 2, ALL);
+    session.begin(SOURCE);
+    for (int first = 0; first < 8; first += 4) {
+      session.slice(0, first, 4);
+      session.slice(1, first, 4);
+      session.hidden(first, 4, ROWS, first);
+    }
+    session.done(1, 2);
+    session.pump(out, ALL, 0);
+    // All was ready at once, so that the two chunks of a layer travel one after the other.
+    assertEquals(
+        List.of(
+            "hidden 0+4",
+            "hidden 4+4",
+            "kv 0:0+4",
+            "kv 0:4+4",
+            "digest 0 of 8",
+            "kv 1:0+4",
+            "kv 1:4+4",
+            "digest 1 of 8",
+            "done 8"),
+        out.sent);
+  }
+
+  @Test
+  void shouldNotLetLaterTokensOfOneLayerPassEarlierOnesOfAnother() {
+    SendSession session = session(12, 0, 2, ALL);
+    session.begin(SOURCE);
+    session.slice(0, 0, 4);
+    session.slice(1, 0, 4);
+    session.pump(out, 1, 0);
+    session.slice(0, 4, 4);
+    session.slice(0, 8, 4);
+    session.pump(out, ALL, 0);
+    assertEquals(
+        List.of("kv 0:0+4", "kv 1:0+4", "kv 0:4+4", "kv 0:8+4", "digest 0 of 12"), out.sent);
+  }
+
+  @Test
+  void shouldSendOnlyTheLastHiddenRowWhenTheBoundaryIsTheLastLayer() {
+    SendSession session = session(8, 4, 5, ALL);
+    session.begin(SOURCE);
+    for (int layer = 0; layer < 5; layer++) {
+      session.slice(layer, 0, 8);
+    }
+    session.hidden(0, 8, ROWS, 0);
+    session.done(1, 2);
+    session.pump(out, ALL, 0);
+    assertEquals("hidden 7+1", out.sent.getFirst());
+    assertEquals("kv 0:4+4", out.sent.get(1));
+    assertEquals("done 1", out.sent.getLast());
+  }
+
+  @Test
+  void shouldNeverSendMoreThanItIsCredited() {
+    int tokenBytes = node.geometry().tokenBytes();
+    SendSession session = session(8, 0, 5, 3L * tokenBytes + 5);
+    session.begin(SOURCE);
+    session.slice(0, 0, 8);
+    session.pump(out, ALL, 0);
+    assertEquals(List.of("kv 0:0+3"), out.sent);
+    session.credit(2L * tokenBytes);
+    session.pump(out, ALL, 0);
+    assertEquals(1, out.sent.size(), "credit is never taken back nor given twice");
+    session.credit(8L * tokenBytes);
+    session.pump(out, ALL, 0);
+    assertEquals(List.of("kv 0:0+3", "kv 0:3+4", "kv 0:7+1", "digest 0 of 8"), out.sent);
+  }
+
+  @Test
+  void shouldTryAgainWhatTheStreamDidNotTake() {
+    SendSession session = session(4, 0, 1, ALL);
+    session.begin(SOURCE);
+    out.taking = false;
+    session.slice(0, 0, 4);
+    session.hidden(0, 4, ROWS, 0);
+    session.done(1, 2);
+    assertEquals(0, session.pump(out, ALL, 5));
+    out.taking = true;
+    session.pump(out, ALL, 6);
+    session.pump(out, ALL, 7);
+    assertEquals(List.of("hidden 0+4", "kv 0:0+4", "digest 0 of 4", "done 4"), out.sent);
+  }
+
+  @Test
+  void shouldBeStuckOnlyWhenSomethingWaitsForTheOtherSide() {
+    SendSession session = session(4, 0, 1, ALL);
+    session.begin(SOURCE);
+    session.pump(out, ALL, 1000);
+    assertFalse(session.isStuck(1000, 10), "slow compute is no fault of the receiver");
+    out.taking = false;
+    session.slice(0, 0, 4);
+    session.pump(out, ALL, 1020);
+    assertTrue(session.isStuck(1020, 10));
+    out.taking = true;
+    session.hidden(0, 4, ROWS, 0);
+    session.done(1, 2);
+    session.pump(out, ALL, 1030);
+    assertFalse(session.isStuck(1035, 10));
+    session.pump(out, ALL, 1041);
+    assertTrue(session.isStuck(1041, 10), "all was sent and the receipt is missing");
+  }
+
+  @Test
+  void shouldWakeTheStreamThreadForEverySlice() {
+    SendSession session = session(4, 0, 1, ALL);
+    session.begin(SOURCE);
+    session.slice(0, 0, 2);
+    session.slice(0, 2, 2);
+    assertEquals(2, wakes.get());
+  }
+
+  @Test
+  void shouldIgnoreTheComputeThreadOnceItIsOver() {
+    SendSession session = session(4, 0, 1, ALL);
+    session.end();
+    assertTrue(session.isOver());
+    session.slice(0, 0, 4);
+    session.hidden(0, 4, ROWS, 0);
+    session.done(1, 2);
+    session.fail("too late");
+    assertEquals(0, session.pump(out, ALL, 0));
+  }
+
+  @Test
+  void shouldRefuseGapsAndAnEarlyEnd() {
+    SendSession session = session(8, 0, 2, ALL);
+    assertThrows(IllegalStateException.class, () -> session.slice(0, 0, 4));
+    session.begin(SOURCE);
+    assertThrows(IllegalArgumentException.class, () -> session.slice(0, 1, 4));
+    assertThrows(IllegalArgumentException.class, () -> session.slice(0, 0, 9));
+    assertThrows(IllegalArgumentException.class, () -> session.hidden(4, 4, ROWS, 0));
+    assertThrows(IllegalStateException.class, () -> session.done(1, 2));
+  }
+}

@@ -1,0 +1,89 @@
+package dev.baton.kvstream;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.baton.kernel.KvGeometry;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class StreamNodeTest {
+  @Test
+  void shouldCarryEveryByteOfAPromptsKvAndItsLastHiddenRow() {
+    NodeIdentity node = Nodes.node();
+    try (NodePair pair = new NodePair(node, StreamConfig.builder())) {
+      pair.transfer(Nodes.order(1, 1000, 0, 5, 128));
+    }
+  }
+
+  @Test
+  void shouldCarryHiddenRowsOfAllTokensWhenTheBoundaryIsBelowTheLastLayer() {
+    NodeIdentity node = Nodes.node();
+    try (NodePair pair = new NodePair(node, StreamConfig.builder())) {
+      for (int boundary = 1; boundary < 5; boundary++) {
+        pair.transfer(Nodes.order(boundary, 333, 40, boundary, 64));
+      }
+    }
+  }
+
+  @Test
+  void shouldCarryOnePromptTokenAndOddChunks() {
+    NodeIdentity node = Nodes.node();
+    try (NodePair pair = new NodePair(node, StreamConfig.builder())) {
+      pair.transfer(Nodes.order(1, 1, 0, 5, 1));
+      pair.transfer(Nodes.order(2, 2, 1, 3, 7));
+      pair.transfer(Nodes.order(3, 129, 128, 5, 1));
+      pair.transfer(Nodes.order(4, 65, 0, 5, 7));
+    }
+  }
+
+  @Test
+  void shouldCarryTokensLargerThanAFrame() {
+    NodeIdentity node = Nodes.node(new KvGeometry(2, 32, 128), 2048, 4096);
+    try (NodePair pair = new NodePair(node, StreamConfig.builder().mtuBytes(1408))) {
+      pair.transfer(Nodes.order(1, 50, 0, 1, 16));
+      pair.transfer(Nodes.order(2, 50, 0, 2, 16));
+    }
+  }
+
+  @Test
+  void shouldCarrySessionsSideBySide() {
+    NodeIdentity node = Nodes.node();
+    try (NodePair pair = new NodePair(node, StreamConfig.builder())) {
+      List<PatternKv> sinks = new ArrayList<>();
+      List<KvReceiver> receivers = new ArrayList<>();
+      for (int i = 0; i < 8; i++) {
+        sinks.add(new PatternKv(node.geometry(), 500 + i));
+        receivers.add(pair.peer.order(Nodes.order(i, 500 + i, i, 1 + i % 5, 33), sinks.get(i)));
+      }
+      for (int i = 0; i < 8; i++) {
+        pair.check(Nodes.order(i, 500 + i, i, 1 + i % 5, 33), receivers.get(i), sinks.get(i));
+      }
+      assertTrue(Nodes.await(() -> pair.prefill.released.size() == 8, 2000));
+    }
+  }
+
+  @Test
+  void shouldSeeMostOfTheKvArriveWhileThePrefillStillComputes() {
+    NodeIdentity node = Nodes.node();
+    try (NodePair pair = new NodePair(node, StreamConfig.builder())) {
+      pair.prefill.nsPerSlice = TimeUnit.MILLISECONDS.toNanos(1);
+      PatternKv sink = new PatternKv(node.geometry(), 1000);
+      KvReceiver receiver = pair.peer.order(Nodes.order(1, 1000, 0, 5, 10), sink);
+      Nodes.awaitWhole(receiver);
+      TransferReport report = receiver.report();
+      assertTrue(report.hiddenShare() > 0.9 && report.hiddenShare() <= 1, report::toString);
+      assertTrue(
+          report.orderedNs() - report.clockErrorNs() <= report.computeStartNs(), report::toString);
+      assertTrue(
+          report.computeStartNs() - report.clockErrorNs() <= report.firstByteNs(),
+          report::toString);
+      assertTrue(
+          report.computeEndNs() - report.clockErrorNs() <= report.lastByteNs(), report::toString);
+      pair.check(Nodes.order(1, 1000, 0, 5, 10), receiver, sink);
+    }
+  }
+}

@@ -1,0 +1,90 @@
+package dev.baton.kvstream;
+
+import dev.baton.kernel.KvGeometry;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * Prints how fast KV travels over loopback with nothing computed; asserts nothing, as machines
+ * differ.
+ */
+class ThroughputTest {
+  private static final KvGeometry GEOMETRY = new KvGeometry(32, 8, 64);
+  private static final int TOKENS = 2048;
+  private static final int ROUNDS = 4;
+
+  /**
+   * Copies slices out of one row buffer, which is about what a cache's export costs at the least.
+   */
+  private static final class RowsSource implements KvSource {
+    private final MemorySegment rows =
+        Arena.ofAuto().allocate((long) TOKENS * GEOMETRY.tokenBytes(), 64);
+
+    @Override
+    public void exportSlice(
+        int layer, int firstToken, int tokens, MemorySegment dst, long dstOffset) {
+      long bytes = (long) tokens * GEOMETRY.tokenBytes();
+      MemorySegment.copy(rows, (long) firstToken * GEOMETRY.tokenBytes(), dst, dstOffset, bytes);
+    }
+  }
+
+  private static final class ReadyPrefill implements PrefillService {
+    private final RowsSource source = new RowsSource();
+
+    @Override
+    public @Nullable String accept(PrefillOrder order, KvSender sender) {
+      Thread.ofVirtual()
+          .start(() -> {
+            sender.begin(source);
+            long startNs = System.nanoTime();
+            for (int layer = 0; layer < GEOMETRY.layers(); layer++) {
+              sender.slice(layer, 0, TOKENS);
+            }
+            sender.hidden(TOKENS - 1, 1, MemorySegment.ofArray(new float[64]), 0);
+            sender.done(startNs, System.nanoTime());
+          });
+      return null;
+    }
+
+    @Override
+    public void released(long sessionId) {}
+  }
+
+  @Test
+  @Timeout(120)
+  void shouldPrintHowFastKvTravels() {
+    for (int mtu : new int[] {65504, 8192, 1408}) {
+      NodeIdentity node = Nodes.node(GEOMETRY, 64, TOKENS);
+      StreamConfig.Builder config = StreamConfig.builder().mtuBytes(mtu);
+      MemorySegment rows = Arena.ofAuto().allocate((long) TOKENS * GEOMETRY.tokenBytes(), 64);
+      KvSink sink =
+          (layer, first, tokens, src, offset) ->
+              MemorySegment.copy(
+                  src,
+                  offset,
+                  rows,
+                  (long) first * GEOMETRY.tokenBytes(),
+                  (long) tokens * GEOMETRY.tokenBytes());
+      try (StreamNode sending =
+              StreamNode.launch(config.listen("127.0.0.1:0").build(), node, new ReadyPrefill());
+          StreamNode receiving = StreamNode.launch(config.listen(null).build(), node, null);
+          PrefillPeer peer = receiving.connect(sending.endpoint())) {
+        StringBuilder line = new StringBuilder("kvstream loopback, MTU " + mtu + ":");
+        for (int round = 0; round < ROUNDS; round++) {
+          try (KvReceiver receiver =
+              peer.order(Nodes.order(round, TOKENS, 0, GEOMETRY.layers(), TOKENS), sink)) {
+            Nodes.awaitWhole(receiver);
+            TransferReport report = receiver.report();
+            double seconds = (report.lastByteNs() - report.firstByteNs()) / 1e9;
+            line.append(String.format(Locale.ROOT, " %.0f", report.kvBytes() / seconds / 1e6));
+          }
+        }
+        System.out.println(line + " MB/s, round trip " + peer.roundTripNs() / 1000 + " us");
+      }
+    }
+  }
+}

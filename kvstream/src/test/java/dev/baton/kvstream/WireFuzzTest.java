@@ -1,0 +1,300 @@
+package dev.baton.kvstream;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.baton.kvstream.codec.HelloDecoder;
+import dev.baton.kvstream.codec.HelloOutcome;
+import dev.baton.kvstream.codec.HelloReplyDecoder;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.agrona.concurrent.UnsafeBuffer;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Messages with bytes changed, cut off, lengthened or made up, into every handler. The invariant:
+ * nothing is thrown into the agent, the sink is called only inside the order, and what ended has a
+ * reason of one line.
+ */
+class WireFuzzTest {
+  private static final long SEED = 20_260_101;
+  private static final int INPUTS = 30_000;
+  private static final NodeIdentity NODE = Nodes.node();
+  private static final PrefillOrder ORDER = Nodes.order(77, 90, 20, 3, 16);
+
+  private final SplittableRandom random = new SplittableRandom(SEED);
+  private final StreamConfig config = StreamConfig.builder().build();
+  private final UnsafeBuffer message = new UnsafeBuffer(ByteBuffer.allocateDirect(1 << 16));
+  private final List<UnsafeBuffer> genuine = new ArrayList<>();
+  private final List<String> violations = new ArrayList<>();
+  private int failures;
+
+  /** Takes a copy of one of the genuine messages and spoils it; returns its length. */
+  private int spoil() {
+    UnsafeBuffer model = genuine.get(random.nextInt(genuine.size()));
+    int length = model.capacity();
+    message.putBytes(0, model, 0, length);
+    switch (random.nextInt(6)) {
+      case 0 -> length = random.nextInt(length + 1);
+      case 1 -> length += random.nextInt(200);
+      case 2 -> {
+        for (int i = 0; i < length; i++) {
+          message.putByte(i, (byte) random.nextInt());
+        }
+      }
+      default -> {
+        for (int changes = 1 + random.nextInt(4); changes > 0; changes--) {
+          // Mostly in the header and the fields, where it matters.
+          int at = random.nextInt(random.nextInt(4) == 0 ? length : Math.min(length, 48));
+          message.putByte(
+              at,
+              random.nextBoolean()
+                  ? (byte) random.nextInt()
+                  : (byte) (random.nextBoolean() ? 0 : -1));
+        }
+      }
+    }
+    return length;
+  }
+
+  private void keep(org.agrona.DirectBuffer buffer, int length) {
+    UnsafeBuffer copy = new UnsafeBuffer(new byte[length]);
+    copy.putBytes(0, buffer, 0, length);
+    genuine.add(copy);
+  }
+
+  /** Called where a handler would catch what a failed assertion throws. */
+  private void require(boolean holds, String violation) {
+    if (!holds) {
+      violations.add(violation);
+    }
+  }
+
+  private static void assertOneLine(@Nullable String reason) {
+    assertTrue(
+        reason != null && !reason.isBlank() && reason.lines().count() == 1,
+        () -> "reason: " + reason);
+  }
+
+  @Test
+  void shouldSurviveAnyBytesOnTheKvStream() {
+    KvMessages messages = new KvMessages(NODE, ORDER);
+    keep(messages.buffer, messages.slice(0, 20, 10));
+    keep(messages.buffer, messages.slice(2, 60, 30));
+    keep(messages.buffer, messages.hidden(25, 9));
+    keep(messages.buffer, messages.layerDigest(1, 0));
+    keep(messages.buffer, messages.done());
+    PatternKv store = new PatternKv(Nodes.SMALL, 90);
+    KvSink sink =
+        (layer, first, tokens, src, offset) -> {
+          require(
+              layer >= 0 && layer < 3 && first >= 20 && tokens > 0 && first + tokens <= 90,
+              "outside the order");
+          store.importSlice(layer, first, tokens, src, offset);
+        };
+    PrefillLink link = openLink();
+    Inbound inbound = kvOf(link);
+    ReceiveSession session = null;
+    for (int i = 0; i < INPUTS; i++) {
+      if (link.isOver()) {
+        link = openLink();
+        inbound = kvOf(link);
+        session = null;
+      }
+      if (session == null || session.isFinal()) {
+        session =
+            new ReceiveSession(ORDER, sink, NODE, 1 << 20, "the peer", ReceiveSession::detach);
+        link.order(session);
+      }
+      inbound.onMessage(message, 0, spoil());
+      link.doWork(config.clock().nanoTime());
+      if (session.state() == KvReceiver.State.FAILED) {
+        failures++;
+        assertOneLine(session.failure());
+        session.close();
+      }
+    }
+    assertEquals(List.of(), violations);
+    assertTrue(
+        failures > INPUTS / 10, failures + " failures of " + INPUTS + ": is anything checked?");
+  }
+
+  private Inbound kvOf(PrefillLink link) {
+    Inbound inbound =
+        new Inbound(
+            44, (from, frame, buffer, nowNs) -> link.onKv(frame, buffer, nowNs), config.clock());
+    inbound.bind(link);
+    return inbound;
+  }
+
+  private Inbound controlOf(Link link) {
+    Inbound inbound =
+        new Inbound(
+            44,
+            (from, frame, buffer, nowNs) -> link.onControl(frame, buffer, nowNs),
+            config.clock());
+    inbound.bind(link);
+    return inbound;
+  }
+
+  private PrefillLink openLink() {
+    ControlWriter peer = new ControlWriter();
+    Frame frame = new Frame();
+    LinkControl control = new LinkControl(new RecordingChannel(), new ControlWriter());
+    PrefillLink link = new PrefillLink(Endpoint.parse("127.0.0.1:7001"), 5, NODE, config, control);
+    int reply = peer.helloReply(5, config.leaseNs(), 44, NODE, HelloOutcome.ACCEPTED, "");
+    long nowNs = config.clock().nanoTime();
+    link.onControl(frame.wrap(peer.buffer(), 0, reply), peer.buffer(), nowNs);
+    int renewal = peer.leaseRenewal(nowNs, nowNs, nowNs);
+    link.onControl(frame.wrap(peer.buffer(), 0, renewal), peer.buffer(), nowNs);
+    assertTrue(link.isAlive());
+    return link;
+  }
+
+  private void keepControlMessages() {
+    ControlWriter writer = new ControlWriter();
+    keep(writer.buffer(), writer.hello(5, 1, config.leaseNs(), NODE, "127.0.0.1:9999"));
+    keep(
+        writer.buffer(),
+        writer.helloReply(5, config.leaseNs(), 44, NODE, HelloOutcome.FULL, "it is full"));
+    keep(writer.buffer(), writer.order(ORDER, 1 << 20));
+    keep(writer.buffer(), writer.order(Nodes.order(77, 3, 1, 5, 16), 1 << 20));
+    keep(writer.buffer(), writer.orderRefused(77, "no"));
+    keep(writer.buffer(), writer.credit(77, 1 << 21));
+    keep(writer.buffer(), writer.received(77));
+    keep(writer.buffer(), writer.abort(77, "enough"));
+    keep(writer.buffer(), writer.leaseRenewal(1, 2, 3));
+    keep(writer.buffer(), writer.goodbye("bye"));
+  }
+
+  @Test
+  void shouldSurviveAnyBytesAsADecodeNode() {
+    keepControlMessages();
+    PrefillLink link = openLink();
+    Inbound inbound = controlOf(link);
+    for (int i = 0; i < INPUTS; i++) {
+      if (link.isOver()) {
+        link = openLink();
+        inbound = controlOf(link);
+        failures++;
+      }
+      inbound.onMessage(message, 0, spoil());
+      link.doWork(config.clock().nanoTime());
+      if (link.isOver()) {
+        assertOneLine(link.lostReason());
+      }
+    }
+    assertEquals(List.of(), violations);
+    assertTrue(
+        failures > INPUTS / 10, failures + " failures of " + INPUTS + ": is anything checked?");
+  }
+
+  @Test
+  void shouldSurviveAnyBytesAsAPrefillNode() {
+    keepControlMessages();
+    List<Long> open = new ArrayList<>();
+    PrefillService service =
+        new PrefillService() {
+          @Override
+          public @Nullable String accept(PrefillOrder order, KvSender sender) {
+            require(
+                order.boundaryLayer() <= 5 && order.tokens().length <= NODE.contextTokens(),
+                "an order too large");
+            sender.begin((layer, first, tokens, dst, offset) -> {});
+            sender.slice(0, order.firstToken(), 1);
+            open.add(order.sessionId());
+            return null;
+          }
+
+          @Override
+          public void released(long sessionId) {
+            require(open.remove(sessionId), "released what was not open");
+          }
+        };
+    DecodeLink link = servingLink(service);
+    Inbound inbound = controlOf(link);
+    for (int i = 0; i < INPUTS; i++) {
+      if (link.isOver()) {
+        assertEquals(List.of(), open, "a link that is over has released its sessions");
+        link = servingLink(service);
+        inbound = controlOf(link);
+        failures++;
+      }
+      inbound.onMessage(message, 0, spoil());
+      link.doWork(config.clock().nanoTime());
+    }
+    link.end("the test is over");
+    assertEquals(List.of(), open);
+    assertEquals(List.of(), violations);
+    assertTrue(
+        failures > INPUTS / 10, failures + " failures of " + INPUTS + ": is anything checked?");
+  }
+
+  private DecodeLink servingLink(PrefillService service) {
+    StreamAgent.Self self = new StreamAgent.Self(NODE, config, () -> {});
+    Handshake.Caller caller = new Handshake.Caller(5, 1, "127.0.0.1:9999");
+    LinkControl control = new LinkControl(new RecordingChannel(), new ControlWriter());
+    DecodeLink link =
+        DecodeLink.accepting(caller, config.leaseNs(), self, service, control, new RecordingKv());
+    link.doWork(config.clock().nanoTime());
+    return link;
+  }
+
+  @Test
+  void shouldReadAnyHandshakeOrSayWhyNot() {
+    keepControlMessages();
+    HelloDecoder hello = new HelloDecoder();
+    HelloReplyDecoder reply = new HelloReplyDecoder();
+    int[] read = new int[1];
+    Inbound.Receiver receiver =
+        (from, frame, buffer, nowNs) -> {
+          if (frame.templateId() == HelloDecoder.TEMPLATE_ID) {
+            Handshake.Caller caller = Handshake.readCaller(frame, buffer, hello);
+            Endpoint.parseLiteral(caller.replyTo());
+            if (caller.version() == Handshake.PROTOCOL_VERSION) {
+              Handshake.judge(NODE, Handshake.readIntroduction(hello).identity());
+            }
+          } else {
+            Handshake.readReply(frame, buffer, reply);
+          }
+          read[0]++;
+        };
+    Inbound inbound = new Inbound(44, receiver, config.clock());
+    for (int i = 0; i < INPUTS; i++) {
+      if (inbound.isDeaf()) {
+        inbound = new Inbound(44, receiver, config.clock());
+        failures++;
+      }
+      inbound.onMessage(message, 0, spoil());
+    }
+    assertTrue(
+        failures > INPUTS / 10 && read[0] > INPUTS / 100,
+        failures + " refused, " + read[0] + " read");
+  }
+
+  /** A heap segment for a message would be an absolute address into nowhere. */
+  @Test
+  void shouldRefuseKvThatLiesInTheJavaHeap() {
+    KvMessages messages = new KvMessages(NODE, ORDER);
+    int length = messages.slice(0, 20, 10);
+    PrefillLink link = openLink();
+    link.order(
+        new ReceiveSession(
+            ORDER,
+            (layer, first, tokens, src, offset) -> {},
+            NODE,
+            1 << 20,
+            "the peer",
+            ReceiveSession::detach));
+    Inbound inbound = kvOf(link);
+    byte[] heap = new byte[length];
+    messages.buffer.getBytes(0, heap);
+    inbound.onMessage(new UnsafeBuffer(heap), 0, length);
+    assertTrue(link.isOver());
+    assertEquals(length, MemorySegment.ofArray(heap).byteSize());
+  }
+}
