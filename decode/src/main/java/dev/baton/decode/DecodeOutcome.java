@@ -1,0 +1,40 @@
+package dev.baton.decode;
+
+import dev.baton.kvstream.TransferReport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a session did. Times are durations; a session that never got so far has 0 there.
+ *
+ * @param end why it ended
+ * @param failure one line, when {@code end} is {@link End#FAILED}
+ * @param promptTokens tokens prefilled
+ * @param outputTokens tokens answered
+ * @param prefillNs from admission until the whole prompt had gone through all layers
+ * @param ttftNs from submission until the first token
+ * @param decodeNs from the first token until the last
+ * @param transfer what the KV stream measured, or null when nothing was streamed
+ * @param fallback why the prefill was finished here instead of remotely, one line, or null
+ */
+public record DecodeOutcome(
+    End end,
+    @Nullable String failure,
+    int promptTokens,
+    int outputTokens,
+    long prefillNs,
+    long ttftNs,
+    long decodeNs,
+    @Nullable TransferReport transfer,
+    @Nullable String fallback) {
+  /** Why a session ended. */
+  public enum End {
+    /** The model ended its answer. */
+    END_OF_GENERATION,
+    /** The token limit was reached. */
+    LENGTH,
+    /** The caller wanted no more. */
+    CANCELLED,
+    /** It could not go on; see the failure. */
+    FAILED
+  }
+}

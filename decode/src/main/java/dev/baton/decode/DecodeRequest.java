@@ -1,0 +1,36 @@
+package dev.baton.decode;
+
+import java.util.Objects;
+import java.util.function.IntPredicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a session is to do.
+ *
+ * @param prompt token ids from position 0; not to be changed after the call
+ * @param maxTokens most tokens to answer with
+ * @param sampling how to choose them
+ * @param endOfGeneration tokens that end the answer
+ * @param remote who prefills layers [0, b), or null to do it all here
+ * @param listener hears what happens
+ */
+public record DecodeRequest(
+    int[] prompt,
+    int maxTokens,
+    SamplingParams sampling,
+    IntPredicate endOfGeneration,
+    @Nullable RemotePrefill remote,
+    TokenListener listener) {
+  public DecodeRequest {
+    Objects.requireNonNull(sampling, "sampling");
+    Objects.requireNonNull(endOfGeneration, "endOfGeneration");
+    Objects.requireNonNull(listener, "listener");
+    if (prompt.length < 1) {
+      throw new IllegalArgumentException("the prompt is empty: give at least one token");
+    }
+    if (maxTokens < 1) {
+      throw new IllegalArgumentException(
+          "the answer must be allowed at least one token, got " + maxTokens);
+    }
+  }
+}

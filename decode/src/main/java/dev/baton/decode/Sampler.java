@@ -1,0 +1,234 @@
+package dev.baton.decode;
+
+import dev.baton.kernel.Numerics;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.SplittableRandom;
+
+/**
+ * Chooses tokens for one session. The steps, in llama.cpp's default order: penalties, top-k, top-p,
+ * min-p, temperature, draw. Top-p and min-p look at the probabilities before temperature. Of equal
+ * logits the lowest id comes first.
+ *
+ * <p>The same parameters, logits and calls give the same tokens on every machine: exponentials are
+ * {@link Numerics#exp}, sums run in a fixed order. Nothing is allocated after construction. One
+ * thread at a time.
+ */
+public final class Sampler {
+  private final SamplingParams params;
+  private final int vocabSize;
+  private final SplittableRandom random;
+
+  /**
+   * The candidates as {@link #key}s, so that comparing longs sorts them; empty where only the best
+   * is wanted.
+   */
+  private final long[] keys;
+
+  /** The last tokens accepted, as a ring, and how often each is in it; empty without penalties. */
+  private final int[] recent;
+
+  private final int[] recentCounts;
+  private int accepted;
+
+  /**
+   * Of {@link #keys}, those still in the heap; the ones taken out are behind them, the best last.
+   */
+  private int heapSize;
+
+  /**
+   * @param vocabSize logits in a row
+   */
+  public Sampler(SamplingParams params, int vocabSize) {
+    if (vocabSize < 1) {
+      throw new IllegalArgumentException("a vocabulary has at least one token, not " + vocabSize);
+    }
+    this.params = params;
+    this.vocabSize = vocabSize;
+    this.random = new SplittableRandom(params.seed());
+    this.keys = new long[params.temperature() == 0 ? 0 : vocabSize];
+    this.recent = new int[params.penalises() ? params.repeatLastN() : 0];
+    this.recentCounts = new int[params.penalises() ? vocabSize : 0];
+  }
+
+  /**
+   * Notes a token of the prompt or of the answer for the penalties; {@link #next} does not do so
+   * itself.
+   *
+   * @throws IllegalArgumentException for an id outside the vocabulary
+   */
+  public void accept(int token) {
+    if (token < 0 || token >= vocabSize) {
+      throw new IllegalArgumentException(
+          "token id " + token + " is outside the vocabulary of " + vocabSize + " tokens");
+    }
+    if (recent.length == 0) {
+      return;
+    }
+    int slot = accepted % recent.length;
+    if (accepted >= recent.length) {
+      recentCounts[recent[slot]]--;
+    }
+    recent[slot] = token;
+    recentCounts[token]++;
+    // Counting on from one full round keeps the slot and cannot overflow.
+    accepted = accepted + 1 == 2 * recent.length ? recent.length : accepted + 1;
+  }
+
+  /**
+   * The next token.
+   *
+   * @param logits float32, (rows, vocabulary); not changed
+   * @param row the row to choose from
+   * @throws IllegalStateException where a logit is NaN or +∞, or all are −∞: the model or its
+   *     kernels are broken
+   */
+  public int next(MemorySegment logits, long row) {
+    long first = row * vocabSize;
+    if (params.temperature() == 0) {
+      return idOf(bestKey(logits, first));
+    }
+    long best = Long.MAX_VALUE;
+    for (int id = 0; id < vocabSize; id++) {
+      keys[id] = key(logit(logits, first, id), id);
+      best = Math.min(best, keys[id]);
+    }
+    float max = finite(logitOf(best));
+    return params.truncates() ? drawFromBest(max) : draw(0, vocabSize, max);
+  }
+
+  private long bestKey(MemorySegment logits, long first) {
+    long best = Long.MAX_VALUE;
+    for (int id = 0; id < vocabSize; id++) {
+      best = Math.min(best, key(logit(logits, first, id), id));
+    }
+    finite(logitOf(best));
+    return best;
+  }
+
+  private float logit(MemorySegment logits, long first, int id) {
+    float logit = logits.getAtIndex(ValueLayout.JAVA_FLOAT, first + id);
+    if (!(logit < Float.POSITIVE_INFINITY)) {
+      throw new IllegalStateException(
+          "the model gave " + logit + " as the logit of token " + id + "; its file may be damaged");
+    }
+    int count = recentCounts.length == 0 ? 0 : recentCounts[id];
+    return count == 0 ? logit : penalised(logit, count);
+  }
+
+  private float penalised(float logit, int count) {
+    float scaled = logit <= 0 ? logit * params.repeatPenalty() : logit / params.repeatPenalty();
+    return scaled - count * params.frequencyPenalty() - params.presencePenalty();
+  }
+
+  private static float finite(float max) {
+    if (max == Float.NEGATIVE_INFINITY) {
+      throw new IllegalStateException(
+          "the model gave no token a finite logit; its file may be damaged");
+    }
+    return max;
+  }
+
+  /** Draws from the best tokens that top-k, top-p and min-p leave; at least one is left. */
+  private int drawFromBest(float max) {
+    int limit = params.topK() == 0 ? vocabSize : Math.min(params.topK(), vocabSize);
+    // Where all tokens are in play their mass is summed before the heap moves them about.
+    double mass = params.topP() < 1 && limit == vocabSize ? mass(0, vocabSize, max, 1f) : 0;
+    buildHeap();
+    if (params.topP() < 1 && limit < vocabSize) {
+      takeBest(limit);
+      mass = mass(heapSize, vocabSize, max, 1f);
+    }
+    double enough = params.topP() < 1 ? params.topP() * mass : Double.POSITIVE_INFINITY;
+    double reached = 0;
+    int kept = 0;
+    while (kept < limit && reached < enough) {
+      takeBest(kept + 1);
+      float relative = Numerics.exp(logitOf(keys[vocabSize - 1 - kept]) - max);
+      if (kept > 0 && relative < params.minP()) {
+        break;
+      }
+      reached += relative;
+      kept++;
+    }
+    return draw(vocabSize - kept, vocabSize, max);
+  }
+
+  /** Draws one of {@code keys[from, to)}, each by its share at the temperature. */
+  private int draw(int from, int to, float max) {
+    double target = random.nextDouble() * mass(from, to, max, params.temperature());
+    double reached = 0;
+    int chosen = to - 1;
+    for (int i = to - 1; i >= from && reached <= target; i--) {
+      float weight = weight(keys[i], max, params.temperature());
+      if (weight > 0) {
+        chosen = i;
+        reached += weight;
+      }
+    }
+    return idOf(keys[chosen]);
+  }
+
+  private double mass(int from, int to, float max, float temperature) {
+    double sum = 0;
+    for (int i = to - 1; i >= from; i--) {
+      sum += weight(keys[i], max, temperature);
+    }
+    return sum;
+  }
+
+  private static float weight(long key, float max, float temperature) {
+    return Numerics.exp((logitOf(key) - max) / temperature);
+  }
+
+  private void buildHeap() {
+    heapSize = vocabSize;
+    for (int i = vocabSize / 2 - 1; i >= 0; i--) {
+      siftDown(i, keys[i]);
+    }
+  }
+
+  /** Moves the best candidates out of the heap until {@code count} are out. */
+  private void takeBest(int count) {
+    while (vocabSize - heapSize < count) {
+      long best = keys[0];
+      long moved = keys[--heapSize];
+      siftDown(0, moved);
+      keys[heapSize] = best;
+    }
+  }
+
+  private void siftDown(int from, long moved) {
+    int at = from;
+    while (2 * at + 1 < heapSize) {
+      int child = 2 * at + 1;
+      if (child + 1 < heapSize && keys[child + 1] < keys[child]) {
+        child++;
+      }
+      if (keys[child] >= moved) {
+        break;
+      }
+      keys[at] = keys[child];
+      at = child;
+    }
+    keys[at] = moved;
+  }
+
+  /** Orders by greater logit, then by lower id. */
+  private static long key(float logit, int id) {
+    // Adding zero makes -0 and 0 one logit; the flip makes the bits of negative floats ascend as
+    // ints.
+    int bits = Float.floatToRawIntBits(logit + 0f);
+    int ascending = bits ^ ((bits >> 31) & Integer.MAX_VALUE);
+    return ((long) ~ascending << Integer.SIZE) | id;
+  }
+
+  private static int idOf(long key) {
+    return (int) key;
+  }
+
+  private static float logitOf(long key) {
+    int ascending = ~(int) (key >> Integer.SIZE);
+    return Float.intBitsToFloat(ascending ^ ((ascending >> 31) & Integer.MAX_VALUE));
+  }
+}

@@ -1,0 +1,28 @@
+package dev.baton.decode;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Hears a session's tokens. Called by the decode thread, which all sessions share: return at once.
+ */
+public interface TokenListener {
+  /** A token was sampled and is part of the answer. End-of-generation tokens are not reported. */
+  void onToken(int token);
+
+  /**
+   * The logits that the next token is chosen from, before it is.
+   *
+   * @param logits (.., vocab) float32; valid during the call, not to be changed
+   * @param row the session's row
+   */
+  default void onLogits(MemorySegment logits, long row) {}
+
+  /** The session is over; its blocks are free. Called exactly once, last. */
+  void onEnd(DecodeOutcome outcome);
+
+  /**
+   * Prompt tokens whose KV is complete, out of {@code total}; called as it grows, and not for every
+   * token.
+   */
+  default void onPrefill(int done, int total) {}
+}
