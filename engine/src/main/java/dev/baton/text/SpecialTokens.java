@@ -1,0 +1,79 @@
+package dev.baton.text;
+
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds tokens that are spelled out in a text: the leftmost first, the longest of those. Immutable;
+ * any thread.
+ */
+final class SpecialTokens {
+  private record Named(String text, int id) {}
+
+  private final BitSet firsts = new BitSet();
+  private final Map<Character, List<Named>> byFirst = new HashMap<>();
+
+  /**
+   * @param named whether tokens that text may hold only where the caller asks for it are looked for
+   *     too
+   */
+  SpecialTokens(Vocabulary vocabulary, boolean named) {
+    for (int id = 0; id < vocabulary.size(); id++) {
+      Vocabulary.Token token = vocabulary.token(id);
+      boolean wanted =
+          token.type() == TokenType.USER_DEFINED || (named && token.type().isNamedOnly());
+      if (wanted && !token.text().isEmpty()) {
+        firsts.set(token.text().charAt(0));
+        byFirst
+            .computeIfAbsent(token.text().charAt(0), _ -> new ArrayList<>())
+            .add(new Named(token.text(), id));
+      }
+    }
+    byFirst
+        .values()
+        .forEach(list -> list.sort(Comparator.comparingInt((Named each) -> -each.text().length())));
+  }
+
+  /** Takes the parts of a text, in order. */
+  interface PartSink {
+    /** {@code text[from, to)} holds none of the tokens; it is not empty. */
+    void text(int from, int to);
+
+    void token(int id);
+  }
+
+  void split(String text, PartSink sink) {
+    int start = 0;
+    int at = 0;
+    while (at < text.length()) {
+      Named found = firsts.get(text.charAt(at)) ? longestAt(text, at) : null;
+      if (found == null) {
+        at++;
+        continue;
+      }
+      if (start < at) {
+        sink.text(start, at);
+      }
+      sink.token(found.id());
+      at += found.text().length();
+      start = at;
+    }
+    if (start < text.length()) {
+      sink.text(start, text.length());
+    }
+  }
+
+  private @Nullable Named longestAt(String text, int at) {
+    for (Named each : byFirst.getOrDefault(text.charAt(at), List.of())) {
+      if (text.startsWith(each.text(), at)) {
+        return each;
+      }
+    }
+    return null;
+  }
+}

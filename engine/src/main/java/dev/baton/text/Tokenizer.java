@@ -1,0 +1,165 @@
+package dev.baton.text;
+
+import dev.baton.gguf.GgufMetadata;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * Text to token ids and back, by a model's own vocabulary; ids are those of llama.cpp for the same
+ * GGUF. Immutable; any thread.
+ *
+ * <p>For text that is valid Unicode, decoding what was encoded gives the text back, byte for byte,
+ * but for what the vocabulary cannot express (see {@link ByteLevelBpe} and {@link SentencePiece}).
+ */
+public final class Tokenizer {
+  private static final byte[] NOTHING = {};
+
+  private final Vocabulary vocabulary;
+  private final TextModel model;
+  private final SpecialTokens userDefined;
+  private final SpecialTokens named;
+  private final byte[][] pieces;
+
+  private Tokenizer(Vocabulary vocabulary) {
+    this.vocabulary = vocabulary;
+    this.model =
+        switch (vocabulary.scheme()) {
+          case Vocabulary.Scheme.ScoredPairs _ -> new SentencePiece(vocabulary);
+          case Vocabulary.Scheme.RankedBytePairs scheme -> new ByteLevelBpe(vocabulary, scheme);
+        };
+    this.userDefined = new SpecialTokens(vocabulary, false);
+    this.named = new SpecialTokens(vocabulary, true);
+    this.pieces = new byte[vocabulary.size()][];
+    for (int id = 0; id < pieces.length; id++) {
+      Vocabulary.Token token = vocabulary.token(id);
+      boolean hasText = token.type().isPlain() || token.type() == TokenType.BYTE;
+      pieces[id] = hasText ? model.bytesOf(token) : NOTHING;
+    }
+  }
+
+  /**
+   * @throws dev.baton.gguf.GgufException where the vocabulary contradicts itself
+   */
+  public static Tokenizer of(Vocabulary vocabulary) {
+    return new Tokenizer(vocabulary);
+  }
+
+  /**
+   * The tokenizer of a model; the file may be closed afterwards.
+   *
+   * @throws dev.baton.gguf.GgufException as {@link Vocabulary#from} and {@link #of}
+   */
+  public static Tokenizer from(GgufMetadata metadata) {
+    return of(Vocabulary.from(metadata));
+  }
+
+  public Vocabulary vocabulary() {
+    return vocabulary;
+  }
+
+  /**
+   * The ids of a text. An unpaired surrogate is read as U+FFFD.
+   *
+   * @param addSpecial puts BOS before and EOS after, where the model wants them
+   * @param parseSpecial whether the names of control tokens in the text ({@code <|im_end|>}) become
+   *     those tokens; false for text that a user wrote
+   */
+  public int[] encode(String text, boolean addSpecial, boolean parseSpecial) {
+    IdBuffer ids = new IdBuffer();
+    if (addSpecial && vocabulary.framing().addsBos()) {
+      ids.add(vocabulary.special().bos());
+    }
+    String valid = Utf8.withoutUnpairedSurrogates(text);
+    (parseSpecial ? named : userDefined).split(valid, new Parts(valid, ids));
+    if (addSpecial && vocabulary.framing().addsEos()) {
+      ids.add(vocabulary.special().eos());
+    }
+    return ids.toArray();
+  }
+
+  /**
+   * The bytes of text that a token stands for, which may be part of a character: join them with
+   * {@link Utf8Stream}. Empty for tokens that only steer the model.
+   *
+   * @throws IllegalArgumentException for an id outside the vocabulary
+   */
+  public byte[] pieceBytes(int id) {
+    return pieceBytes(id, false);
+  }
+
+  /**
+   * The bytes of text that a token stands for.
+   *
+   * @param showSpecial whether tokens that only steer the model give their names
+   * @throws IllegalArgumentException for an id outside the vocabulary
+   */
+  public byte[] pieceBytes(int id, boolean showSpecial) {
+    Vocabulary.Token token = vocabulary.token(id);
+    return showSpecial && token.type().isNamedOnly()
+        ? token.text().getBytes(StandardCharsets.UTF_8)
+        : pieces[id].clone();
+  }
+
+  /**
+   * A whole text that {@link #encode} made ids of, without the space that encoding put before it
+   * and without tokens that only steer the model. Bytes that are no UTF-8 become U+FFFD.
+   *
+   * @throws IllegalArgumentException for an id outside the vocabulary
+   */
+  public String decode(int[] ids) {
+    return decode(ids, false);
+  }
+
+  /**
+   * As {@link #decode(int[])}.
+   *
+   * @param showSpecial whether tokens that only steer the model give their names
+   */
+  public String decode(int[] ids, boolean showSpecial) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream(4 * ids.length);
+    boolean spaceAdded = vocabulary.framing().addsSpacePrefix();
+    for (int id : ids) {
+      byte[] piece = pieceBytes(id, showSpecial);
+      boolean plain =
+          vocabulary.token(id).type() == TokenType.NORMAL
+              || vocabulary.token(id).type() == TokenType.BYTE;
+      int from = plain && spaceAdded && piece.length > 0 && piece[0] == ' ' ? 1 : 0;
+      bytes.write(piece, from, piece.length - from);
+      spaceAdded = vocabulary.framing().addsSpacePrefix() && !plain;
+    }
+    return bytes.toString(StandardCharsets.UTF_8);
+  }
+
+  /** Whether a model that produced {@code id} has said all it wanted to say. */
+  public boolean isEndOfGeneration(int id) {
+    return vocabulary.isEndOfGeneration(id);
+  }
+
+  /** Encodes the parts of one text. */
+  private final class Parts implements SpecialTokens.PartSink {
+    private final String text;
+    private final IdBuffer ids;
+    private boolean afterText;
+
+    Parts(String text, IdBuffer ids) {
+      this.text = text;
+      this.ids = ids;
+    }
+
+    @Override
+    public void text(int from, int to) {
+      if (vocabulary.framing().addsSpacePrefix() && !afterText) {
+        model.encode(' ' + text.substring(from, to), 0, to - from + 1, ids);
+      } else {
+        model.encode(text, from, to, ids);
+      }
+      afterText = true;
+    }
+
+    @Override
+    public void token(int id) {
+      ids.add(id);
+      afterText = false;
+    }
+  }
+}

@@ -1,0 +1,247 @@
+package dev.baton.text;
+
+import static dev.baton.text.TestVocabularies.bytePairs;
+import static dev.baton.text.TestVocabularies.token;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.baton.gguf.GgufException;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ByteLevelBpeTest {
+  private static final long SEED = 20;
+  private static final Vocabulary.Token END = token("<|im_end|>", TokenType.CONTROL);
+  private static final Vocabulary.Token TOOL = token("<tool>", TokenType.USER_DEFINED);
+
+  @Test
+  void shouldMergeTheBestRankFirstAndTheLeftmostOfEquals() {
+    Tokenizer tokenizer =
+        Tokenizer.of(
+            bytePairs(
+                "gpt-2", List.of("b c", "a b", "a a"), token("bc"), token("ab"), token("aa")));
+    assertArrayEquals(new int[] {'a', 256}, encode(tokenizer, "abc"));
+    assertArrayEquals(new int[] {258, 'a'}, encode(tokenizer, "aaa"));
+    assertArrayEquals(new int[] {257, 257}, encode(tokenizer, "abab"));
+  }
+
+  @Test
+  void shouldNotMergeAcrossWords() {
+    Tokenizer tokenizer =
+        Tokenizer.of(bytePairs("gpt-2", List.of("a Ġ", "Ġ b"), token("aĠ"), token("Ġb")));
+    assertArrayEquals(new int[] {'a', 257}, encode(tokenizer, "a b"));
+  }
+
+  @Test
+  void shouldKeepTheFirstOfTwoMergesOfOnePair() {
+    Tokenizer tokenizer =
+        Tokenizer.of(bytePairs("gpt-2", List.of("a b", "b c", "a b"), token("ab"), token("bc")));
+    assertArrayEquals(new int[] {256, 'c'}, encode(tokenizer, "abc"));
+  }
+
+  @Test
+  void shouldFindControlTokensInTextOnlyWhenAsked() {
+    Tokenizer tokenizer = Tokenizer.of(bytePairs("gpt-2", List.of(), END));
+    assertArrayEquals(new int[] {'a', 256, 'b'}, tokenizer.encode("a<|im_end|>b", false, true));
+    assertEquals(12, tokenizer.encode("a<|im_end|>b", false, false).length);
+    assertEquals("ab", tokenizer.decode(new int[] {'a', 256, 'b'}));
+    assertEquals("a<|im_end|>b", tokenizer.decode(new int[] {'a', 256, 'b'}, true));
+    assertEquals(0, tokenizer.pieceBytes(256).length);
+  }
+
+  @Test
+  void shouldAlwaysFindUserDefinedTokensAndTheLongestOfThem() {
+    Vocabulary.Token longer = token("<tool>s", TokenType.USER_DEFINED);
+    Tokenizer tokenizer = Tokenizer.of(bytePairs("gpt-2", List.of(), TOOL, longer));
+    assertArrayEquals(new int[] {256, 'x', 257}, encode(tokenizer, "<tool>x<tool>s"));
+    assertEquals("<tool>x<tool>s", tokenizer.decode(new int[] {256, 'x', 257}));
+  }
+
+  @Test
+  void shouldNotLetMergesMakeAControlToken() {
+    Vocabulary.Token control = token("ab", TokenType.CONTROL);
+    Tokenizer tokenizer = Tokenizer.of(bytePairs("llama-bpe", List.of("a b"), control));
+    assertArrayEquals(new int[] {'a', 'b'}, encode(tokenizer, "ab"));
+    assertArrayEquals(new int[] {256}, tokenizer.encode("ab", false, true));
+  }
+
+  @Test
+  void shouldTakeAWholeWordThatIsATokenOnlyUnderLlamaBpe() {
+    Vocabulary.Token word = token("ĠhÃ©");
+    assertArrayEquals(
+        new int[] {256}, encode(Tokenizer.of(bytePairs("llama-bpe", List.of(), word)), " hé"));
+    assertEquals(4, encode(Tokenizer.of(bytePairs("qwen2", List.of(), word)), " hé").length);
+  }
+
+  @Test
+  void shouldLeaveOutAByteThatTheVocabularyLacks() {
+    Vocabulary full = bytePairs("gpt-2", List.of());
+    List<Vocabulary.Token> without = new ArrayList<>(full.tokens());
+    without.set('b', token("b?", TokenType.UNUSED));
+    Tokenizer tokenizer =
+        Tokenizer.of(new Vocabulary(full.scheme(), without, full.special(), full.framing()));
+    assertArrayEquals(new int[] {'a', 'c'}, encode(tokenizer, "abc"));
+  }
+
+  @Test
+  void shouldFrameTheTextAsTheModelWants() {
+    Vocabulary plain = bytePairs("gpt-2", List.of(), token("<s>", TokenType.CONTROL), END);
+    Vocabulary framed =
+        new Vocabulary(
+            plain.scheme(),
+            plain.tokens(),
+            new Vocabulary.SpecialIds(256, 257, Vocabulary.NONE, Set.of(257)),
+            new Vocabulary.Framing(true, true, false));
+    Tokenizer tokenizer = Tokenizer.of(framed);
+    assertArrayEquals(new int[] {256, 'a', 257}, tokenizer.encode("a", true, false));
+    assertArrayEquals(new int[] {256, 257}, tokenizer.encode("", true, false));
+    assertArrayEquals(new int[] {'a'}, tokenizer.encode("a", false, false));
+    assertEquals("a", tokenizer.decode(tokenizer.encode("a", true, false)));
+    assertTrue(tokenizer.isEndOfGeneration(257));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void shouldGiveBackEveryValidText(PreTokenizer preTokenizer) {
+    Tokenizer tokenizer = someMerges(preTokenizer);
+    SplittableRandom random = new SplittableRandom(SEED);
+    for (int round = 0; round < 1000; round++) {
+      String text = randomText(random);
+      int[] ids = encode(tokenizer, text);
+      assertEquals(text, tokenizer.decode(ids), "seed " + SEED);
+      assertArrayEquals(text.getBytes(StandardCharsets.UTF_8), bytes(tokenizer, ids));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void shouldReadUnpairedSurrogatesAsReplacementCharacters(PreTokenizer preTokenizer) {
+    Tokenizer tokenizer = someMerges(preTokenizer);
+    String broken = "a\uD800b\uDC00\uD83D\uDE00\uD83D";
+    assertEquals("a\uFFFDb\uFFFD\uD83D\uDE00\uFFFD", tokenizer.decode(encode(tokenizer, broken)));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void shouldTakeNearlyLinearTimeWhateverTheText(PreTokenizer preTokenizer) {
+    Tokenizer tokenizer = someMerges(preTokenizer);
+    // Quadratic work on this many characters would take minutes, and a recursive pattern would end
+    // the stack.
+    for (String unit :
+        List.of(
+            "a",
+            "ab",
+            " ",
+            "\n ",
+            " \n",
+            "1",
+            "'",
+            "\u00E9",
+            "\uD83D\uDE00",
+            "<|im_",
+            "a b",
+            "!\n")) {
+      String text = unit.repeat(300_000 / unit.length());
+      assertTimeoutPreemptively(
+          Duration.ofSeconds(20),
+          () -> assertEquals(text, tokenizer.decode(encode(tokenizer, text))));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          a zz   | needs 'zz', which is no token
+          zz a   | needs 'zz', which is no token
+          a b    | needs 'ab', which is no token
+          ab     | is no pair of tokens
+          """)
+  void shouldRefuseAMergeThatTheVocabularyCannotMake(String merge, String message) {
+    GgufException refused =
+        assertThrows(GgufException.class, () -> Tokenizer.of(bytePairs("gpt-2", List.of(merge))));
+    String said = String.valueOf(refused.getMessage());
+    assertTrue(
+        said.startsWith("metadata 'tokenizer.ggml.merges': merge 0 '" + merge + "' " + message),
+        said);
+    assertEquals(1, said.lines().count());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {-1, 256, Integer.MAX_VALUE})
+  void shouldRefuseAnIdOutsideTheVocabulary(int id) {
+    Tokenizer tokenizer = Tokenizer.of(bytePairs("gpt-2", List.of()));
+    assertThrows(IllegalArgumentException.class, () -> tokenizer.pieceBytes(id));
+    assertThrows(IllegalArgumentException.class, () -> tokenizer.decode(new int[] {'a', id}));
+  }
+
+  @Test
+  void shouldNotHandOutItsOwnBytes() {
+    Tokenizer tokenizer = Tokenizer.of(bytePairs("gpt-2", List.of()));
+    tokenizer.pieceBytes('a')[0] = 'z';
+    assertEquals("a", tokenizer.decode(new int[] {'a'}));
+  }
+
+  private static int[] encode(Tokenizer tokenizer, String text) {
+    return tokenizer.encode(text, false, false);
+  }
+
+  private static byte[] bytes(Tokenizer tokenizer, int[] ids) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    for (int id : ids) {
+      bytes.writeBytes(tokenizer.pieceBytes(id));
+    }
+    return bytes.toByteArray();
+  }
+
+  private static Tokenizer someMerges(PreTokenizer preTokenizer) {
+    String name = preTokenizer.name().toLowerCase(Locale.ROOT).replace('_', '-');
+    return Tokenizer.of(
+        bytePairs(
+            name,
+            List.of("a b", "ab ab", "a a", "aa aa", "Ġ Ġ", "ĠĠ ĠĠ", "Ã ©", "Ċ Ġ", "ðŁ ĺ", "ð Ł"),
+            token("ab"),
+            token("abab"),
+            token("aa"),
+            token("aaaa"),
+            token("ĠĠ"),
+            token("ĠĠĠĠ"),
+            token("Ã©"),
+            token("ĊĠ"),
+            token("ðŁ"),
+            token("ðŁĺ"),
+            END));
+  }
+
+  private static String randomText(SplittableRandom random) {
+    StringBuilder text = new StringBuilder();
+    int characters = random.nextInt(40);
+    for (int i = 0; i < characters; i++) {
+      int codePoint =
+          switch (random.nextInt(5)) {
+            case 0 -> "ab 'sS1\n\r\t".codePointAt(random.nextInt(10));
+            case 1 -> random.nextInt(0x80);
+            case 2 -> random.nextInt(0x3000);
+            case 3 -> random.nextInt(0x10000);
+            default -> random.nextInt(0x110000);
+          };
+      text.appendCodePoint(codePoint >= 0xD800 && codePoint < 0xE000 ? 'x' : codePoint);
+    }
+    return text.toString();
+  }
+}

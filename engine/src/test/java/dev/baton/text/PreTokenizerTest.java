@@ -1,0 +1,147 @@
+package dev.baton.text;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.baton.gguf.GgufException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+
+/** Expectations are worked out by hand from the published patterns; '|' shows a cut. */
+class PreTokenizerTest {
+  // Java's \s knows ASCII only and its Unicode mode changes \p{...} too, so White_Space is spelled
+  // as the property.
+  private static final String SPACE = "\\p{IsWhite_Space}";
+  private static final String NO_SPACE_LETTER_NUMBER = "[^" + SPACE + "\\p{L}\\p{N}]+";
+  private static final String END = SPACE + "+(?!\\P{IsWhite_Space})|" + SPACE + "+";
+  private static final Pattern GPT_2 =
+      Pattern.compile(
+          "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?" + NO_SPACE_LETTER_NUMBER + "|" + END);
+
+  @Test
+  void shouldSplitAsGpt2() {
+    assertSplit("gpt-2", "Hello| world|!| It|'s| 2024|.");
+    assertSplit("gpt-2", "a|  | b| c| ");
+    assertSplit("gpt-2", "I|'ll| don|'t| WE|'|LL");
+    assertSplit("gpt-2", "x|1234567|y| ½");
+    assertSplit("gpt-2", "a|\n|\n|b|\r\n");
+    assertSplit("gpt-2", "\t|x| |\t|y|\t\n ");
+    assertSplit("gpt-2", "你好|，|世界| مرحبا");
+    assertSplit("gpt-2", "e|\u0301|e| \u0301|\u00A0|x| |\u3000|y");
+    assertSplit("gpt-2", "👩‍👩|a| 👩''|s");
+  }
+
+  @Test
+  void shouldSplitAsLlama3() {
+    assertSplit("llama-bpe", "Hello| world|!| It|'S| |202|4|.");
+    assertSplit("llama-bpe", "a|  | b| c| ");
+    assertSplit("llama-bpe", "I|'Ll| don|'T| we|'RE| o|'clock");
+    assertSplit("llama-bpe", "x|123|456|7|y| |½|a");
+    assertSplit("llama-bpe", "a|\n\n|b|\r\n|  | c");
+    assertSplit("llama-bpe", "\tx| |\ty|\t\n| ");
+    assertSplit("llama-bpe", "a|  \n \n|  | b");
+    assertSplit("llama-bpe", "f|();\n\n|}\n| x|!?\r\n|y");
+    assertSplit("llama-bpe", "(hello|)| (_|world|)$|var");
+    assertSplit("llama-bpe", "你好|，世界| مرحبا|٣٤٥|٦");
+    assertSplit("llama-bpe", "e|\u0301e| \u0301|\u00A0x");
+    assertSplit("llama-bpe", "'ſ|t");
+  }
+
+  @Test
+  void shouldSplitAsQwen2() {
+    assertSplit("qwen2", "x|1|2|3|4|y| |½|a");
+    assertSplit("qwen2", "I|'Ll| don|'T|  \n|a");
+    assertSplit("qwen2", "a|  \n \n|  | b");
+  }
+
+  @Test
+  void shouldSplitAsSmolLm() {
+    assertSplit("smollm", "x|1|2|3|y| |½|a");
+    assertSplit("smollm", "Hello| world|!| It|'s| |2|0|.");
+    assertSplit("smollm", "a|  |1| | b");
+    assertSplit("smollm", "I|'|1|s");
+  }
+
+  @Test
+  void shouldSplitAsLlamaCppsDefault() {
+    assertSplit("default", "Hello|,| world|!!!| It|'|s");
+    assertSplit("default", "x|123|456|7| |12½|345");
+    assertSplit("default", "a| |$|b| |+=| ©|~«");
+  }
+
+  @Test
+  void shouldSplitAsThePublishedPatternOnAnyText() {
+    String words = " 'sStTreveLLmd019ab.!?\r\n\t\u00A0\u2028\u3000é中\u0301";
+    SplittableRandom random = new SplittableRandom(1);
+    for (int round = 0; round < 5_000; round++) {
+      StringBuilder text = new StringBuilder();
+      for (int i = random.nextInt(24); i >= 0; i--) {
+        text.append(words.charAt(random.nextInt(words.length())));
+      }
+      assertSame(GPT_2, "gpt-2", text.toString());
+      assertSame(llama3("{1,3}"), "llama-bpe", text.toString());
+      assertSame(llama3(""), "qwen2", text.toString());
+    }
+  }
+
+  @Test
+  void shouldClassifyCharactersAsThePublishedPattern() {
+    StringBuilder all = new StringBuilder();
+    // Beyond this plane come ideographs that Unicode lists as two ranges, tags and private use.
+    for (int codePoint = 0; codePoint < 0x20000; codePoint++) {
+      if (codePoint < Character.MIN_SURROGATE || codePoint > Character.MAX_SURROGATE) {
+        all.appendCodePoint(codePoint).append("a ");
+      }
+    }
+    assertSame(GPT_2, "gpt-2", all.toString());
+  }
+
+  @Test
+  void shouldNameAnUnknownPreTokenizerAndTheKnownOnes() {
+    GgufException refused = assertThrows(GgufException.class, () -> PreTokenizer.named("tekken\n"));
+    String said = String.valueOf(refused.getMessage());
+    assertTrue(said.contains("'tekken?' is not supported"), said);
+    for (String known : List.of("gpt-2", "llama-bpe", "smollm", "qwen2", "default")) {
+      assertTrue(said.contains(known), said);
+      PreTokenizer.named(known);
+    }
+  }
+
+  private static Pattern llama3(String numbers) {
+    return Pattern.compile(
+        "'(?:[sStTmMdDſ]|[rR][eE]|[vV][eE]|[lL][lL])|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
+            + numbers
+            + "| ?"
+            + NO_SPACE_LETTER_NUMBER
+            + "[\\r\\n]*|"
+            + SPACE
+            + "*[\\r\\n]+|"
+            + END);
+  }
+
+  private static void assertSame(Pattern pattern, String preTokenizer, String text) {
+    List<String> expected = new ArrayList<>();
+    Matcher matcher = pattern.matcher(text);
+    while (matcher.find()) {
+      expected.add(matcher.group());
+    }
+    assertEquals(expected, split(preTokenizer, text));
+  }
+
+  private static void assertSplit(String preTokenizer, String cut) {
+    String text = cut.replace("|", "");
+    assertEquals(cut, String.join("|", split(preTokenizer, text)));
+  }
+
+  private static List<String> split(String preTokenizer, String text) {
+    List<String> words = new ArrayList<>();
+    PreTokenizer.named(preTokenizer)
+        .split(text, 0, text.length(), (from, to) -> words.add(text.substring(from, to)));
+    return words;
+  }
+}
