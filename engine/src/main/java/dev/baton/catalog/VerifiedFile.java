@@ -1,0 +1,76 @@
+package dev.baton.catalog;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+/** A file that appears under its name only once its bytes are the right ones. */
+final class VerifiedFile {
+  private static final int BUFFER_BYTES = 1 << 16;
+
+  private VerifiedFile() {}
+
+  /** Where the bytes of {@code file} are gathered until they are whole. */
+  static Path part(Path file) {
+    return file.resolveSibling(file.getFileName() + ".part");
+  }
+
+  static boolean hasSize(Path file, long sizeBytes) {
+    try {
+      return Files.isRegularFile(file) && Files.size(file) == sizeBytes;
+    } catch (IOException _) {
+      return false;
+    }
+  }
+
+  static boolean hasSha256(Path file, CatalogModel model) throws IOException {
+    return hasSize(file, model.sizeBytes()) && sha256(file).equals(model.sha256());
+  }
+
+  /**
+   * Renames the gathered part to {@code file} if its bytes are the model's.
+   *
+   * @throws SourceException if they are not; the part is gone then, because nothing good can be
+   *     added to it
+   */
+  static void commit(CatalogModel model, Path file) throws IOException, SourceException {
+    Path part = part(file);
+    String found = sha256(part);
+    if (!found.equals(model.sha256())) {
+      Files.deleteIfExists(part);
+      throw new SourceException(
+          "gave other bytes than the pinned ones (SHA-256 "
+              + found.substring(0, 12)
+              + "…, expected "
+              + model.sha256().substring(0, 12)
+              + "…)");
+    }
+    try (FileChannel channel = FileChannel.open(part, StandardOpenOption.WRITE)) {
+      channel.force(true);
+    }
+    Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  private static String sha256(Path file) throws IOException {
+    MessageDigest digest;
+    try {
+      digest = MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every JDK has SHA-256", e);
+    }
+    try (InputStream in = Files.newInputStream(file)) {
+      byte[] buffer = new byte[BUFFER_BYTES];
+      for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
+        digest.update(buffer, 0, n);
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+}
