@@ -1,0 +1,226 @@
+package dev.baton;
+
+import dev.baton.cluster.ChildNode;
+import dev.baton.cluster.ClusterException;
+import dev.baton.cluster.NodeCompute;
+import dev.baton.cluster.PrefillLink;
+import dev.baton.decode.DecodeLoop;
+import dev.baton.decode.DecodeRequest;
+import dev.baton.decode.RemotePrefill;
+import dev.baton.gguf.GgufMetadata;
+import dev.baton.kernel.KernelsConfig;
+import dev.baton.kvstream.PrefillPeer;
+import dev.baton.kvstream.StreamException;
+import dev.baton.text.ChatTemplate;
+import dev.baton.text.Tokenizer;
+import java.util.Optional;
+import java.util.function.DoubleConsumer;
+
+/**
+ * The engine: one model, opened once, answering any number of requests from any threads. Each
+ * request's prefill is split between a prefill node and this process at a boundary layer; decoding
+ * is always here. The answer does not depend on the split by a bit.
+ *
+ * <pre>{@code
+ * try (Baton baton = Baton.open(BatonConfig.builder(Path.of("model.gguf")).build());
+ *     Generation answer = baton.generate(GenerateRequest.of("Once upon a time"))) {
+ *   for (String text = answer.next(); text != null; text = answer.next()) {
+ *     System.out.print(text);
+ *   }
+ * }
+ * }</pre>
+ */
+public final class Baton implements AutoCloseable {
+  private static final String NODE_MAIN = "dev.baton.cli.BatonCli";
+
+  private final BatonConfig config;
+  private final NodeCompute compute;
+  private final PrefillLink link;
+  private final DecodeLoop loop;
+  private final Tokenizer tokenizer;
+  private final ChatTemplate.Recognition template;
+
+  private Baton(BatonConfig config, NodeCompute compute, PrefillLink link) {
+    this.config = config;
+    this.compute = compute;
+    this.link = link;
+    GgufMetadata metadata = compute.model().file().metadata();
+    this.tokenizer = Tokenizer.from(metadata);
+    this.template = ChatTemplate.recognise(metadata);
+    config.split().boundaryLayer(compute.model().config().layers());
+    if (wantsRemote(config.split())) {
+      link.peer(compute, config.lease());
+    }
+    this.loop =
+        new DecodeLoop(
+            compute.model(),
+            compute.cache(),
+            config.maxSessions(),
+            config.chunkTokens(),
+            System::nanoTime);
+  }
+
+  /** {@link #open(BatonConfig, DoubleConsumer)} without progress. */
+  public static Baton open(BatonConfig config) {
+    return open(config, done -> {});
+  }
+
+  /**
+   * Loads the model and, unless the split is local, starts or connects to the prefill node.
+   *
+   * @param progress told the share of the model loaded, 0..1, on the calling thread
+   * @throws dev.baton.gguf.GgufException when the file is no sound GGUF
+   * @throws dev.baton.model.ModelException when it holds a model that this version does not run
+   * @throws IllegalArgumentException when the configuration does not fit the model
+   * @throws StreamException when the prefill node cannot be reached or will not work with this one
+   * @throws ClusterException when a prefill node cannot be started
+   */
+  public static Baton open(BatonConfig config, DoubleConsumer progress) {
+    PrefillLink link =
+        new PrefillLink(
+            config.prefill(),
+            () ->
+                ChildNode.start(
+                    config.model(),
+                    config.threads(),
+                    BatonConfig.MAX_CHUNK_TOKENS,
+                    config.lease(),
+                    NODE_MAIN));
+    NodeCompute compute = null;
+    try {
+      if (wantsRemote(config.split())) {
+        link.warmUp();
+      }
+      compute = NodeCompute.open(config.model(), kernels(config.threads()), progress);
+      return new Baton(config, compute, link);
+    } catch (RuntimeException | Error e) {
+      link.close();
+      if (compute != null) {
+        compute.close();
+      }
+      throw e;
+    }
+  }
+
+  private static KernelsConfig kernels(int threads) {
+    KernelsConfig kernels = KernelsConfig.fromEnvironment(System.getenv());
+    return threads == 0 ? kernels : kernels.withThreads(threads);
+  }
+
+  private static boolean wantsRemote(Split split) {
+    return switch (split) {
+      case Split.Local() -> false;
+      case Split.Remote() -> true;
+      case Split.At(int layer) -> layer > 0;
+    };
+  }
+
+  /**
+   * Starts to answer; the text comes through the {@link Generation}.
+   *
+   * @throws BatonException when the prompt is empty or longer than the context
+   * @throws IllegalArgumentException when the request's split does not fit the model
+   * @throws IllegalStateException when the engine is closed
+   */
+  public Generation generate(GenerateRequest request) {
+    long startedNs = System.nanoTime();
+    int[] prompt = promptTokens(request);
+    int context = compute.model().config().contextLength();
+    if (prompt.length >= context) {
+      throw new BatonException(
+          "the prompt has "
+              + prompt.length
+              + " tokens, but the model's context is "
+              + context
+              + " with the answer: shorten the prompt");
+    }
+    int maxTokens = Math.min(request.maxTokens(), context - prompt.length);
+    int layers = compute.model().config().layers();
+    Split split = request.split() == null ? config.split() : request.split();
+    int boundary = split.boundaryLayer(layers);
+    RemotePrefill remote = null;
+    String unplanned = null;
+    if (boundary > 0) {
+      try {
+        PrefillPeer peer = link.peer(compute, config.lease());
+        remote = new RemotePrefill(peer, boundary, config.chunkTokens());
+      } catch (StreamException | ClusterException e) {
+        unplanned = e.getMessage();
+      }
+    }
+    Generation.Plan plan =
+        new Generation.Plan(
+            modelName(),
+            remote == null ? decodeName() : remote.peer().identity().name(),
+            decodeName(),
+            remote == null ? 0 : boundary,
+            layers,
+            unplanned);
+    Generation generation = new Generation(plan, tokenizer, request.stop(), maxTokens, startedNs);
+    generation.start(
+        loop.submit(
+            new DecodeRequest(
+                prompt,
+                maxTokens,
+                request.sampling(),
+                tokenizer::isEndOfGeneration,
+                remote,
+                generation.listener())));
+    return generation;
+  }
+
+  private int[] promptTokens(GenerateRequest request) {
+    if (request.prompt().isEmpty()) {
+      throw new BatonException("the prompt is empty: give some text to go on from");
+    }
+    Optional<ChatTemplate> chat = request.raw() ? Optional.empty() : template.template();
+    int[] tokens =
+        chat.map(form -> form.encode(tokenizer, request.system(), request.prompt()))
+            .orElseGet(() -> tokenizer.encode(request.prompt(), true, false));
+    if (tokens.length == 0) {
+      throw new BatonException(
+          "the prompt has no tokens in this model's vocabulary: give some other text");
+    }
+    return tokens;
+  }
+
+  /** How the model wants a conversation written, or why a prompt is sent to it as it is. */
+  public ChatTemplate.Recognition chatTemplate() {
+    return template;
+  }
+
+  /** The model's own name, or its file's. */
+  public String modelName() {
+    String fileName = String.valueOf(config.model().getFileName());
+    return compute.model().file().metadata().string("general.name", fileName);
+  }
+
+  private String decodeName() {
+    return "this process (" + compute.kernels().description() + ")";
+  }
+
+  /** Text to tokens and back, in this model's vocabulary. */
+  public Tokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  /** What computes here: the model, its kernels and its KV cache. */
+  public NodeCompute compute() {
+    return compute;
+  }
+
+  /** Process id of the prefill node that this engine started, if it did. */
+  public Optional<Long> prefillPid() {
+    return Optional.ofNullable(link.childPid());
+  }
+
+  /**
+   * Ends all requests, the prefill node if it was started here, and frees the model. Twice is fine.
+   */
+  @Override
+  public void close() {
+    loop.close();
+    link.close();
+    compute.close();
+  }
+}

@@ -1,0 +1,109 @@
+package dev.baton;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How to open an engine. Made by {@link #builder}.
+ *
+ * @param model the GGUF file
+ * @param prefill HOST:PORT of a running prefill node; null to start one as a process of its own
+ *     when a request wants it
+ * @param split where requests are cut that do not say it themselves
+ * @param threads compute threads; 0 for one per processor
+ * @param chunkTokens prompt tokens that go through the layers together, here and at the prefill
+ *     node
+ * @param lease how long a silent prefill node is waited for
+ * @param maxSessions requests decoded at once; more wait
+ */
+public record BatonConfig(
+    Path model,
+    @Nullable String prefill,
+    Split split,
+    int threads,
+    int chunkTokens,
+    Duration lease,
+    int maxSessions) {
+  /** Largest chunk that nodes take. */
+  public static final int MAX_CHUNK_TOKENS = 1024;
+
+  public BatonConfig {
+    Objects.requireNonNull(model, "model");
+    Objects.requireNonNull(split, "split");
+    if (threads < 0) {
+      throw new IllegalArgumentException(
+          "threads must be 0 (one per processor) or more, got " + threads);
+    }
+    if (chunkTokens < 1 || chunkTokens > MAX_CHUNK_TOKENS) {
+      throw new IllegalArgumentException(
+          "a chunk has 1 to " + MAX_CHUNK_TOKENS + " tokens, got " + chunkTokens);
+    }
+    if (lease.toMillis() < 100) {
+      throw new IllegalArgumentException("a lease lasts at least 100 ms, got " + lease.toMillis());
+    }
+    if (maxSessions < 1) {
+      throw new IllegalArgumentException(
+          "an engine decodes at least one session, got " + maxSessions);
+    }
+  }
+
+  /** A configuration with the defaults for {@code model}. */
+  public static Builder builder(Path model) {
+    return new Builder(model);
+  }
+
+  /** Collects what differs from the defaults. */
+  public static final class Builder {
+    private final Path model;
+    private @Nullable String prefill;
+    private Split split = new Split.Remote();
+    private int threads;
+    private int chunkTokens = 128;
+    private Duration lease = Duration.ofSeconds(3);
+    private int maxSessions = 16;
+
+    private Builder(Path model) {
+      this.model = model;
+    }
+
+    /** Uses the prefill node at HOST:PORT instead of starting one. */
+    public Builder prefill(@Nullable String hostPort) {
+      this.prefill = hostPort;
+      return this;
+    }
+
+    public Builder split(Split split) {
+      this.split = split;
+      return this;
+    }
+
+    public Builder threads(int threads) {
+      this.threads = threads;
+      return this;
+    }
+
+    public Builder chunkTokens(int chunkTokens) {
+      this.chunkTokens = chunkTokens;
+      return this;
+    }
+
+    public Builder lease(Duration lease) {
+      this.lease = lease;
+      return this;
+    }
+
+    public Builder maxSessions(int maxSessions) {
+      this.maxSessions = maxSessions;
+      return this;
+    }
+
+    /**
+     * @throws IllegalArgumentException naming the value that cannot be
+     */
+    public BatonConfig build() {
+      return new BatonConfig(model, prefill, split, threads, chunkTokens, lease, maxSessions);
+    }
+  }
+}

@@ -1,0 +1,71 @@
+package dev.baton;
+
+import dev.baton.decode.SamplingParams;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What to answer, and how.
+ *
+ * @param prompt the user's text
+ * @param system a system message for models with a chat template, or null
+ * @param raw send the prompt as it is, without the model's chat template
+ * @param maxTokens most tokens to answer with; the context may end the answer before
+ * @param sampling how to choose tokens
+ * @param stop texts that end the answer; they are not part of it
+ * @param split where to cut this request, or null for the engine's choice
+ */
+public record GenerateRequest(
+    String prompt,
+    @Nullable String system,
+    boolean raw,
+    int maxTokens,
+    SamplingParams sampling,
+    List<String> stop,
+    @Nullable Split split) {
+  public GenerateRequest {
+    Objects.requireNonNull(prompt, "prompt");
+    Objects.requireNonNull(sampling, "sampling");
+    stop = List.copyOf(stop);
+    if (maxTokens < 1) {
+      throw new IllegalArgumentException(
+          "the answer must be allowed at least one token, got " + maxTokens);
+    }
+    for (String text : stop) {
+      if (text.isEmpty()) {
+        throw new IllegalArgumentException("a stop text must not be empty");
+      }
+    }
+  }
+
+  /** Greedy, through the chat template where the model has one, at most 128 tokens. */
+  public static GenerateRequest of(String prompt) {
+    return new GenerateRequest(prompt, null, false, 128, SamplingParams.greedy(), List.of(), null);
+  }
+
+  public GenerateRequest withMaxTokens(int tokens) {
+    return new GenerateRequest(prompt, system, raw, tokens, sampling, stop, split);
+  }
+
+  public GenerateRequest withSampling(SamplingParams params) {
+    return new GenerateRequest(prompt, system, raw, maxTokens, params, stop, split);
+  }
+
+  public GenerateRequest withSplit(Split where) {
+    return new GenerateRequest(prompt, system, raw, maxTokens, sampling, stop, where);
+  }
+
+  public GenerateRequest withSystem(@Nullable String text) {
+    return new GenerateRequest(prompt, text, raw, maxTokens, sampling, stop, split);
+  }
+
+  public GenerateRequest withStop(List<String> texts) {
+    return new GenerateRequest(prompt, system, raw, maxTokens, sampling, texts, split);
+  }
+
+  /** Sends the prompt as it is. */
+  public GenerateRequest asRaw() {
+    return new GenerateRequest(prompt, system, true, maxTokens, sampling, stop, split);
+  }
+}

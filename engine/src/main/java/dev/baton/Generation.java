@@ -1,0 +1,222 @@
+package dev.baton;
+
+import dev.baton.decode.DecodeOutcome;
+import dev.baton.decode.DecodeSession;
+import dev.baton.decode.TokenListener;
+import dev.baton.kvstream.TransferReport;
+import dev.baton.text.Tokenizer;
+import dev.baton.text.Utf8Stream;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An answer on its way. One thread takes the text; {@link #cancel} and {@link #close} may come from
+ * any.
+ *
+ * <p>Not reading does not hold anybody up: tokens wait here, and there is room for all of them.
+ */
+public final class Generation implements AutoCloseable {
+  /** What was planned for the request, for its report. */
+  record Plan(
+      String model,
+      String prefillNode,
+      String decodeNode,
+      int boundaryLayer,
+      int layers,
+      @Nullable String unplanned) {}
+
+  private final Plan plan;
+  private final Tokenizer tokenizer;
+  private final Utf8Stream utf8 = new Utf8Stream();
+  private final StopTexts stops;
+  private final long startedNs;
+
+  private final Object lock = new Object();
+  private final int[] tokens; // guarded by lock
+  private int received; // guarded by lock
+  private int prefilled; // guarded by lock
+  private int promptTokens; // guarded by lock
+  private long firstTokenNs; // guarded by lock
+  private @Nullable DecodeOutcome outcome; // guarded by lock
+
+  private int taken;
+  private boolean drained;
+  private boolean stopped;
+  private @Nullable DecodeSession session;
+
+  Generation(Plan plan, Tokenizer tokenizer, List<String> stop, int maxTokens, long startedNs) {
+    this.plan = plan;
+    this.tokenizer = tokenizer;
+    this.stops = new StopTexts(stop);
+    this.startedNs = startedNs;
+    this.tokens = new int[maxTokens];
+  }
+
+  void start(DecodeSession decoding) {
+    this.session = decoding;
+  }
+
+  TokenListener listener() {
+    return new TokenListener() {
+      @Override
+      public void onToken(int token) {
+        synchronized (lock) {
+          if (received == 0) {
+            firstTokenNs = System.nanoTime();
+          }
+          tokens[received++] = token;
+          lock.notifyAll();
+        }
+      }
+
+      @Override
+      public void onPrefill(int done, int total) {
+        synchronized (lock) {
+          prefilled = done;
+          promptTokens = total;
+          lock.notifyAll();
+        }
+      }
+
+      @Override
+      public void onEnd(DecodeOutcome end) {
+        synchronized (lock) {
+          outcome = end;
+          lock.notifyAll();
+        }
+      }
+    };
+  }
+
+  /**
+   * The next piece of the answer, whole characters, never empty; waits for it.
+   *
+   * @return null at the end
+   * @throws BatonException when the request failed
+   * @throws InterruptedException when the waiting thread is interrupted; the request goes on
+   */
+  public @Nullable String next() throws InterruptedException {
+    while (!drained) {
+      String text = stops.pass(nextPiece());
+      if (stops.isFound()) {
+        stopped = true;
+        drained = true;
+        cancel();
+      } else if (drained) {
+        text += stops.finish();
+      }
+      if (!text.isEmpty()) {
+        return text;
+      }
+    }
+    return null;
+  }
+
+  /** Bytes of one more token as whole characters, or what is left at the end. */
+  private String nextPiece() throws InterruptedException {
+    int token;
+    synchronized (lock) {
+      while (taken == received && outcome == null) {
+        lock.wait();
+      }
+      if (taken == received) {
+        DecodeOutcome end = Objects.requireNonNull(outcome);
+        drained = true;
+        if (end.end() == DecodeOutcome.End.FAILED) {
+          throw new BatonException(String.valueOf(end.failure()));
+        }
+        return utf8.flush();
+      }
+      token = tokens[taken++];
+    }
+    return utf8.append(tokenizer.pieceBytes(token));
+  }
+
+  /** Prompt tokens prefilled so far, 0..1; 1 once the answer has begun. */
+  public double prefillProgress() {
+    synchronized (lock) {
+      return received > 0 || outcome != null
+          ? 1.0
+          : promptTokens == 0 ? 0.0 : (double) prefilled / promptTokens;
+    }
+  }
+
+  /** Ids of the tokens that {@link #next} has turned into text so far. */
+  public int[] takenTokens() {
+    synchronized (lock) {
+      return Arrays.copyOf(tokens, taken);
+    }
+  }
+
+  /** Ends the answer soon; {@link #next} then gives what is left and null. */
+  public void cancel() {
+    DecodeSession decoding = session;
+    if (decoding != null) {
+      decoding.cancel();
+    }
+  }
+
+  /**
+   * What the request did; waits for its end.
+   *
+   * @throws InterruptedException when the waiting thread is interrupted
+   */
+  public Report report() throws InterruptedException {
+    DecodeOutcome end;
+    long ttftNs;
+    synchronized (lock) {
+      while (outcome == null) {
+        lock.wait();
+      }
+      end = outcome;
+      ttftNs = firstTokenNs == 0 ? end.ttftNs() : firstTokenNs - startedNs;
+    }
+    TransferReport transfer = end.transfer();
+    int after = Math.max(0, end.outputTokens() - 1);
+    double decodeSeconds = end.decodeNs() / 1e9;
+    return new Report(
+        plan.model(),
+        stopped ? "stop" : name(end.end()),
+        plan.prefillNode(),
+        plan.decodeNode(),
+        plan.boundaryLayer(),
+        plan.layers(),
+        end.promptTokens(),
+        end.outputTokens(),
+        end.prefillNs(),
+        prefillRate(end),
+        transfer == null ? 0 : transfer.kvBytes(),
+        transfer == null ? 1.0 : transfer.hiddenShare(),
+        ttftNs,
+        after == 0 || decodeSeconds == 0 ? 0 : after / decodeSeconds,
+        end.fallback() != null ? end.fallback() : plan.unplanned());
+  }
+
+  private static double prefillRate(DecodeOutcome end) {
+    TransferReport transfer = end.transfer();
+    long ns = end.prefillNs();
+    if (transfer != null
+        && end.fallback() == null
+        && transfer.computeEndNs() > transfer.computeStartNs()) {
+      ns = transfer.computeEndNs() - transfer.computeStartNs();
+    }
+    return ns == 0 ? 0 : end.promptTokens() / (ns / 1e9);
+  }
+
+  private static String name(DecodeOutcome.End end) {
+    return switch (end) {
+      case END_OF_GENERATION -> "end";
+      case LENGTH -> "length";
+      case CANCELLED -> "cancelled";
+      case FAILED -> "failed";
+    };
+  }
+
+  /** Cancels what is left. Twice is fine. */
+  @Override
+  public void close() {
+    cancel();
+  }
+}

@@ -1,0 +1,153 @@
+package dev.baton;
+
+import dev.baton.model.ForwardPass;
+import dev.baton.model.KvCache;
+import dev.baton.model.KvSequence;
+import dev.baton.model.LlamaModel;
+import dev.baton.model.TokenBatch;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.function.DoubleConsumer;
+
+/**
+ * How well a model predicts a text, by the field's convention: non-overlapping windows of {@value
+ * #WINDOW} tokens, the first of each replaced by BOS where the model wants one, scored on the
+ * predictions in the window's second half; what is left over at the end is not scored.
+ *
+ * @param perplexity exp of the mean negative log likelihood
+ * @param standardError of the perplexity, from the spread of the tokens' log likelihoods
+ * @param windows windows scored
+ * @param scoredTokens predictions scored
+ */
+public record Perplexity(double perplexity, double standardError, int windows, int scoredTokens) {
+  /** Tokens in a window. */
+  public static final int WINDOW = 512;
+
+  private static final int ROWS_PER_PRODUCT = 32;
+
+  /**
+   * Scores {@code tokens}.
+   *
+   * @param bos id to put first in every window, or negative for none
+   * @param chunkTokens tokens that go through the layers together; makes no difference to the
+   *     result
+   * @param progress told the share done, 0..1
+   * @throws BatonException when the text is shorter than a window or the context is
+   */
+  public static Perplexity measure(
+      LlamaModel model,
+      KvCache cache,
+      int[] tokens,
+      int bos,
+      int chunkTokens,
+      DoubleConsumer progress) {
+    int windows = tokens.length / WINDOW;
+    if (windows == 0) {
+      throw new BatonException(
+          "the text has "
+              + tokens.length
+              + " tokens, perplexity needs at least "
+              + WINDOW
+              + ": give a longer text");
+    }
+    if (model.config().contextLength() < WINDOW) {
+      throw new BatonException(
+          "the model's context of "
+              + model.config().contextLength()
+              + " is shorter than a window of "
+              + WINDOW);
+    }
+    try (Scorer scorer = new Scorer(model, chunkTokens)) {
+      int[] window = new int[WINDOW];
+      for (int w = 0; w < windows; w++) {
+        System.arraycopy(tokens, w * WINDOW, window, 0, WINDOW);
+        if (bos >= 0) {
+          window[0] = bos;
+        }
+        try (KvSequence sequence = cache.reserve(WINDOW)) {
+          if (sequence == null) {
+            throw new BatonException(
+                "no room in the KV cache for a window of " + WINDOW + " tokens");
+          }
+          scorer.score(window, sequence);
+        }
+        progress.accept((w + 1.0) / windows);
+      }
+      return scorer.result(windows);
+    }
+  }
+
+  private static final class Scorer implements AutoCloseable {
+    private final LlamaModel model;
+    private final int chunkTokens;
+    private final int vocab;
+    private final ForwardPass forward;
+    private final TokenBatch batch;
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment logits;
+    private double sum;
+    private double sumOfSquares;
+    private int scored;
+
+    Scorer(LlamaModel model, int chunkTokens) {
+      this.model = model;
+      this.chunkTokens = chunkTokens;
+      this.vocab = model.config().vocab();
+      this.forward = new ForwardPass(model, chunkTokens);
+      this.batch = new TokenBatch(chunkTokens);
+      this.logits = arena.allocate((long) ROWS_PER_PRODUCT * vocab * Float.BYTES, 64);
+    }
+
+    void score(int[] window, KvSequence sequence) {
+      for (int at = 0; at < WINDOW; at += chunkTokens) {
+        int count = Math.min(chunkTokens, WINDOW - at);
+        batch.clear().add(sequence, window, at, count, at);
+        forward.embed(batch);
+        forward.layers(batch, 0, model.config().layers());
+        int from = Math.max(at, WINDOW / 2);
+        int to = Math.min(at + count, WINDOW - 1);
+        for (int position = from; position < to; position += ROWS_PER_PRODUCT) {
+          int rows = Math.min(ROWS_PER_PRODUCT, to - position);
+          forward.logits(position - at, rows, logits);
+          for (int row = 0; row < rows; row++) {
+            add(negativeLogLikelihood(row, window[position + row + 1]));
+          }
+        }
+      }
+    }
+
+    private double negativeLogLikelihood(int row, int token) {
+      long base = (long) row * vocab;
+      float max = Float.NEGATIVE_INFINITY;
+      for (int i = 0; i < vocab; i++) {
+        max = Math.max(max, logits.getAtIndex(ValueLayout.JAVA_FLOAT, base + i));
+      }
+      double total = 0;
+      for (int i = 0; i < vocab; i++) {
+        total += Math.exp(logits.getAtIndex(ValueLayout.JAVA_FLOAT, base + i) - max);
+      }
+      return Math.log(total) - (logits.getAtIndex(ValueLayout.JAVA_FLOAT, base + token) - max);
+    }
+
+    private void add(double nll) {
+      sum += nll;
+      sumOfSquares += nll * nll;
+      scored++;
+    }
+
+    Perplexity result(int windows) {
+      double mean = sum / scored;
+      double perplexity = Math.exp(mean);
+      double variance = Math.max(0, sumOfSquares / scored - mean * mean);
+      double error = scored > 1 ? perplexity * Math.sqrt(variance / (scored - 1)) : 0;
+      return new Perplexity(perplexity, error, windows, scored);
+    }
+
+    @Override
+    public void close() {
+      forward.close();
+      arena.close();
+    }
+  }
+}

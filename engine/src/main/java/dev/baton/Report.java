@@ -1,0 +1,39 @@
+package dev.baton;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a request did.
+ *
+ * @param model the model's name
+ * @param end why the answer ended: {@code end}, {@code length}, {@code stop}, {@code cancelled}
+ * @param prefillNode who prefilled layers [0, boundaryLayer); this process when that is 0
+ * @param decodeNode who did the rest
+ * @param boundaryLayer where the request was cut, 0..layers
+ * @param layers the model's layers
+ * @param promptTokens tokens of the prompt
+ * @param outputTokens tokens of the answer
+ * @param prefillNs time in which the prompt went through all layers, transfer included
+ * @param prefillTokensPerSecond promptTokens over the compute time of the prefill
+ * @param kvBytes payload bytes of KV streamed here
+ * @param hiddenShare share of the transfer that arrived while the prefill node still computed, 0..1
+ * @param ttftNs from the request until the first token
+ * @param decodeTokensPerSecond tokens after the first over the time they took; 0 for fewer than two
+ * @param fallback why the request did not run as planned, one line, or null
+ */
+public record Report(
+    String model,
+    String end,
+    String prefillNode,
+    String decodeNode,
+    int boundaryLayer,
+    int layers,
+    int promptTokens,
+    int outputTokens,
+    long prefillNs,
+    double prefillTokensPerSecond,
+    long kvBytes,
+    double hiddenShare,
+    long ttftNs,
+    double decodeTokensPerSecond,
+    @Nullable String fallback) {}

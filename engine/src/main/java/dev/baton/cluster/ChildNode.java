@@ -1,0 +1,171 @@
+package dev.baton.cluster;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * A prefill node as a child process on this machine. It ends with its parent, whatever ends that:
+ * it holds the read end of a pipe that breaks when the parent is gone.
+ */
+public final class ChildNode implements AutoCloseable {
+  private static final String READY = "READY ";
+  private static final long GRACE_MS = 2_000;
+
+  private final Process process;
+  private final CompletableFuture<String> endpoint = new CompletableFuture<>();
+
+  private ChildNode(Process process) {
+    this.process = process;
+  }
+
+  /**
+   * Starts the process and returns at once; it loads its model meanwhile.
+   *
+   * @param main the class whose {@code node} command runs a node
+   * @throws ClusterException when no process can be started
+   */
+  public static ChildNode start(
+      Path model, int threads, int maxChunkTokens, Duration lease, String main) {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(
+        List.of(
+            "--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED",
+            "--enable-native-access=ALL-UNNAMED",
+            "-cp",
+            System.getProperty("java.class.path"),
+            main));
+    command.addAll(
+        List.of(
+            "node",
+            "--role",
+            "prefill",
+            "--listen",
+            "127.0.0.1:0",
+            "--model",
+            model.toAbsolutePath().toString(),
+            "--threads",
+            Integer.toString(threads),
+            "--max-chunk",
+            Integer.toString(maxChunkTokens),
+            "--lease-ms",
+            Long.toString(lease.toMillis()),
+            "--child"));
+    try {
+      Process process =
+          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.PIPE).start();
+      ChildNode child = new ChildNode(process);
+      Thread.ofPlatform().daemon().name("baton-child-out").start(child::readOutput);
+      Thread.ofPlatform().daemon().name("baton-child-err").start(child::readErrors);
+      return child;
+    } catch (IOException e) {
+      throw new ClusterException(
+          "could not start a prefill node ("
+              + e.getMessage()
+              + "): use --split local to do without one",
+          e);
+    }
+  }
+
+  private final StringBuilder errors = new StringBuilder();
+
+  private void readOutput() {
+    try (BufferedReader out =
+        new BufferedReader(
+            new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
+      for (String line = out.readLine(); line != null; line = out.readLine()) {
+        if (line.startsWith(READY)) {
+          endpoint.complete(line.substring(READY.length()).trim());
+        }
+      }
+    } catch (IOException e) {
+      // The process is gone; what follows says so.
+    }
+    endpoint.completeExceptionally(
+        new ClusterException("the prefill node ended before it was ready"));
+  }
+
+  private void readErrors() {
+    try (BufferedReader err =
+        new BufferedReader(
+            new InputStreamReader(process.getErrorStream(), StandardCharsets.UTF_8))) {
+      for (String line = err.readLine(); line != null; line = err.readLine()) {
+        synchronized (errors) {
+          if (errors.length() < 4_000) {
+            errors.append(line.startsWith("baton: ") ? line.substring(7) : line).append("; ");
+          }
+        }
+      }
+    } catch (IOException e) {
+      // The process is gone.
+    }
+  }
+
+  /**
+   * HOST:PORT of the node, once it listens.
+   *
+   * @throws ClusterException when it ends or does not get ready in time; with what it said
+   */
+  public String awaitEndpoint(Duration timeout) {
+    try {
+      return endpoint.get(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (ExecutionException e) {
+      throw new ClusterException("the prefill node could not start: " + said(), e);
+    } catch (TimeoutException e) {
+      throw new ClusterException(
+          "the prefill node was not ready within " + timeout.toSeconds() + " s: " + said(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new ClusterException("interrupted while the prefill node started", e);
+    }
+  }
+
+  private String said() {
+    try {
+      // What it said last is in the pipe until it has ended.
+      process.waitFor(500, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    synchronized (errors) {
+      return errors.isEmpty() ? "it said nothing" : errors.substring(0, errors.length() - 2);
+    }
+  }
+
+  public boolean isAlive() {
+    return process.isAlive();
+  }
+
+  public long pid() {
+    return process.pid();
+  }
+
+  /** Runs {@code action} once the process has ended. */
+  public void onExit(Runnable action) {
+    var _ = process.onExit().thenRun(action);
+  }
+
+  /** Asks the process to end, then makes it. Twice is fine. */
+  @Override
+  public void close() {
+    process.destroy();
+    try {
+      if (!process.waitFor(GRACE_MS, TimeUnit.MILLISECONDS)) {
+        process.destroyForcibly().waitFor();
+      }
+    } catch (InterruptedException e) {
+      process.destroyForcibly();
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,111 @@
+package dev.baton.cluster;
+
+import dev.baton.kernel.KernelChoice;
+import dev.baton.kernel.Kernels;
+import dev.baton.kernel.KernelsConfig;
+import dev.baton.kernel.KvGeometry;
+import dev.baton.kvstream.Fidelity;
+import dev.baton.kvstream.NodeIdentity;
+import dev.baton.model.KvCache;
+import dev.baton.model.LlamaModel;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.function.DoubleConsumer;
+
+/** What a node computes with: kernels, a loaded model, and the KV cache. */
+public final class NodeCompute implements AutoCloseable {
+  private static final int CONTEXTS_IN_CACHE = 8;
+  private static final long MEMORY_SHARE = 4;
+
+  private final KernelChoice choice;
+  private final LlamaModel model;
+  private final KvCache cache;
+
+  private NodeCompute(KernelChoice choice, LlamaModel model, KvCache cache) {
+    this.choice = choice;
+    this.model = model;
+    this.cache = cache;
+  }
+
+  /**
+   * Chooses kernels and loads the model.
+   *
+   * @param kernels what to compute with
+   * @param progress told the share done, 0..1
+   * @throws dev.baton.gguf.GgufException when the file is no sound GGUF
+   * @throws dev.baton.model.ModelException when it holds a model that this version does not run
+   */
+  public static NodeCompute open(Path path, KernelsConfig kernels, DoubleConsumer progress) {
+    KernelChoice choice = KernelChoice.open(kernels);
+    try {
+      LlamaModel model = LlamaModel.load(path, choice.kernels(), progress);
+      try {
+        return new NodeCompute(choice, model, new KvCache(model.kvGeometry(), cacheBlocks(model)));
+      } catch (RuntimeException | Error e) {
+        model.close();
+        throw e;
+      }
+    } catch (RuntimeException | Error e) {
+      choice.kernels().close();
+      throw e;
+    }
+  }
+
+  /**
+   * Room for several whole contexts, but no more than a share of the machine's memory; at least one
+   * context.
+   */
+  private static int cacheBlocks(LlamaModel model) {
+    KvGeometry geometry = model.kvGeometry();
+    long perContext = KvCache.blocksFor(model.config().contextLength());
+    long fitting = physicalBytes() / MEMORY_SHARE / geometry.blockBytes();
+    long blocks = Math.max(perContext, Math.min(CONTEXTS_IN_CACHE * perContext, fitting));
+    return (int) Math.min(blocks, Integer.MAX_VALUE / KvGeometry.BLOCK_TOKENS);
+  }
+
+  private static long physicalBytes() {
+    return ManagementFactory.getOperatingSystemMXBean()
+            instanceof com.sun.management.OperatingSystemMXBean os
+        ? os.getTotalMemorySize()
+        : Runtime.getRuntime().maxMemory();
+  }
+
+  public LlamaModel model() {
+    return model;
+  }
+
+  public KvCache cache() {
+    return cache;
+  }
+
+  public Kernels kernels() {
+    return choice.kernels();
+  }
+
+  /** Why the native kernels do not run, with how to mend it, when they do not. */
+  public Optional<String> kernelNotice() {
+    return Optional.ofNullable(choice.whyNotNative());
+  }
+
+  /** What this node says of itself in the handshake. */
+  public NodeIdentity identity(String name) {
+    return new NodeIdentity(
+        name,
+        model.file().fingerprint(),
+        model.kvGeometry(),
+        model.config().dim(),
+        model.config().contextLength(),
+        Kernels.NUMERICS_VERSION,
+        kernels().description(),
+        Fidelity.EXACT);
+  }
+
+  /** Frees everything. Nothing may be computing. Twice is fine. */
+  @Override
+  public void close() {
+    cache.close();
+    model.close();
+    choice.kernels().close();
+  }
+}

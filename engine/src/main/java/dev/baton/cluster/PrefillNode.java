@@ -1,0 +1,64 @@
+package dev.baton.cluster;
+
+import dev.baton.kvstream.StreamConfig;
+import dev.baton.kvstream.StreamNode;
+import dev.baton.prefill.PrefillWorker;
+import java.time.Duration;
+
+/**
+ * A prefill node: takes orders at an endpoint and streams their KV. Owns the stream and the worker,
+ * not the compute.
+ */
+public final class PrefillNode implements AutoCloseable {
+  private final PrefillWorker worker;
+  private final StreamNode stream;
+
+  private PrefillNode(PrefillWorker worker, StreamNode stream) {
+    this.worker = worker;
+    this.stream = stream;
+  }
+
+  /**
+   * Starts to listen.
+   *
+   * @param listen HOST:PORT, port 0 for any free one
+   * @param maxChunkTokens largest chunk an order may ask for
+   * @param lease how long a silent decode node's session is kept
+   * @throws dev.baton.kvstream.StreamException when the endpoint cannot be had
+   */
+  public static PrefillNode launch(
+      NodeCompute compute, String listen, int maxChunkTokens, Duration lease) {
+    PrefillWorker worker =
+        new PrefillWorker(compute.model(), compute.cache(), maxChunkTokens, System::nanoTime);
+    try {
+      StreamConfig config = StreamConfig.builder().listen(listen).leaseNs(lease.toNanos()).build();
+      String name =
+          "prefill node pid "
+              + ProcessHandle.current().pid()
+              + " ("
+              + compute.kernels().description()
+              + ")";
+      return new PrefillNode(worker, StreamNode.launch(config, compute.identity(name), worker));
+    } catch (RuntimeException | Error e) {
+      worker.close();
+      throw e;
+    }
+  }
+
+  /** HOST:PORT that decode nodes connect to. */
+  public String endpoint() {
+    return stream.endpoint();
+  }
+
+  /** Sessions being computed or streamed. */
+  public int sessions() {
+    return worker.sessions();
+  }
+
+  /** Ends the sessions with a reason, then everything else. Twice is fine. */
+  @Override
+  public void close() {
+    stream.close();
+    worker.close();
+  }
+}
