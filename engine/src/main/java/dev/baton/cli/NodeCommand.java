@@ -1,0 +1,150 @@
+package dev.baton.cli;
+
+import dev.baton.BatonConfig;
+import dev.baton.cluster.NodeCompute;
+import dev.baton.cluster.PrefillNode;
+import dev.baton.kernel.KernelsConfig;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code baton node}: a node that others use, until it is told to end. */
+@Command(
+    name = "node",
+    header = "Run a node that other processes use.",
+    description = {
+      "%nA prefill node takes orders from decode nodes ('baton run --prefill HOST:PORT') and"
+          + " streams the KV cache back.",
+      "When it is ready it prints the line READY HOST:PORT on stdout. Ctrl-C or SIGTERM ends it.%n"
+    },
+    footerHeading = "%nExample:%n",
+    footer = {
+      "  baton node --role prefill --listen 127.0.0.1:4400 --model smollm2-135m",
+      "  baton run --model smollm2-135m --prefill 127.0.0.1:4400 \"Why is the sky blue?\"   (in"
+          + " another shell)"
+    })
+final class NodeCommand implements Callable<Integer> {
+  /** What a node can be. */
+  enum Role {
+    prefill
+  }
+
+  private static final int CHILD_PATIENCE_MS = 3_000;
+
+  private final Terminal terminal;
+  private final CountDownLatch ended = new CountDownLatch(1);
+
+  @Option(
+      names = "--role",
+      paramLabel = "ROLE",
+      defaultValue = "prefill",
+      description = "What the node does: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+  private Role role = Role.prefill;
+
+  @Option(
+      names = "--listen",
+      paramLabel = "HOST:PORT",
+      defaultValue = "127.0.0.1:0",
+      description = "Where to listen; port 0 takes any free one (default: ${DEFAULT-VALUE}).")
+  private String listen = "127.0.0.1:0";
+
+  @Mixin private ModelOption model = new ModelOption();
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Compute threads; 0: one per processor (default: ${DEFAULT-VALUE}).")
+  private int threads;
+
+  @Option(
+      names = "--max-chunk",
+      paramLabel = "N",
+      defaultValue = "" + BatonConfig.MAX_CHUNK_TOKENS,
+      description = "Largest chunk that an order may ask for (default: ${DEFAULT-VALUE}).")
+  private int maxChunk;
+
+  @Option(
+      names = "--lease-ms",
+      paramLabel = "MS",
+      defaultValue = "3000",
+      description =
+          "How long the work of a silent decode node is kept (default: ${DEFAULT-VALUE}).")
+  private long leaseMs;
+
+  @Option(
+      names = "--child",
+      hidden = true,
+      description = "End when stdin does: the node belongs to the process at its other end.")
+  private boolean child;
+
+  private volatile boolean ready;
+
+  NodeCommand(Terminal terminal) {
+    this.terminal = terminal;
+  }
+
+  @Override
+  public Integer call() throws InterruptedException {
+    if (child) {
+      Thread.ofPlatform().daemon().name("baton-parent-watch").start(this::watchParent);
+    }
+    KernelsConfig kernels = KernelsConfig.fromEnvironment(terminal.env());
+    try (CleanEnd _ = CleanEnd.with(this::end);
+        StatusLine status = new StatusLine(terminal, System::nanoTime);
+        NodeCompute compute =
+            NodeCompute.open(
+                model.file(terminal),
+                threads == 0 ? kernels : kernels.withThreads(threads),
+                done -> status.show("loading " + model.nameOrPath(), done));
+        PrefillNode node =
+            PrefillNode.launch(compute, listen, maxChunk, Duration.ofMillis(leaseMs))) {
+      status.clear();
+      if (!child) {
+        compute.kernelNotice().ifPresent(terminal::note);
+        terminal.note(
+            role
+                + " node ready on "
+                + node.endpoint()
+                + " (model "
+                + model.nameOrPath()
+                + ", kernels "
+                + compute.kernels().description()
+                + ")");
+      }
+      ready = true;
+      terminal.println("READY " + node.endpoint());
+      ended.await();
+    }
+    return BatonCli.DONE;
+  }
+
+  /** Whether there is a node to end: a model that is being loaded cannot be waited for. */
+  private boolean end() {
+    ended.countDown();
+    return ready;
+  }
+
+  /** The pipe from the parent ends however the parent ends, {@code kill -9} included. */
+  private void watchParent() {
+    try {
+      while (terminal.in().read() >= 0) {
+        // Nothing is ever sent.
+      }
+    } catch (IOException _) {
+      // Gone as well.
+    }
+    ended.countDown();
+    try {
+      Thread.sleep(CHILD_PATIENCE_MS);
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+    // Still loading, or stuck: nobody is left to wait for it.
+    Runtime.getRuntime().halt(BatonCli.FAILED);
+  }
+}

@@ -1,0 +1,104 @@
+package dev.baton.cli;
+
+import dev.baton.Report;
+import dev.baton.decode.SamplingParams;
+import java.util.Locale;
+import picocli.CommandLine.Help.Ansi;
+
+/** The report of a request for people: one fact a line, in units that fit. */
+final class ReportText {
+  private final StringBuilder text = new StringBuilder();
+  private final Ansi ansi;
+
+  private ReportText(Ansi ansi) {
+    this.ansi = ansi;
+  }
+
+  static String of(Report report, SamplingParams params, Ansi ansi) {
+    ReportText text = new ReportText(ansi);
+    int boundary = report.boundaryLayer();
+    text.line("model", report.model());
+    text.line("prefill", report.prefillNode());
+    text.line("decode", report.decodeNode());
+    text.line(
+        "boundary",
+        "layer " + boundary + " of " + report.layers() + meaning(boundary, report.layers()));
+    text.line(
+        "prompt",
+        count(report.promptTokens()) + ", prefilled at " + rate(report.prefillTokensPerSecond()));
+    text.line(
+        "output",
+        count(report.outputTokens())
+            + (report.decodeTokensPerSecond() > 0
+                ? ", decoded at " + rate(report.decodeTokensPerSecond())
+                : "")
+            + " ("
+            + ending(report.end())
+            + ")");
+    text.line(
+        "KV streamed",
+        report.kvBytes() == 0
+            ? "nothing, there was no transfer to hide"
+            : bytes(report.kvBytes())
+                + String.format(
+                    Locale.ROOT, ", %.1f %% hidden behind compute", 100 * report.hiddenShare()));
+    text.line("TTFT", duration(report.ttftNs()));
+    if (params.temperature() > 0) {
+      text.line("seed", Long.toString(params.seed()));
+    }
+    if (report.fallback() != null) {
+      text.line("note", report.fallback());
+    }
+    return text.text.toString();
+  }
+
+  private void line(String name, String value) {
+    text.append(ansi.string("@|faint " + String.format(Locale.ROOT, "%-12s", name) + "|@"))
+        .append(Failure.oneLine(value))
+        .append('\n');
+  }
+
+  private static String meaning(int boundary, int layers) {
+    if (boundary == 0) {
+      return " (all here)";
+    }
+    return boundary == layers ? " (the whole prefill there)" : " (both prefill)";
+  }
+
+  private static String ending(String end) {
+    return switch (end) {
+      case "end" -> "the model ended it";
+      case "length" -> "longest allowed";
+      case "stop" -> "stop text";
+      default -> end;
+    };
+  }
+
+  private static String count(int tokens) {
+    return tokens + (tokens == 1 ? " token" : " tokens");
+  }
+
+  static String rate(double tokensPerSecond) {
+    return String.format(
+        Locale.ROOT, tokensPerSecond < 10 ? "%.1f tok/s" : "%.0f tok/s", tokensPerSecond);
+  }
+
+  static String bytes(long bytes) {
+    if (bytes < 1000) {
+      return bytes + " B";
+    }
+    if (bytes < 1_000_000) {
+      return String.format(Locale.ROOT, "%.1f kB", bytes / 1e3);
+    }
+    return bytes < 1_000_000_000
+        ? String.format(Locale.ROOT, "%.1f MB", bytes / 1e6)
+        : String.format(Locale.ROOT, "%.2f GB", bytes / 1e9);
+  }
+
+  static String duration(long ns) {
+    if (ns < 1_000_000_000) {
+      return String.format(Locale.ROOT, ns < 10_000_000 ? "%.1f ms" : "%.0f ms", ns / 1e6);
+    }
+    return String.format(Locale.ROOT, "%.2f s", ns / 1e9);
+  }
+}

@@ -1,0 +1,220 @@
+package dev.baton.cli;
+
+import dev.baton.Baton;
+import dev.baton.BatonConfig;
+import dev.baton.GenerateRequest;
+import dev.baton.Generation;
+import dev.baton.Report;
+import dev.baton.Split;
+import dev.baton.decode.SamplingParams;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code baton run}: answers one prompt. */
+@Command(
+    name = "run",
+    header = "Answer a prompt.",
+    description = {
+      "%nPrints the answer on stdout while it is made, and a report on stderr at the end.",
+      "Unless --prefill names a running node, a prefill node is started for this call and ends with"
+          + " it. The split never changes the answer.%n"
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  baton run \"Once upon a time, a little fox\"",
+      "  baton run --temperature 0.8 --seed 7 \"The little fox\"",
+      "  baton run --split 3 --chunk 64 - < story.txt",
+      "  baton run --model smollm2-135m --system \"Answer in one sentence.\" \"Why is the sky"
+          + " blue?\"",
+      "  baton run --json \"Once upon a time\" | jq .report"
+    })
+final class RunCommand implements Callable<Integer> {
+  private final Terminal terminal;
+
+  @Parameters(
+      paramLabel = "PROMPT",
+      description =
+          "The text to answer; '-' reads it from stdin. Put '--' before one that begins with '-'.")
+  private String prompt = "";
+
+  @Mixin private ModelOption model = new ModelOption();
+
+  @Option(
+      names = "--prefill",
+      paramLabel = "HOST:PORT",
+      description = "Use the prefill node that listens there, instead of starting one.")
+  private @Nullable String prefill;
+
+  @Option(
+      names = "--split",
+      paramLabel = "local|remote|N",
+      defaultValue = "remote",
+      description =
+          "Where to cut: the prefill node computes the first N layers of the prompt, this process"
+              + " the rest; local is none of them, remote all (default: ${DEFAULT-VALUE}).")
+  private String split = "remote";
+
+  @Option(
+      names = {"-n", "--max-tokens"},
+      paramLabel = "N",
+      defaultValue = "128",
+      description = "Longest answer (default: ${DEFAULT-VALUE}).")
+  private int maxTokens;
+
+  @Mixin private SamplingOptions sampling = new SamplingOptions();
+
+  @Option(
+      names = "--stop",
+      paramLabel = "TEXT",
+      description = "End the answer before this text; may be given several times.")
+  private List<String> stop = List.of();
+
+  @Option(
+      names = "--system",
+      paramLabel = "TEXT",
+      description = "A system message, for models with a chat template.")
+  private @Nullable String system;
+
+  @Option(
+      names = "--raw",
+      description = "Send the prompt as it is, without the model's chat template.")
+  private boolean raw;
+
+  @Option(
+      names = "--chunk",
+      paramLabel = "N",
+      defaultValue = "128",
+      description =
+          "Prompt tokens that go through the layers together (default: ${DEFAULT-VALUE}).")
+  private int chunk;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      defaultValue = "0",
+      description =
+          "Compute threads of each node; 0: one per processor (default: ${DEFAULT-VALUE}).")
+  private int threads;
+
+  @Option(
+      names = "--timeout",
+      paramLabel = "SECONDS",
+      defaultValue = "3",
+      description =
+          "How long a silent prefill node is waited for before this process goes on without it"
+              + " (default: ${DEFAULT-VALUE}).")
+  private double timeoutSeconds;
+
+  @Option(
+      names = "--json",
+      description = "Print one JSON object with the text and the report, when all is done.")
+  private boolean json;
+
+  private volatile @Nullable Generation current;
+
+  RunCommand(Terminal terminal) {
+    this.terminal = terminal;
+  }
+
+  /** What {@code --json} prints. */
+  record Result(String text, int[] tokens, long seed, Report report) {}
+
+  @Override
+  public Integer call() throws InterruptedException {
+    SamplingParams params = sampling.params();
+    Split where = Split.parse(split);
+    String text = terminal.textOrInput(prompt);
+    if (text.isEmpty()) {
+      throw new IllegalArgumentException("the prompt is empty; give some text to go on from");
+    }
+    GenerateRequest request =
+        new GenerateRequest(text, system, raw, maxTokens, params, stop, where);
+    BatonConfig config =
+        BatonConfig.builder(model.file(terminal))
+            .prefill(prefill)
+            .split(where)
+            .threads(threads)
+            .chunkTokens(chunk)
+            .lease(Duration.ofMillis(Math.round(1000 * timeoutSeconds)))
+            .build();
+    try (CleanEnd end = CleanEnd.with(this::cancel);
+        StatusLine status = new StatusLine(terminal, System::nanoTime);
+        Baton baton =
+            Baton.open(config, done -> status.show("loading " + model.nameOrPath(), done))) {
+      status.clear();
+      baton.compute().kernelNotice().ifPresent(terminal::note);
+      return answer(baton, request, status, end);
+    }
+  }
+
+  private int answer(Baton baton, GenerateRequest request, StatusLine status, CleanEnd end)
+      throws InterruptedException {
+    StringBuilder whole = new StringBuilder();
+    try (Generation generation = baton.generate(request)) {
+      current = generation;
+      if (end.isAsked()) {
+        generation.cancel();
+      }
+      Thread watcher =
+          Thread.ofVirtual().name("baton-prefill-status").start(() -> watch(generation, status));
+      for (String piece = generation.next(); piece != null; piece = generation.next()) {
+        watcher.interrupt();
+        status.close();
+        whole.append(piece);
+        if (!json) {
+          terminal.print(piece);
+        }
+      }
+      status.close();
+      if (end.isAsked()) {
+        return BatonCli.INTERRUPTED;
+      }
+      finish(generation, whole.toString(), request.sampling());
+      return BatonCli.DONE;
+    }
+  }
+
+  private void finish(Generation generation, String text, SamplingParams params)
+      throws InterruptedException {
+    Report report = generation.report();
+    if (json) {
+      terminal.println(
+          Json.line(new Result(text, generation.takenTokens(), params.seed(), report)));
+      return;
+    }
+    if (terminal.outIsTerminal() && !text.endsWith("\n")) {
+      terminal.println("");
+    }
+    if (terminal.errIsTerminal()) {
+      terminal.err().println();
+    }
+    terminal.err().print(ReportText.of(report, params, terminal.errorAnsi()));
+  }
+
+  private static void watch(Generation generation, StatusLine status) {
+    try {
+      while (generation.prefillProgress() < 1) {
+        status.show("prefilling", generation.prefillProgress());
+        Thread.sleep(100);
+      }
+    } catch (InterruptedException _) {
+      // The answer has begun.
+    }
+  }
+
+  /** Whether there is an answer to cancel: a model that is being loaded cannot be waited for. */
+  private boolean cancel() {
+    Generation generation = current;
+    if (generation == null) {
+      return false;
+    }
+    generation.cancel();
+    return true;
+  }
+}

@@ -1,0 +1,10 @@
+package dev.baton.cli;
+
+/** Something about the command's input is wrong; the message says what, and what to do. */
+final class UserException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  UserException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

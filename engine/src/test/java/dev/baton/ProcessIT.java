@@ -1,0 +1,234 @@
+package dev.baton;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.baton.gguf.GgufWriter;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** The command line with real processes: one prefills, one decodes, and either may die. */
+class ProcessIT {
+  private static final String FOX = "The little fox";
+  private static final String STORY =
+      "Once upon a time, there was a little elephant named Luna who lived in a little village. "
+          .repeat(45);
+
+  @TempDir Path folder;
+
+  @Test
+  void shouldPrintTheSameTextForEverySplitAndInstructionSet() {
+    String local = json("--split", "local").path("text").asString();
+    assertTrue(local.startsWith(" lived in a green garden. His name was Hugo."), local);
+    try (BatonProcess node = node(Map.of("BATON_CPU_ISA", "java"))) {
+      String endpoint = node.awaitReady();
+      for (String split : List.of("remote", "3")) {
+        JsonNode answer = json("--split", split, "--prefill", endpoint);
+        assertEquals(local, answer.path("text").asString(), split);
+        JsonNode report = answer.path("report");
+        assertTrue(report.path("fallback").isNull(), report.toString());
+        assertEquals(split.equals("remote") ? 6 : 3, report.path("boundaryLayer").asInt());
+        assertEquals(4L * 512 * (split.equals("remote") ? 6 : 3), report.path("kvBytes").asLong());
+      }
+    }
+    assertEquals(local, json("--split", "remote", "--chunk", "1").path("text").asString());
+  }
+
+  @Test
+  void shouldHideTheTransferBehindTheCompute() throws IOException {
+    Path prompt = Files.writeString(folder.resolve("prompt.txt"), STORY);
+    try (BatonProcess run =
+        BatonProcess.start("run", "--json", "--chunk", "128", "--max-tokens", "4", "-")) {
+      try (var in = run.process().getOutputStream()) {
+        Files.copy(prompt, in);
+      }
+      assertEquals(0, run.await(), run.err());
+      JsonNode report = JsonMapper.shared().readTree(run.out()).path("report");
+      assertTrue(report.path("promptTokens").asInt() > 900, report.toString());
+      assertEquals(report.path("promptTokens").asLong() * 512 * 6, report.path("kvBytes").asLong());
+      assertTrue(report.path("hiddenShare").asDouble() > 0.9, report.toString());
+    }
+  }
+
+  @Test
+  void shouldFinishTheAnswerWhenThePrefillNodeIsKilledInMidStream() throws InterruptedException {
+    String wanted =
+        answer(BatonConfig.builder(BatonProcess.TINY).split(new Split.Local()).build(), null);
+    for (Split split : List.of(new Split.Remote(), new Split.At(2))) {
+      // The oracle kernels are slow enough for the kill to hit the middle of the prompt.
+      try (BatonProcess node = node(Map.of("BATON_CPU_ISA", "java"))) {
+        BatonConfig config =
+            BatonConfig.builder(BatonProcess.TINY)
+                .prefill(node.awaitReady())
+                .split(split)
+                .chunkTokens(32)
+                .lease(Duration.ofSeconds(2))
+                .build();
+        assertEquals(wanted, answer(config, node), split.toString());
+      }
+    }
+  }
+
+  /** The answer to the long prompt; the node, if there is one, is killed on the way. */
+  private static String answer(BatonConfig config, BatonProcess node) throws InterruptedException {
+    try (Baton baton = Baton.open(config)) {
+      int free = baton.compute().cache().freeBlocks();
+      StringBuilder text = new StringBuilder();
+      Report report;
+      try (Generation generation = baton.generate(GenerateRequest.of(STORY).withMaxTokens(20))) {
+        if (node != null) {
+          while (generation.prefillProgress() < 0.1) {
+            Thread.sleep(5);
+          }
+          assertTrue(generation.prefillProgress() < 0.9, "killed too late to be in mid-stream");
+          node.signal("KILL");
+        }
+        for (String piece = generation.next(); piece != null; piece = generation.next()) {
+          text.append(piece);
+        }
+        report = generation.report();
+      }
+      if (node == null) {
+        assertNull(report.fallback());
+      } else {
+        assertNotNull(report.fallback());
+        assertTrue(report.ttftNs() < Duration.ofSeconds(10).toNanos(), report.toString());
+        // Whoever asks next is answered here, and told why.
+        try (Generation next = baton.generate(GenerateRequest.of(FOX).withMaxTokens(3))) {
+          assertNotNull(next.report().fallback());
+          assertEquals(3, next.report().outputTokens());
+        }
+      }
+      assertEquals(free, baton.compute().cache().freeBlocks());
+      return text.toString();
+    }
+  }
+
+  @Test
+  void shouldLeaveNoProcessBehindWhenTheParentIsKilled() {
+    try (BatonProcess run = BatonProcess.start("run", "--max-tokens", "900", FOX)) {
+      run.awaitOutput(text -> text.length() > 10, "text");
+      List<Long> children = run.children();
+      assertEquals(1, children.size());
+      run.signal("KILL");
+      assertTrue(
+          BatonProcess.endsWithin(children.getFirst(), 5_000),
+          "the prefill node outlives its parent");
+    }
+  }
+
+  @Test
+  void shouldLeaveNothingBehindOnCtrlC() throws IOException {
+    try (BatonProcess run = BatonProcess.start("run", "--max-tokens", "900", FOX)) {
+      run.awaitOutput(text -> text.length() > 10, "text");
+      List<Long> children = run.children();
+      run.signal("INT");
+      assertEquals(130, run.await(), run.err());
+      for (long child : children) {
+        assertTrue(BatonProcess.endsWithin(child, 5_000), "the prefill node outlives its parent");
+        assertFalse(mediaFolderOf(child), "the prefill node left its media folder");
+      }
+      assertFalse(mediaFolderOf(run.process().pid()), "run left its media folder");
+    }
+  }
+
+  private static boolean mediaFolderOf(long pid) throws IOException {
+    Path shm = Path.of("/dev/shm");
+    if (!Files.isDirectory(shm)) {
+      return false;
+    }
+    try (Stream<Path> entries = Files.list(shm)) {
+      return entries.anyMatch(
+          path -> path.getFileName().toString().startsWith("baton-" + pid + "-"));
+    }
+  }
+
+  @Test
+  void shouldSayInOneLineWhatIsWrongAndWhatToDo() throws IOException {
+    Path truncated = folder.resolve("truncated.gguf");
+    Files.write(truncated, Arrays.copyOf(Files.readAllBytes(BatonProcess.TINY), 300_000));
+    fails(1, "truncated.gguf", "run", "--model", truncated.toString(), FOX);
+    fails(1, "no-such.gguf", "run", "--model", "no-such.gguf", FOX);
+    Path mamba = folder.resolve("mamba.gguf");
+    new GgufWriter().string("general.architecture", "mamba").write(mamba);
+    fails(1, "mamba", "run", "--model", mamba.toString(), FOX);
+    fails(2, "PROMPT", "run");
+    fails(2, "prompt is empty", "run", "");
+    fails(1, "context is 1024", "run", "--split", "local", STORY + STORY);
+    fails(2, "split", "run", "--split", "sideways", FOX);
+    fails(2, "layer 7", "run", "--split", "7", FOX);
+    try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      fails(
+          1,
+          "127.0.0.1:" + free.getLocalPort(),
+          "run",
+          "--prefill",
+          "127.0.0.1:" + free.getLocalPort(),
+          FOX);
+    }
+    try (BatonProcess node = node(Map.of())) {
+      String endpoint = node.awaitReady();
+      fails(1, "in use", "node", "--role", "prefill", "--listen", endpoint);
+      byte[] other = Files.readAllBytes(BatonProcess.TINY);
+      other[other.length - 1] ^= 1;
+      Path unlike = Files.write(folder.resolve("unlike.gguf"), other);
+      fails(1, "model", "run", "--model", unlike.toString(), "--prefill", endpoint, FOX);
+      node.signal("INT");
+      assertEquals(130, node.await(), node.err());
+    }
+  }
+
+  private static void fails(int code, String naming, String... arguments) {
+    try (BatonProcess process = BatonProcess.start(arguments)) {
+      process.closeInput();
+      String command = String.join(" ", Arrays.copyOf(arguments, Math.min(5, arguments.length)));
+      assertEquals(code, process.await(), command + ": " + process.err());
+      assertEquals("", process.out(), command);
+      String error = process.err().strip();
+      assertTrue(error.startsWith("baton: ") && error.contains(naming), command + ": " + error);
+      assertFalse(error.contains("\tat ") || error.contains("Exception"), error);
+      if (code == 1) {
+        assertEquals(1, error.lines().count(), error);
+      }
+    }
+  }
+
+  private static BatonProcess node(Map<String, String> environment) {
+    return BatonProcess.start(
+        environment,
+        "node",
+        "--role",
+        "prefill",
+        "--listen",
+        "127.0.0.1:0",
+        "--model",
+        BatonProcess.TINY.toString());
+  }
+
+  private static JsonNode json(String... options) {
+    String[] arguments =
+        Arrays.copyOf(new String[] {"run", "--json", "--max-tokens", "24"}, 5 + options.length);
+    System.arraycopy(options, 0, arguments, 4, options.length);
+    arguments[arguments.length - 1] = FOX;
+    try (BatonProcess run = BatonProcess.start(arguments)) {
+      run.closeInput();
+      assertEquals(0, run.await(), run.err());
+      return JsonMapper.shared().readTree(run.out());
+    }
+  }
+}

@@ -1,0 +1,354 @@
+package dev.baton.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.baton.BatonException;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+final class BatonCliTest {
+  private static final String TINY = "src/main/resources/dev/baton/catalog/baton-tiny-q8_0.gguf";
+
+  @TempDir Path folder;
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+  private final Map<String, String> env = new HashMap<>();
+  private String input = "";
+
+  @BeforeEach
+  void keepTheUsersCacheOut() {
+    env.put("BATON_HOME", folder.resolve("home").toString());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "run        | Answer a prompt.                    | '--split=local|remote|N'",
+        "node       | Run a node that other processes use | --listen=HOST:PORT",
+        "pull       | Bring a model into the cache folder | pinned SHA-256",
+        "models     | List the models known by name       | --json",
+        "tokenize   | ids and pieces                      | --special",
+        "perplexity | how well a model predicts a text    | windows of 512 tokens",
+        "doctor     | what could be better                | --json",
+        "completion | bash and zsh                        | source <(baton completion)",
+      })
+  void shouldTeachEveryCommandByItsHelp(String command, String header, String detail) {
+    assertEquals(0, run(command, "--help"));
+    assertTrue(out().contains(header) && out().contains(detail), out());
+    assertTrue(out().contains("Usage: baton " + command) && out().contains("Example"), out());
+    assertEquals("", err());
+  }
+
+  @Test
+  void shouldShowCommandsExamplesExitCodesAndEnvironmentInItsHelp() {
+    assertEquals(0, run("--help"));
+    for (String word :
+        List.of("perplexity", "baton pull smollm2-135m", "Exit codes", "BATON_HOME", "NO_COLOR")) {
+      assertTrue(out().contains(word), () -> word + " is missing in\n" + out());
+    }
+  }
+
+  @Test
+  void shouldShowItsVersion() {
+    assertEquals(0, run("--version"));
+    assertTrue(out().matches("baton \\S.*\\R"), out());
+  }
+
+  @Test
+  void shouldShowItsUsageOnStderrWithoutACommand() {
+    assertEquals(2, run());
+    assertEquals("", out());
+    assertTrue(err().contains("Usage: baton"), err());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "run                          | missing required parameter: 'PROMPT'; see: baton run"
+            + " --help",
+        "run --mdel x hi              | unknown option --mdel (did you mean --model?); see: baton"
+            + " run --help",
+        "run --max-tokens many hi     | invalid value for option '--max-tokens': 'many' is not an"
+            + " int; see: baton run --help",
+        "run a b                      | one argument too many: 'b'; see: baton run --help",
+        "rnu hi                       | no command is called 'rnu'; see: baton --help",
+        "modles                       | no command is called 'modles' (did you mean models?); see:"
+            + " baton --help",
+        "run --split middle hi        | 'middle' is no split: use local, remote, or a layer number"
+            + " from 0 on",
+        "run --temperature -1 hi      | temperature must be 0 or more, not -1.0",
+        "run --top-p 2 hi             | top-p must be above 0 and at most 1 (off), not 2.0",
+        "run --max-tokens 0 hi        | the answer must be allowed at least one token, got 0",
+        "run --chunk 0 --model MODEL hi | a chunk has 1 to 1024 tokens, got 0",
+        "run --timeout 0 --model MODEL hi | a lease lasts at least 100 ms, got 0",
+        "node --role decode           | invalid value for option '--role': expected one of"
+            + " [prefill] (case-sensitive) but was 'decode'; see: baton node --help",
+        "perplexity --chunk 0 file    | a chunk has 1 to 512 tokens, not 0",
+      })
+  void shouldAnswerWrongUsageWithOneLineAndExitCode2(String words, String line) {
+    assertEquals(2, run(words.replace("MODEL", TINY).split(" ")), err());
+    assertEquals("baton: " + line + "\n", err());
+    assertEquals("", out());
+  }
+
+  @Test
+  void shouldRefuseAnEmptyPrompt() {
+    assertEquals(2, run("run", ""));
+    assertEquals("baton: the prompt is empty; give some text to go on from\n", err());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "run --model smollm hi          | did you mean smollm2-135m?",
+        "run --model ./gone.gguf hi     | model file ./gone.gguf does not exist",
+        "tokenize --model src hi        | model src is a folder",
+        "tokenize --model pom.xml hi    | pom.xml",
+        "pull baton                     | did you mean baton-tiny?",
+        "perplexity gone.txt            | cannot read gone.txt as UTF-8 text (it does not exist)",
+      })
+  void shouldSayInOneLineWhatFailedAndEndWithExitCode1(String words, String part) {
+    assertEquals(1, run(words.split(" ")), err());
+    assertTrue(err().startsWith("baton: ") && err().contains(part), err());
+    assertEquals(1, err().lines().count(), err());
+    assertEquals("", out());
+  }
+
+  @Test
+  void shouldPrintTheAnswerAloneOnStdoutAndTheReportOnStderr() {
+    input = "The little fox\n";
+    assertEquals(
+        0, run("run", "--split", "local", "--model", TINY, "--max-tokens", "11", "-"), err());
+    assertEquals(" lived in a green garden. His name was Hugo.", out());
+    for (String fact :
+        List.of(
+            "model",
+            "boundary",
+            "prompt      4 tokens",
+            "output      11 tokens",
+            "KV streamed",
+            "TTFT")) {
+      assertTrue(err().contains(fact), () -> fact + " is missing in\n" + err());
+    }
+  }
+
+  @Test
+  void shouldPrintTextTokensAndReportAsOneJsonObject() {
+    assertEquals(
+        0,
+        run("run", "--split", "local", "--model", TINY, "-n", "3", "--json", "The little fox"),
+        err());
+    JsonNode result = JsonMapper.shared().readTree(out());
+    assertEquals(" lived in a", result.get("text").asString());
+    assertEquals("[370,315,260]", result.get("tokens").toString());
+    assertEquals(4, result.get("report").get("promptTokens").asInt());
+    assertEquals("", err());
+  }
+
+  @Test
+  void shouldEndTheAnswerBeforeAStopText() {
+    assertEquals(
+        0,
+        run("run", "--split", "local", "--model", TINY, "--stop", " garden", "The little fox"),
+        err());
+    assertEquals(" lived in a green", out());
+  }
+
+  @Test
+  void shouldGiveTheSameTextForTheSameSeed() {
+    run(
+        "run",
+        "--split",
+        "local",
+        "--model",
+        TINY,
+        "-n",
+        "20",
+        "-t",
+        "1",
+        "--seed",
+        "5",
+        "The little fox");
+    String first = out();
+    out.reset();
+    run(
+        "run",
+        "--split",
+        "local",
+        "--model",
+        TINY,
+        "-n",
+        "20",
+        "-t",
+        "1",
+        "--seed",
+        "5",
+        "The little fox");
+    assertEquals(first, out());
+    assertTrue(err().contains("seed        5\n"), err());
+  }
+
+  @Test
+  void shouldShowIdsAndPieces() {
+    assertEquals(0, run("tokenize", "--model", TINY, "Once upon a time"));
+    assertEquals("0\t<s>\n458\tOnce\n504\t upon\n260\t a\n413\t time\n", out());
+    assertEquals("", err());
+  }
+
+  @Test
+  void shouldShowIdsAndPiecesAsJson() {
+    input = "Hi\n";
+    assertEquals(0, run("tokenize", "--model", TINY, "--json", "-"));
+    JsonNode result = JsonMapper.shared().readTree(out());
+    assertEquals(result.get("count").asInt(), result.get("ids").size());
+    assertEquals("<s>", result.get("tokens").get(0).get("piece").asString());
+    assertFalse(out().contains("\\n"), "the line end that ends the input is no part of it");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"a\tb\\c\n", "\u0001"})
+  void shouldShowEveryPieceOnOneLine(String piece) {
+    String shown = TokenizeCommand.shown(piece.getBytes(UTF_8));
+    assertTrue(shown.codePoints().noneMatch(Character::isISOControl), shown);
+  }
+
+  @Test
+  void shouldShowBytesThatAreNoCharacterInHex() {
+    assertEquals("a\\xe2\\x82", TokenizeCommand.shown(new byte[] {'a', (byte) 0xe2, (byte) 0x82}));
+  }
+
+  @Test
+  void shouldListModelsWithLicenceAndSize() {
+    assertEquals(0, run("models"));
+    assertTrue(
+        out().contains("smollm2-135m") && out().contains("98.4 MB") && out().contains("Apache-2.0"),
+        out());
+    out.reset();
+    assertEquals(0, run("models", "--json"));
+    JsonNode models = JsonMapper.shared().readTree(out());
+    assertEquals("baton-tiny", models.get(0).get("name").asString());
+    assertTrue(models.get(0).get("present").asBoolean());
+  }
+
+  @Test
+  void shouldSayWhatItFindsOnTheMachine() {
+    run("doctor", "--json");
+    JsonNode findings = JsonMapper.shared().readTree(out());
+    List<String> looked =
+        findings.valueStream().map(finding -> finding.get("what").asString()).toList();
+    assertTrue(
+        looked.containsAll(
+            List.of("java", "kernels", "shared memory", "socket buffer", "cache folder")),
+        out());
+  }
+
+  @Test
+  void shouldFindAnUnknownKernelLevelBroken() {
+    env.put("BATON_CPU_ISA", "mmx");
+    assertEquals(1, run("doctor"));
+    assertTrue(out().contains("broken") && out().contains("mmx"), out());
+  }
+
+  @Test
+  void shouldCompleteItsWordsInAShell() throws IOException, InterruptedException {
+    assertEquals(0, run("completion"));
+    Path script = Files.writeString(folder.resolve("baton.bash"), out());
+    Process check =
+        new ProcessBuilder("sh", "-c", "command -v bash >/dev/null || exit 0; bash -n " + script)
+            .start();
+    assertEquals(0, check.waitFor());
+    assertTrue(out().contains("--max-tokens") && out().contains("perplexity"));
+  }
+
+  @Test
+  void shouldEndQuietlyWhenTheReaderOfThePipeIsGone() {
+    assertEquals(0, BatonCli.run(terminal(failing("Broken pipe"), false), "models"));
+    assertEquals("", err());
+  }
+
+  @Test
+  void shouldSayThatTheResultCannotBeWritten() {
+    assertEquals(1, BatonCli.run(terminal(failing("No space left on device"), false), "models"));
+    assertEquals("baton: cannot write the result: No space left on device\n", err());
+  }
+
+  @Test
+  void shouldColourErrorsOnATerminalOnlyAndNotWhereNobodyWantsThem() {
+    BatonCli.run(terminal(out, true), "nothing");
+    assertTrue(err().contains("\033["), err());
+    err.reset();
+    env.put("NO_COLOR", "1");
+    BatonCli.run(terminal(out, true), "nothing");
+    assertFalse(err().contains("\033["), err());
+  }
+
+  @Test
+  void shouldGiveTheStackTraceOfAnInternalErrorOnlyWhenAsked() {
+    Terminal terminal = terminal(out, false);
+    assertEquals(1, Failure.report(new IllegalStateException("so\nmuch"), terminal));
+    assertEquals(
+        "baton: internal error: java.lang.IllegalStateException: so; much (set BATON_TRACE=1 for"
+            + " the stack trace)\n",
+        err());
+    err.reset();
+    assertEquals(1, Failure.report(new BatonException("no room"), terminal));
+    assertEquals("baton: no room\n", err());
+    err.reset();
+    env.put("BATON_TRACE", "1");
+    Failure.report(new BatonException("no room"), terminal(out, false));
+    assertTrue(err().contains("\tat dev.baton.cli"), err());
+  }
+
+  private int run(String... words) {
+    return BatonCli.run(terminal(out, false), words);
+  }
+
+  private Terminal terminal(OutputStream result, boolean seen) {
+    return new Terminal(
+        new ByteArrayInputStream(input.getBytes(UTF_8)),
+        result,
+        new PrintStream(err, true, UTF_8),
+        seen,
+        seen,
+        Map.copyOf(env));
+  }
+
+  private static OutputStream failing(String message) {
+    return new OutputStream() {
+      @Override
+      public void write(int b) throws IOException {
+        throw new IOException(message);
+      }
+    };
+  }
+
+  private String out() {
+    return out.toString(UTF_8);
+  }
+
+  private String err() {
+    return err.toString(UTF_8);
+  }
+}

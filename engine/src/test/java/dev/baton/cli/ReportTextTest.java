@@ -1,0 +1,73 @@
+package dev.baton.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.baton.Report;
+import dev.baton.decode.SamplingParams;
+import org.junit.jupiter.api.Test;
+import picocli.CommandLine.Help.Ansi;
+
+final class ReportTextTest {
+  @Test
+  void shouldPutOneFactOnALineInUnitsThatFit() {
+    Report report =
+        new Report(
+            "Tiny",
+            "length",
+            "prefill@1",
+            "here",
+            6,
+            6,
+            1000,
+            64,
+            50_000_000,
+            20_000,
+            3_072_000,
+            0.975,
+            61_400_000,
+            211.6,
+            null);
+
+    assertEquals(
+        """
+        model       Tiny
+        prefill     prefill@1
+        decode      here
+        boundary    layer 6 of 6 (the whole prefill there)
+        prompt      1000 tokens, prefilled at 20000 tok/s
+        output      64 tokens, decoded at 212 tok/s (longest allowed)
+        KV streamed 3.1 MB, 97.5 % hidden behind compute
+        TTFT        61 ms
+        """,
+        ReportText.of(report, SamplingParams.greedy(), Ansi.OFF));
+  }
+
+  @Test
+  void shouldTellTheSeedOfADrawAndWhyThePlanWasLeft() {
+    Report report =
+        new Report(
+            "Tiny",
+            "end",
+            "here",
+            "here",
+            0,
+            6,
+            1,
+            1,
+            1,
+            0,
+            0,
+            1,
+            2_500_000_000L,
+            0,
+            "the node is\ngone");
+
+    String text = ReportText.of(report, SamplingParams.usual(7), Ansi.OFF);
+
+    assertTrue(text.contains("seed        7\n"), text);
+    assertTrue(text.contains("note        the node is; gone\n"), text);
+    assertTrue(text.contains("output      1 token (the model ended it)\n"), text);
+    assertTrue(text.contains("TTFT        2.50 s\n"), text);
+  }
+}
