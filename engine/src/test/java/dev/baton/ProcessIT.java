@@ -27,7 +27,7 @@ class ProcessIT {
   private static final String FOX = "The little fox";
   private static final String STORY =
       "Once upon a time, there was a little elephant named Luna who lived in a little village. "
-          .repeat(45);
+          .repeat(50);
 
   @TempDir Path folder;
 
@@ -59,7 +59,7 @@ class ProcessIT {
       }
       assertEquals(0, run.await(), run.err());
       JsonNode report = JsonMapper.shared().readTree(run.out()).path("report");
-      assertTrue(report.path("promptTokens").asInt() > 900, report.toString());
+      assertTrue(report.path("promptTokens").asInt() >= 1000, report.toString());
       assertEquals(report.path("promptTokens").asLong() * 512 * 6, report.path("kvBytes").asLong());
       assertTrue(report.path("hiddenShare").asDouble() > 0.9, report.toString());
     }
