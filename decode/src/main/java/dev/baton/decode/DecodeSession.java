@@ -87,10 +87,6 @@ public final class DecodeSession {
     return end != null;
   }
 
-  boolean isRemote() {
-    return remote != null;
-  }
-
   /** Tokens that could go through all layers now, here. */
   int pending() {
     return remote == null && end == null ? length - ready : 0;
