@@ -12,8 +12,10 @@ import dev.baton.kvstream.codec.NodeShapeEncoder;
 import dev.baton.kvstream.codec.OrderRefusedEncoder;
 import dev.baton.kvstream.codec.PrefillOrderEncoder;
 import dev.baton.kvstream.codec.ReceivedEncoder;
+import dev.baton.kvstream.codec.SliceRequestEncoder;
 import java.nio.ByteOrder;
 import org.agrona.ExpandableArrayBuffer;
+import org.agrona.collections.IntArrayList;
 import org.agrona.sbe.MessageEncoderFlyweight;
 
 /**
@@ -23,6 +25,9 @@ import org.agrona.sbe.MessageEncoderFlyweight;
 final class ControlWriter {
   private static final int MAX_TEXT_CHARS = 255;
 
+  /** What a prefill node that takes a caller promises it. */
+  record Acceptance(long leaseNs, long linkId, int kvStreamSession) {}
+
   private final ExpandableArrayBuffer buffer = new ExpandableArrayBuffer(4096);
   private final MessageHeaderEncoder header = new MessageHeaderEncoder();
   private final HelloEncoder hello = new HelloEncoder();
@@ -30,6 +35,7 @@ final class ControlWriter {
   private final PrefillOrderEncoder order = new PrefillOrderEncoder();
   private final OrderRefusedEncoder refused = new OrderRefusedEncoder();
   private final CreditEncoder credit = new CreditEncoder();
+  private final SliceRequestEncoder request = new SliceRequestEncoder();
   private final ReceivedEncoder received = new ReceivedEncoder();
   private final AbortEncoder abort = new AbortEncoder();
   private final LeaseRenewalEncoder lease = new LeaseRenewalEncoder();
@@ -40,9 +46,14 @@ final class ControlWriter {
     return buffer;
   }
 
-  int hello(long nonce, long nowNs, long leaseNs, NodeIdentity identity, String replyTo) {
+  /**
+   * @param resumes the acquaintance to go on with, or 0
+   */
+  int hello(
+      long nonce, long nowNs, long leaseNs, long resumes, NodeIdentity identity, String replyTo) {
     begin(hello);
-    hello.nonce(nonce).sentNs(nowNs).leaseNs(leaseNs);
+    hello.nonce(nonce).sentNs(nowNs).leaseNs(leaseNs).resumes(resumes);
+    zero(hello.offset() + HelloEncoder.randomEncodingOffset(), HelloEncoder.randomLength());
     shape(hello.shape(), identity);
     hello.replyTo(replyTo);
     hello.name(shortened(identity.name())).modelHash(shortened(identity.modelHash()));
@@ -50,15 +61,27 @@ final class ControlWriter {
     return length(hello);
   }
 
-  int helloReply(
-      long nonce,
-      long leaseNs,
-      int kvStreamSession,
+  int helloReply(Handshake.Caller caller, Acceptance acceptance, NodeIdentity identity) {
+    return helloReply(caller, acceptance, identity, HelloOutcome.ACCEPTED, "");
+  }
+
+  int helloReply(Handshake.Caller caller, Handshake.Refusal refusal, NodeIdentity identity) {
+    return helloReply(
+        caller, new Acceptance(0, 0, 0), identity, refusal.outcome(), refusal.reason());
+  }
+
+  private int helloReply(
+      Handshake.Caller caller,
+      Acceptance acceptance,
       NodeIdentity identity,
       HelloOutcome outcome,
       String reason) {
     begin(helloReply);
-    helloReply.nonce(nonce).leaseNs(leaseNs).kvStreamSession(kvStreamSession).outcome(outcome);
+    helloReply.nonce(caller.nonce()).leaseNs(acceptance.leaseNs()).linkId(acceptance.linkId());
+    helloReply.kvStreamSession(acceptance.kvStreamSession()).outcome(outcome);
+    zero(
+        helloReply.offset() + HelloReplyEncoder.randomEncodingOffset(),
+        HelloReplyEncoder.randomLength() + HelloReplyEncoder.proofLength());
     shape(helloReply.shape(), identity);
     helloReply.reason(shortened(reason));
     helloReply.name(shortened(identity.name())).modelHash(shortened(identity.modelHash()));
@@ -96,6 +119,20 @@ final class ControlWriter {
     begin(credit);
     credit.sessionId(sessionId).limitBytes(limitBytes);
     return length(credit);
+  }
+
+  /**
+   * @param missing layer, first token and tokens of each range that is not there
+   */
+  int sliceRequest(long sessionId, long receivedBytes, long creditBytes, IntArrayList missing) {
+    begin(request);
+    request.sessionId(sessionId).receivedBytes(receivedBytes).creditBytes(creditBytes);
+    SliceRequestEncoder.MissingEncoder group = request.missingCount(missing.size() / 3);
+    for (int i = 0; i < missing.size(); i += 3) {
+      group.next().layer(missing.getInt(i));
+      group.firstToken(missing.getInt(i + 1)).tokens(missing.getInt(i + 2));
+    }
+    return length(request);
   }
 
   int received(long sessionId) {
@@ -145,6 +182,10 @@ final class ControlWriter {
         .contextTokens(identity.contextTokens())
         .numericsVersion(identity.numericsVersion())
         .fidelity(WireCodes.of(identity.fidelity()));
+  }
+
+  private void zero(int offset, int length) {
+    buffer.setMemory(offset, length, (byte) 0);
   }
 
   private static String shortened(String text) {

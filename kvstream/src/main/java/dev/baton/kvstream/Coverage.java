@@ -91,6 +91,27 @@ final class Coverage {
     return endToken;
   }
 
+  /**
+   * The first token of the layer at or after {@code from} that has arrived; the end when there is
+   * none.
+   */
+  int firstPresent(int layer, int from) {
+    int base = layer * wordsPerLayer;
+    int length = endToken - firstToken;
+    for (int bit = from - firstToken; bit < length; bit = (bit | 63) + 1) {
+      long present = bits[base + (bit >>> 6)] & (-1L << bit);
+      if (present != 0) {
+        return Math.min(endToken, firstToken + (bit & ~63) + Long.numberOfTrailingZeros(present));
+      }
+    }
+    return endToken;
+  }
+
+  /** Tokens of the layer that have arrived. */
+  int covered(int layer) {
+    return covered[layer];
+  }
+
   /** Bits [bit, to) as far as they lie in bit's word. */
   private static long mask(int bit, int to) {
     long fromBit = -1L << bit;

@@ -3,10 +3,10 @@ package dev.baton.kvstream;
 import dev.baton.kvstream.codec.AbortDecoder;
 import dev.baton.kvstream.codec.CreditDecoder;
 import dev.baton.kvstream.codec.GoodbyeDecoder;
-import dev.baton.kvstream.codec.HelloOutcome;
 import dev.baton.kvstream.codec.LeaseRenewalDecoder;
 import dev.baton.kvstream.codec.PrefillOrderDecoder;
 import dev.baton.kvstream.codec.ReceivedDecoder;
+import dev.baton.kvstream.codec.SliceRequestDecoder;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,8 +20,16 @@ import org.jspecify.annotations.Nullable;
  * orders, and the sessions it sends, which take turns on the KV stream. Stream thread only.
  */
 final class DecodeLink implements Link {
-  /** What one session may send before the next one has its turn. */
-  private static final int QUANTUM_BYTES = 256 * 1024;
+  /** What one session may send before another may have its turn. */
+  private static final int QUANTUM_BYTES = 128 * 1024;
+
+  /** Quanta in one turn of the stream thread. */
+  private static final int QUANTA = 4;
+
+  /**
+   * One quantum of so many goes to the session that has waited longest, however much it has left.
+   */
+  private static final int FAIR_SHARE = 4;
 
   private static final int MAX_SESSIONS = 1024;
 
@@ -32,6 +40,7 @@ final class DecodeLink implements Link {
   }
 
   private final String label;
+  private final long linkId;
   private final Handshake.Caller caller;
   private final NodeIdentity self;
   private final @Nullable PrefillService service;
@@ -47,21 +56,24 @@ final class DecodeLink implements Link {
   private final List<SendSession> turns = new ArrayList<>();
   private final PrefillOrderDecoder order = new PrefillOrderDecoder();
   private final CreditDecoder credit = new CreditDecoder();
+  private final SliceRequestDecoder request = new SliceRequestDecoder();
   private final ReceivedDecoder received = new ReceivedDecoder();
   private final AbortDecoder abort = new AbortDecoder();
   private final LeaseRenewalDecoder renewal = new LeaseRenewalDecoder();
   private final GoodbyeDecoder goodbye = new GoodbyeDecoder();
   private State state = State.ANSWERING;
   private boolean answered;
-  private int turn;
+  private int quantum;
 
   private DecodeLink(
       Handshake.Caller caller,
+      long linkId,
       Handshake.@Nullable Refusal refusal,
       StreamAgent.Self self,
       @Nullable PrefillService service,
       LinkControl control,
       @Nullable KvStream kv) {
+    this.linkId = linkId;
     this.label = "the decode node at " + caller.replyTo();
     this.caller = caller;
     this.refusal = refusal;
@@ -79,12 +91,13 @@ final class DecodeLink implements Link {
   /** Accepts a caller: with the service that takes its orders and the stream its KV goes out on. */
   static DecodeLink accepting(
       Handshake.Caller caller,
+      long linkId,
       long leaseNs,
       StreamAgent.Self self,
       PrefillService service,
       LinkControl control,
       KvStream kv) {
-    DecodeLink link = new DecodeLink(caller, null, self, service, control, kv);
+    DecodeLink link = new DecodeLink(caller, linkId, null, self, service, control, kv);
     link.lease.peerWaits(leaseNs);
     return link;
   }
@@ -95,12 +108,32 @@ final class DecodeLink implements Link {
       Handshake.Refusal refusal,
       StreamAgent.Self self,
       LinkControl control) {
-    return new DecodeLink(caller, refusal, self, null, control, null);
+    return new DecodeLink(caller, 0, refusal, self, null, control, null);
   }
 
   @Override
   public String label() {
     return label;
+  }
+
+  /** What the decode node calls this acquaintance by when it comes again. */
+  long linkId() {
+    return linkId;
+  }
+
+  /**
+   * Goes on with the sessions of an earlier acquaintance whose connection broke; that one is over.
+   * What each session lacks, the decode node says next.
+   */
+  void takeOver(DecodeLink earlier, long nowNs) {
+    for (SendSession session : earlier.turns) {
+      session.pause(nowNs);
+      sessions.put(session.order().sessionId(), session);
+      turns.add(session);
+    }
+    earlier.turns.clear();
+    earlier.sessions.clear();
+    earlier.close();
   }
 
   // Messages.
@@ -113,7 +146,7 @@ final class DecodeLink implements Link {
     lease.heard(nowNs);
     switch (frame.templateId()) {
       case LeaseRenewalDecoder.TEMPLATE_ID -> onRenewal(frame, buffer, nowNs);
-      case PrefillOrderDecoder.TEMPLATE_ID -> onOrder(frame, buffer, nowNs);
+      case PrefillOrderDecoder.TEMPLATE_ID -> onOrder(frame, buffer);
       case CreditDecoder.TEMPLATE_ID -> {
         frame.requireBlock(CreditDecoder.BLOCK_LENGTH);
         frame.requireTexts(buffer, 0);
@@ -122,6 +155,12 @@ final class DecodeLink implements Link {
         if (session != null) {
           session.credit(credit.limitBytes());
         }
+      }
+      case SliceRequestDecoder.TEMPLATE_ID -> {
+        frame.requireBlock(SliceRequestDecoder.BLOCK_LENGTH);
+        frame.requireGroup(buffer, SliceRequestDecoder.MissingDecoder.sbeBlockLength());
+        request.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
+        onRequest(request.sessionId());
       }
       case ReceivedDecoder.TEMPLATE_ID -> {
         frame.requireBlock(ReceivedDecoder.BLOCK_LENGTH);
@@ -147,6 +186,15 @@ final class DecodeLink implements Link {
     }
   }
 
+  private void onRequest(long id) {
+    SendSession session = sessions.get(id);
+    if (session == null) {
+      control.send(control.writer().abort(id, "the session is not here any more"));
+    } else {
+      session.resume(request);
+    }
+  }
+
   private void onRenewal(Frame frame, DirectBuffer buffer, long nowNs) {
     frame.requireBlock(LeaseRenewalDecoder.BLOCK_LENGTH);
     frame.requireTexts(buffer, 0);
@@ -154,7 +202,7 @@ final class DecodeLink implements Link {
     control.trySend(control.writer().leaseRenewal(clock.nanoTime(), renewal.sentNs(), nowNs));
   }
 
-  private void onOrder(Frame frame, DirectBuffer buffer, long nowNs) {
+  private void onOrder(Frame frame, DirectBuffer buffer) {
     frame.requireBlock(PrefillOrderDecoder.BLOCK_LENGTH);
     PrefillService accepting = service;
     if (accepting == null || state != State.OPEN) {
@@ -164,7 +212,7 @@ final class DecodeLink implements Link {
     long id = wanted.sessionId();
     String reason = reasonAgainst(wanted);
     if (reason == null) {
-      SendSession session = new SendSession(wanted, self, order.creditBytes(), nowNs, wake);
+      SendSession session = new SendSession(wanted, self, order.creditBytes(), clock, wake);
       reason = accept(accepting, wanted, session);
       if (reason == null) {
         sessions.put(id, session);
@@ -250,13 +298,11 @@ final class DecodeLink implements Link {
   private int answer(long nowNs) {
     if (!answered && (kv == null || kv.isReady())) {
       int streamSession = kv == null ? 0 : kv.streamSession();
-      HelloOutcome outcome = refusal == null ? HelloOutcome.ACCEPTED : refusal.outcome();
-      String reason = refusal == null ? "" : refusal.reason();
-      long leaseNs = lease.lengthNs();
+      var acceptance = new ControlWriter.Acceptance(lease.lengthNs(), linkId, streamSession);
       control.send(
-          control
-              .writer()
-              .helloReply(caller.nonce(), leaseNs, streamSession, self, outcome, reason));
+          refusal == null
+              ? control.writer().helloReply(caller, acceptance, self)
+              : control.writer().helloReply(caller, refusal, self));
       answered = true;
     }
     if (answered && control.isFlushed()) {
@@ -273,34 +319,67 @@ final class DecodeLink implements Link {
     return 0;
   }
 
+  /**
+   * Sends a few quanta: to the session that has the least left, so that a short prompt does not
+   * wait for a long one's bytes, and now and then to the one that has waited longest, so that a
+   * long one always gets on.
+   */
   private int pump(long nowNs) {
-    int sessionCount = turns.size();
     KvStream out = kv;
-    if (sessionCount == 0 || out == null) {
+    if (out == null) {
       return 0;
     }
     int pumped = 0;
-    turn = (turn + 1) % sessionCount;
-    for (int i = sessionCount - 1; i >= 0; i--) {
-      SendSession session = turns.get((i + turn) % sessionCount);
-      pumped += pump(session, out, nowNs);
-      if (turns.size() != sessionCount) {
+    for (int i = turns.size() - 1; i >= 0; i--) {
+      turns.get(i).newTurn();
+    }
+    for (int i = 0; i < QUANTA; i++) {
+      quantum++;
+      SendSession next = quantum % FAIR_SHARE == 0 ? longestWaiting() : leastUnsent();
+      if (next == null) {
         break;
       }
+      pumped += pump(next, out, nowNs);
+    }
+    for (int i = turns.size() - 1; i >= 0; i--) {
+      endIfFailed(turns.get(i), nowNs);
     }
     return pumped;
   }
 
-  private int pump(SendSession session, KvStream out, long nowNs) {
-    String failure = session.failure();
-    int pumped = 0;
-    if (failure == null) {
-      try {
-        pumped = session.pump(out, QUANTUM_BYTES, nowNs);
-      } catch (RuntimeException e) {
-        failure = "its KV could not be read: " + e;
+  private @Nullable SendSession leastUnsent() {
+    SendSession least = null;
+    for (int i = 0; i < turns.size(); i++) {
+      SendSession session = turns.get(i);
+      if (session.mayPump() && (least == null || session.unsentBytes() < least.unsentBytes())) {
+        least = session;
       }
     }
+    return least;
+  }
+
+  private @Nullable SendSession longestWaiting() {
+    SendSession longest = null;
+    for (int i = 0; i < turns.size(); i++) {
+      SendSession session = turns.get(i);
+      if (session.mayPump() && (longest == null || session.servedNs() - longest.servedNs() < 0)) {
+        longest = session;
+      }
+    }
+    return longest;
+  }
+
+  private static int pump(SendSession session, KvStream out, long nowNs) {
+    try {
+      return session.pump(out, QUANTUM_BYTES, nowNs);
+    } catch (RuntimeException e) {
+      session.fail("its KV could not be read: " + e);
+      return 0;
+    }
+  }
+
+  private void endIfFailed(SendSession session, long nowNs) {
+    String failure = session.failure();
     if (failure == null && session.isStuck(nowNs, lease.lengthNs())) {
       failure = "you took nothing for " + PrefillLink.seconds(lease.lengthNs());
     }
@@ -309,7 +388,6 @@ final class DecodeLink implements Link {
       control.send(control.writer().abort(id, failure));
       endSession(id);
     }
-    return pumped;
   }
 
   // The end.

@@ -9,6 +9,7 @@ import org.agrona.DirectBuffer;
  */
 final class Frame {
   private static final int TEXT_LENGTH_BYTES = 2;
+  private static final int GROUP_HEADER_BYTES = 4;
 
   private final MessageHeaderDecoder header = new MessageHeaderDecoder();
   private int bodyOffset;
@@ -84,14 +85,24 @@ final class Frame {
     int at = restOffset();
     if (blockLength < leastBlockLength
         || end - at < TEXT_LENGTH_BYTES
-        || end - at - TEXT_LENGTH_BYTES < textLength(buffer, at)) {
+        || end - at - TEXT_LENGTH_BYTES < uint16(buffer, at)) {
       throw new MalformedMessage(
           "message " + templateId() + " of version " + version() + " is cut off");
     }
   }
 
-  private static int textLength(DirectBuffer buffer, int at) {
+  private static int uint16(DirectBuffer buffer, int at) {
     return Short.toUnsignedInt(buffer.getShort(at, MessageHeaderDecoder.BYTE_ORDER));
+  }
+
+  /** Refuses a message whose rest is not exactly one group of entries of our length. */
+  void requireGroup(DirectBuffer buffer, int entryLength) {
+    int at = restOffset();
+    if (end - at < GROUP_HEADER_BYTES
+        || uint16(buffer, at) != entryLength
+        || end - at - GROUP_HEADER_BYTES != entryLength * uint16(buffer, at + TEXT_LENGTH_BYTES)) {
+      throw new MalformedMessage("message " + templateId() + " with a group that does not fit");
+    }
   }
 
   /** Refuses a message whose rest is not exactly {@code count} texts. */
@@ -101,7 +112,7 @@ final class Frame {
       if (end - at < TEXT_LENGTH_BYTES) {
         throw new MalformedMessage("message " + templateId() + " is cut off");
       }
-      at += TEXT_LENGTH_BYTES + textLength(buffer, at);
+      at += TEXT_LENGTH_BYTES + uint16(buffer, at);
     }
     if (at != end) {
       throw new MalformedMessage(

@@ -25,7 +25,7 @@ final class Handshake {
   record Caller(long nonce, int version, String replyTo) {}
 
   /** The rest of a Hello of our own version. */
-  record Introduction(long leaseNs, NodeIdentity identity) {}
+  record Introduction(long leaseNs, long resumes, NodeIdentity identity) {}
 
   /** A HelloReply; the identity is null unless it accepts. */
   record Reply(
@@ -34,6 +34,7 @@ final class Handshake {
       HelloOutcome outcome,
       String reason,
       long leaseNs,
+      long linkId,
       int kvStreamSession,
       @Nullable NodeIdentity identity) {}
 
@@ -110,6 +111,7 @@ final class Handshake {
   static Introduction readIntroduction(HelloDecoder hello) {
     return new Introduction(
         requireLease(hello.leaseNs()),
+        hello.resumes(),
         identity(hello.shape(), hello.name(), hello.modelHash(), hello.backend()));
   }
 
@@ -131,6 +133,7 @@ final class Handshake {
         outcome,
         reason,
         accepted ? requireLease(reply.leaseNs()) : 0,
+        reply.linkId(),
         reply.kvStreamSession(),
         accepted
             ? identity(reply.shape(), reply.name(), reply.modelHash(), reply.backend())

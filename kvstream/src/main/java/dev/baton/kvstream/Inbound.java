@@ -50,6 +50,12 @@ final class Inbound implements FragmentHandler {
     return deaf;
   }
 
+  /** Hears no more of this stream; its link goes on over another one. */
+  void forget() {
+    deaf = true;
+    link = null;
+  }
+
   @Override
   public void onFragment(DirectBuffer buffer, int offset, int length, Header header) {
     onMessage(buffer, offset, length);

@@ -24,6 +24,13 @@ final class InboundStream {
     this.assembler = new ImageFragmentAssembler(inbound, FIRST_ASSEMBLY_BYTES, true);
   }
 
+  /** Hears no more of this stream when it is the link's. */
+  void forget(Link link) {
+    if (inbound.link() == link) {
+      inbound.forget();
+    }
+  }
+
   boolean isOf(Image other) {
     return image == other;
   }

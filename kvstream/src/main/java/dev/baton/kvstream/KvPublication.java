@@ -90,20 +90,25 @@ final class KvPublication implements KvStream {
   }
 
   @Override
-  public boolean sendSlice(
-      long sessionId, int layer, int firstToken, int tokens, KvSource source, int payloadBytes) {
+  public boolean sendSlice(SliceHeader rows, KvSource source, int payloadBytes) {
     if (!reserve(SLICE_BYTES + payloadBytes)) {
       return false;
     }
     boolean written = false;
     try {
       int at = begin(slice);
-      slice.sessionId(sessionId).layer(layer).firstToken(firstToken).tokens(tokens).reserved(0);
+      slice.sessionId(rows.sessionId).readyNs(rows.readyNs).layer(rows.layer);
+      slice.firstToken(rows.firstToken).tokens(rows.tokens).reserved(0);
       long address = target().addressOffset() + at;
-      source.exportSlice(layer, firstToken, tokens, RawMemory.ALL, address);
+      source.exportSlice(rows.layer, rows.firstToken, rows.tokens, RawMemory.ALL, address);
       lastDigest =
           SliceDigest.ofSlice(
-              layer, firstToken, tokens, payloadBytes / tokens / 2, RawMemory.ALL, address);
+              rows.layer,
+              rows.firstToken,
+              rows.tokens,
+              payloadBytes / rows.tokens / 2,
+              RawMemory.ALL,
+              address);
       slice.digest(lastDigest);
       written = true;
     } finally {
@@ -113,24 +118,19 @@ final class KvPublication implements KvStream {
   }
 
   @Override
-  public boolean sendHidden(
-      PrefillOrder order,
-      int firstToken,
-      int tokens,
-      MemorySegment rows,
-      long offset,
-      int rowBytes) {
-    int payloadBytes = tokens * rowBytes;
+  public boolean sendHidden(SliceHeader rows, MemorySegment src, long offset, int rowBytes) {
+    int payloadBytes = rows.tokens * rowBytes;
     if (!reserve(HIDDEN_BYTES + payloadBytes)) {
       return false;
     }
     int at = begin(hidden);
-    hidden.sessionId(order.sessionId()).firstToken(firstToken).tokens(tokens);
+    hidden.sessionId(rows.sessionId).readyNs(rows.readyNs);
+    hidden.firstToken(rows.firstToken).tokens(rows.tokens);
     long address = target().addressOffset() + at;
-    MemorySegment.copy(rows, offset, RawMemory.ALL, address, payloadBytes);
+    MemorySegment.copy(src, offset, RawMemory.ALL, address, payloadBytes);
     lastDigest =
         SliceDigest.ofHidden(
-            order.boundaryLayer(), firstToken, tokens, rowBytes, RawMemory.ALL, address);
+            rows.layer, rows.firstToken, rows.tokens, rowBytes, RawMemory.ALL, address);
     hidden.digest(lastDigest);
     return publish(HIDDEN_BYTES + payloadBytes);
   }

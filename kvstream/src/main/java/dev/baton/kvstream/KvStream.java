@@ -32,17 +32,10 @@ interface KvStream {
    *
    * @throws RuntimeException what the source throws; nothing was sent then
    */
-  boolean sendSlice(
-      long sessionId, int layer, int firstToken, int tokens, KvSource source, int payloadBytes);
+  boolean sendSlice(SliceHeader rows, KvSource source, int payloadBytes);
 
-  /** Sends hidden rows that stand in {@code rows} from {@code offset}. */
-  boolean sendHidden(
-      PrefillOrder order,
-      int firstToken,
-      int tokens,
-      MemorySegment rows,
-      long offset,
-      int rowBytes);
+  /** Sends hidden rows that stand from {@code offset} of {@code src}. */
+  boolean sendHidden(SliceHeader rows, MemorySegment src, long offset, int rowBytes);
 
   /** Sends what a whole layer's digest must be. */
   boolean sendLayerDigest(long sessionId, int layer, int tokens, long digest);

@@ -2,7 +2,12 @@ package dev.baton.kvstream;
 
 /** How long a silent peer is waited for, and when to say that we are still here. One thread. */
 final class Lease {
-  private static final int RENEWALS = 4;
+  private static final int RENEWALS = 12;
+
+  /** A share of the lease after which a silent peer is worth a new greeting. */
+  private static final int QUIET = 4;
+
+  private static final long LEAST_QUIET_NS = 250_000_000;
 
   private final long leaseNs;
   private long renewalNs;
@@ -27,6 +32,16 @@ final class Lease {
 
   boolean isOver(long nowNs) {
     return nowNs - heardNs > leaseNs;
+  }
+
+  /** True when the connection seems broken, long before the lease ends. */
+  boolean isQuiet(long nowNs) {
+    return nowNs - heardNs > Math.max(leaseNs / QUIET, LEAST_QUIET_NS);
+  }
+
+  /** How long nothing was heard. */
+  long silentNs(long nowNs) {
+    return nowNs - heardNs;
   }
 
   boolean isRenewalDue(long nowNs) {

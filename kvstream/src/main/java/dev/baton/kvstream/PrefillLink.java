@@ -11,6 +11,7 @@ import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import org.agrona.DirectBuffer;
 import org.agrona.collections.Long2ObjectHashMap;
+import org.agrona.collections.LongArrayList;
 import org.agrona.concurrent.NanoClock;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +26,7 @@ final class PrefillLink implements Link {
   private static final long FIRST_ROUND_TRIPS_APART_NS = 1_000_000;
 
   private enum State {
+    /** Hello is said, for the first time or, with a link id, after the connection broke. */
     GREETING,
     ACCEPTED,
     OPEN,
@@ -32,10 +34,9 @@ final class PrefillLink implements Link {
   }
 
   private final String label;
-  private final long nonce;
   private final NodeIdentity self;
   private final NanoClock clock;
-  private final LinkControl control;
+  private final Line line;
   private final Lease lease;
   private final long handshakeTimeoutNs;
   private final long createdNs;
@@ -49,7 +50,11 @@ final class PrefillLink implements Link {
   private final LeaseRenewalDecoder renewal = new LeaseRenewalDecoder();
   private final GoodbyeDecoder goodbye = new GoodbyeDecoder();
   private final CompletableFuture<NodeIdentity> opened = new CompletableFuture<>();
+  private final LongArrayList endedMeanwhile = new LongArrayList();
   private State state = State.GREETING;
+  private LinkControl control;
+  private long nonce;
+  private long linkId;
   private @Nullable NodeIdentity peer;
   private int kvStreamSession;
   private int roundTrips;
@@ -58,21 +63,34 @@ final class PrefillLink implements Link {
   private volatile @Nullable String lostReason;
   private volatile long roundTripNs;
 
-  PrefillLink(
-      Endpoint endpoint, long nonce, NodeIdentity self, StreamConfig config, LinkControl control) {
+  PrefillLink(Endpoint endpoint, NodeIdentity self, StreamConfig config, Line line) {
     this.label = "the prefill node at " + endpoint;
-    this.nonce = nonce;
     this.self = self;
     this.clock = config.clock();
-    this.control = control;
+    this.line = line;
+    this.control = line.open();
     this.createdNs = clock.nanoTime();
     this.handshakeTimeoutNs = config.handshakeTimeoutNs();
     this.lease = new Lease(config.leaseNs(), createdNs);
   }
 
-  /** Introduces this node, which hears answers at {@code replyTo}. */
-  void greet(String replyTo) {
-    control.send(control.writer().hello(nonce, createdNs, lease.lengthNs(), self, replyTo));
+  /** Introduces this node. */
+  void greet() {
+    nonce = line.nonce();
+    state = State.GREETING;
+    control.send(
+        control
+            .writer()
+            .hello(nonce, clock.nanoTime(), lease.lengthNs(), linkId, self, line.replyTo()));
+  }
+
+  /** The connection seems broken: begins another one, to go on with the sessions there are. */
+  private void greetAgain() {
+    line.forget(this);
+    control.close();
+    control = line.open();
+    roundTrips = 0;
+    greet();
   }
 
   /** Completes with the peer's identity once orders may be sent, or with a StreamException. */
@@ -112,7 +130,7 @@ final class PrefillLink implements Link {
   void order(ReceiveSession session) {
     long id = session.order().sessionId();
     if (state != State.OPEN) {
-      session.fail(lostReason == null ? label + " is not connected" : lostReason);
+      session.fail(lostReason == null ? silence() : lostReason);
     } else if (sessions.containsKey(id)) {
       session.fail("session " + id + " exists already: session ids are unique");
     }
@@ -139,7 +157,9 @@ final class PrefillLink implements Link {
     sessions.remove(id);
     inOrder.remove(session);
     session.detach();
-    if (tellPeer && state != State.LOST) {
+    if (tellPeer && state == State.GREETING) {
+      endedMeanwhile.addLong(id);
+    } else if (tellPeer && state != State.LOST) {
       String failure = session.failure();
       control.send(
           failure == null ? control.writer().received(id) : control.writer().abort(id, failure));
@@ -216,6 +236,7 @@ final class PrefillLink implements Link {
       peer = identity;
       kvStreamSession = answer.kvStreamSession();
       lease.peerWaits(answer.leaseNs());
+      linkId = answer.linkId();
       lease.renewAt(nowNs);
       state = State.ACCEPTED;
     }
@@ -238,7 +259,31 @@ final class PrefillLink implements Link {
       state = State.OPEN;
       alive = true;
       opened.complete(identity);
+      resumeSessions();
     }
+  }
+
+  /** The peer is back: says what each session lacks, and what is not wanted any more. */
+  private void resumeSessions() {
+    for (int i = 0; i < inOrder.size(); i++) {
+      ReceiveSession session = inOrder.get(i);
+      session.resumed();
+      request(session);
+    }
+    for (int i = 0; i < endedMeanwhile.size(); i++) {
+      control.send(
+          control.writer().abort(endedMeanwhile.getLong(i), "it ended while you were away"));
+    }
+    endedMeanwhile.clear();
+  }
+
+  private void request(ReceiveSession session) {
+    long credit = session.renewCredit();
+    control.send(
+        control
+            .writer()
+            .sliceRequest(
+                session.order().sessionId(), session.receivedBytes(), credit, session.missing()));
   }
 
   // Time.
@@ -252,7 +297,7 @@ final class PrefillLink implements Link {
     String failure = control.failure();
     if (failure != null) {
       lose(label + " cannot be reached any more: " + failure);
-    } else if (state == State.GREETING) {
+    } else if (state == State.GREETING && linkId == 0) {
       if (nowNs - createdNs > handshakeTimeoutNs) {
         lose(
             "no answer from "
@@ -262,11 +307,18 @@ final class PrefillLink implements Link {
                 + ": is it running?");
       }
     } else if (lease.isOver(nowNs)) {
-      end(label + " has been silent for " + seconds(lease.lengthNs()));
-    } else {
-      work += renewLease(nowNs) + tendSessions();
+      end(silence());
+    } else if (state == State.OPEN && lease.isQuiet(nowNs)) {
+      greetAgain();
+      work++;
+    } else if (state != State.GREETING) {
+      work += renewLease(nowNs) + (state == State.OPEN ? tendSessions() : 0);
     }
     return work;
+  }
+
+  private String silence() {
+    return label + " has been silent for " + seconds(lease.silentNs(clock.nanoTime()));
   }
 
   private int renewLease(long nowNs) {
@@ -284,6 +336,11 @@ final class PrefillLink implements Link {
       ReceiveSession session = inOrder.get(i);
       if (session.isFinal()) {
         conclude(session, true);
+        work++;
+        continue;
+      }
+      if (session.takeRequestDue()) {
+        request(session);
         work++;
         continue;
       }

@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.function.Consumer;
+import org.agrona.collections.IntArrayList;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,6 +16,12 @@ import org.jspecify.annotations.Nullable;
  * stream thread, read by any other.
  */
 final class ReceiveSession implements KvReceiver {
+  /** Ranges that one layer's part of a request has at most. */
+  private static final int MAX_RANGES = 4;
+
+  /** A sender whose rows arrive spoiled more often than this is not worth another request. */
+  private static final int MAX_SPOILED = 64;
+
   private final PrefillOrder order;
   private final int endToken;
   private final int tokenBytes;
@@ -42,6 +49,9 @@ final class ReceiveSession implements KvReceiver {
   private long hiddenDigest;
   private long promisedHiddenDigest;
   private boolean doneArrived;
+  private boolean requestDue;
+  private int spoiled;
+  private int requests;
   private long computeStartNs;
   private long computeEndNs;
   private long clockErrorNs;
@@ -164,6 +174,55 @@ final class ReceiveSession implements KvReceiver {
     }
   }
 
+  /** The connection to the sender was made anew. */
+  void resumed() {
+    long saved = 0;
+    for (int layer = 0; layer < order.boundaryLayer(); layer++) {
+      saved += (long) kv.covered(layer) * tokenBytes;
+    }
+    meter.resumed(saved + (long) hidden.covered(0) * hiddenRowBytes);
+  }
+
+  /** True once after the sender said that it was done and rows are missing all the same. */
+  boolean takeRequestDue() {
+    boolean due = requestDue;
+    requestDue = false;
+    return due;
+  }
+
+  /** Every range that is not there: layer, first token, tokens; hidden rows as the boundary's. */
+  IntArrayList missing() {
+    IntArrayList ranges = new IntArrayList();
+    for (int layer = 0; layer < order.boundaryLayer(); layer++) {
+      addMissing(ranges, layer, kv, layer, order.firstToken());
+    }
+    addMissing(ranges, order.boundaryLayer(), hidden, 0, hiddenFirst);
+    return ranges;
+  }
+
+  private void addMissing(IntArrayList ranges, int layer, Coverage of, int row, int from) {
+    int first = of.firstMissing(row, from);
+    for (int i = 1; first < endToken; i++) {
+      // Few ranges, so that the request fits any control stream: the last one may repeat a little.
+      int end = i < MAX_RANGES ? of.firstPresent(row, first) : endToken;
+      ranges.addInt(layer);
+      ranges.addInt(first);
+      ranges.addInt(end - first);
+      first = end < endToken ? of.firstMissing(row, end) : endToken;
+    }
+  }
+
+  /** Payload that has arrived in all. */
+  long receivedBytes() {
+    return meter.totalBytes();
+  }
+
+  /** A whole window from here on. */
+  long renewCredit() {
+    creditLimit = meter.totalBytes() + creditWindow;
+    return creditLimit;
+  }
+
   /** What the sender may send in all before it hears more. */
   long creditLimit() {
     return creditLimit;
@@ -216,10 +275,18 @@ final class ReceiveSession implements KvReceiver {
       meter.kv(nowNs, payloadBytes);
       if (SliceDigest.ofSlice(layer, first, tokens, tokenBytes / 2, RawMemory.ALL, address)
           != sliceDigest) {
-        fail(peer + " sent a slice with a wrong digest: layer " + layer + ", token " + first);
+        drop("slices");
       } else {
         take(layer, first, tokens, sliceDigest, address);
       }
+    }
+  }
+
+  /** What was spoiled on the way is asked for again once the sender thinks that it is done. */
+  private void drop(String what) {
+    meter.spoiled();
+    if (++spoiled > MAX_SPOILED) {
+      fail(peer + " sent " + what + " with a wrong digest " + spoiled + " times");
     }
   }
 
@@ -321,7 +388,7 @@ final class ReceiveSession implements KvReceiver {
       int layer = order.boundaryLayer();
       if (SliceDigest.ofHidden(layer, first, tokens, hiddenRowBytes, RawMemory.ALL, address)
           != rowsDigest) {
-        fail(peer + " sent hidden rows with a wrong digest from token " + first);
+        drop("hidden rows");
       } else {
         takeHidden(first, tokens, rowsDigest, address);
       }
@@ -376,6 +443,12 @@ final class ReceiveSession implements KvReceiver {
     computeEndNs = endNs;
     clockErrorNs = errorNs;
     checkWhole();
+    if (!isFinal()) {
+      requestDue = true;
+      if (++requests > MAX_SPOILED) {
+        fail(peer + " said " + requests + " times that all was sent, and it was not");
+      }
+    }
   }
 
   private void checkWhole() {

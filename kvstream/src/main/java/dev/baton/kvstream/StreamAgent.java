@@ -120,20 +120,43 @@ final class StreamAgent implements Agent {
   }
 
   /** Begins an acquaintance with a prefill node. Stream thread. */
-  void connect(PrefillLink link) {
+  PrefillLink connect(Endpoint endpoint) {
+    PrefillLink link =
+        new PrefillLink(endpoint, self.identity(), self.config(), new LineTo(endpoint));
     links.add(link);
-    link.greet(media.endpoint());
+    link.greet();
+    return link;
   }
 
-  /** A link to a prefill node, for {@link #connect}. Any thread. */
-  PrefillLink linkTo(Endpoint endpoint) {
-    LaterPublication channel = media.control(endpoint);
-    return new PrefillLink(
-        endpoint,
-        random.nextLong(),
-        self.identity(),
-        self.config(),
-        new LinkControl(channel, writer));
+  /** The way to a prefill node. */
+  private final class LineTo implements Line {
+    private final Endpoint endpoint;
+
+    LineTo(Endpoint endpoint) {
+      this.endpoint = endpoint;
+    }
+
+    @Override
+    public LinkControl open() {
+      return new LinkControl(media.control(endpoint), writer);
+    }
+
+    @Override
+    public long nonce() {
+      return random.nextLong();
+    }
+
+    @Override
+    public String replyTo() {
+      return media.endpoint();
+    }
+
+    @Override
+    public void forget(Link link) {
+      for (InboundStream inbound : inbounds) {
+        inbound.forget(link);
+      }
+    }
   }
 
   // Messages.
@@ -191,6 +214,15 @@ final class StreamAgent implements Agent {
     from.bind(link);
   }
 
+  private void takeOver(long linkId, DecodeLink by) {
+    for (int i = 0; i < links.size(); i++) {
+      if (links.get(i) instanceof DecodeLink earlier && earlier.linkId() == linkId) {
+        by.takeOver(earlier, clock.nanoTime());
+        return;
+      }
+    }
+  }
+
   private DecodeLink answer(Handshake.Caller caller, Endpoint replyTo, LinkControl control) {
     if (caller.version() != Handshake.PROTOCOL_VERSION) {
       var refusal = Handshake.wrongVersion(Handshake.PROTOCOL_VERSION, caller.version());
@@ -212,7 +244,18 @@ final class StreamAgent implements Agent {
     int tokenBytes = self.identity().geometry().tokenBytes();
     int hiddenBytes = self.identity().hiddenDim() * Float.BYTES;
     KvPublication kv = new KvPublication(media.kv(replyTo), Math.max(tokenBytes, hiddenBytes));
-    return DecodeLink.accepting(caller, introduction.leaseNs(), self, accepting, control, kv);
+    DecodeLink link =
+        DecodeLink.accepting(
+            caller, newLinkId(), introduction.leaseNs(), self, accepting, control, kv);
+    if (introduction.resumes() != 0) {
+      takeOver(introduction.resumes(), link);
+    }
+    return link;
+  }
+
+  private long newLinkId() {
+    long id = random.nextLong();
+    return id == 0 ? 1 : id;
   }
 
   private void onKvMessage(Inbound from, Frame frame, DirectBuffer buffer, long nowNs) {

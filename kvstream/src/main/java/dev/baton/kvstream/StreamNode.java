@@ -85,10 +85,7 @@ public final class StreamNode implements AutoCloseable {
       throw new StreamException(endpoint + NEEDS_KEY);
     }
     PrefillLink[] made = new PrefillLink[1];
-    agent.call(() -> {
-      made[0] = agent.linkTo(endpoint);
-      agent.connect(made[0]);
-    });
+    agent.call(() -> made[0] = agent.connect(endpoint));
     PrefillLink link = made[0];
     if (link == null) {
       throw new StreamException("this node's stream is closed");

@@ -1,5 +1,6 @@
 package dev.baton.kvstream;
 
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -11,6 +12,9 @@ final class TransferMeter {
   private final AtomicLong orderedNs = new AtomicLong();
   private final AtomicLong firstByteNs = new AtomicLong();
   private final AtomicLong lastByteNs = new AtomicLong();
+  private final AtomicLong savedBytes = new AtomicLong();
+  private final AtomicInteger resumes = new AtomicInteger();
+  private final AtomicInteger spoiled = new AtomicInteger();
   private volatile @Nullable TransferReport complete;
 
   void ordered(long nowNs) {
@@ -32,6 +36,17 @@ final class TransferMeter {
     counter.setRelease(counter.getPlain() + bytes);
     lastByteNs.setRelease(nowNs);
     arrivals.add(nowNs, totalBytes());
+  }
+
+  /** The transfer went on over a new connection; so much of it need not come again. */
+  void resumed(long bytesThere) {
+    resumes.incrementAndGet();
+    savedBytes.setRelease(bytesThere);
+  }
+
+  /** A message was dropped because its digest was wrong. */
+  void spoiled() {
+    spoiled.incrementAndGet();
   }
 
   /** Payload bytes so far, repeats included. */
@@ -62,6 +77,9 @@ final class TransferMeter {
         endNs,
         firstByteNs.getAcquire(),
         lastByteNs.getAcquire(),
-        clockErrorNs);
+        clockErrorNs,
+        resumes.get(),
+        savedBytes.getAcquire(),
+        spoiled.get());
   }
 }

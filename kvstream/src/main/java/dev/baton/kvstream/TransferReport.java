@@ -13,6 +13,9 @@ package dev.baton.kvstream;
  * @param firstByteNs when the first payload arrived
  * @param lastByteNs when the last payload arrived
  * @param clockErrorNs half the best round trip: how far the alignment may be off
+ * @param resumes how often it went on over a new connection
+ * @param savedBytes payload bytes that were there at the last resume and did not come again
+ * @param spoiledMessages messages whose digest was wrong; their rows came again
  */
 public record TransferReport(
     long kvBytes,
@@ -23,7 +26,10 @@ public record TransferReport(
     long computeEndNs,
     long firstByteNs,
     long lastByteNs,
-    long clockErrorNs) {
+    long clockErrorNs,
+    int resumes,
+    long savedBytes,
+    int spoiledMessages) {
 
   /**
    * Share of the payload that arrived while the sender still computed, 0..1; 1 when nothing was

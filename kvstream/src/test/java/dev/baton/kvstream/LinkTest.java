@@ -8,15 +8,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.kvstream.codec.AbortDecoder;
 import dev.baton.kvstream.codec.GoodbyeDecoder;
-import dev.baton.kvstream.codec.HelloOutcome;
+import dev.baton.kvstream.codec.HelloDecoder;
 import dev.baton.kvstream.codec.HelloReplyDecoder;
 import dev.baton.kvstream.codec.LeaseRenewalDecoder;
 import dev.baton.kvstream.codec.MessageHeaderDecoder;
 import dev.baton.kvstream.codec.PrefillOrderDecoder;
+import dev.baton.kvstream.codec.SliceRequestDecoder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import org.agrona.collections.IntArrayList;
 import org.agrona.concurrent.UnsafeBuffer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -32,8 +34,9 @@ class LinkTest {
   private final StreamConfig config =
       StreamConfig.builder().leaseNs(LEASE_NS).clock(() -> nowNs).build();
   private final NodeIdentity node = Nodes.node();
-  private final RecordingChannel channel = new RecordingChannel();
-  private final LinkControl control = new LinkControl(channel, new ControlWriter());
+  private final TestLine line = new TestLine();
+  private final LinkControl control = line.open();
+  private RecordingChannel channel = line.last();
   private final ControlWriter peer = new ControlWriter();
   private final Frame frame = new Frame();
 
@@ -42,10 +45,11 @@ class LinkTest {
   }
 
   private PrefillLink open() {
-    PrefillLink link = new PrefillLink(PEER, 5, node, config, control);
-    link.greet("127.0.0.1:9999");
+    PrefillLink link = new PrefillLink(PEER, node, config, line);
+    channel = line.last();
+    link.greet();
     assertTrue(link.awaitsReply(5));
-    say(link, peer.helloReply(5, LEASE_NS, 44, node, HelloOutcome.ACCEPTED, ""));
+    say(link, TestLine.accept(peer, 5, LEASE_NS, 99, node));
     assertFalse(link.isAlive(), "the round trip is measured first");
     link.doWork(nowNs);
     say(link, peer.leaseRenewal(nowNs + 70, nowNs, nowNs + 60));
@@ -76,6 +80,7 @@ class LinkTest {
     link.doWork(nowNs);
     assertEquals(KvReceiver.State.ORDERED, session.state());
     assertTrue(link.isAlive());
+    channel = line.last();
     nowNs += 1;
     link.doWork(nowNs);
     assertEquals(KvReceiver.State.FAILED, session.state());
@@ -87,7 +92,7 @@ class LinkTest {
   }
 
   @Test
-  void shouldRenewItsLeaseFourTimesPerLease() {
+  void shouldRenewItsLeaseTwelveTimesPerLease() {
     PrefillLink link = open();
     for (int i = 0; i < 8; i++) {
       say(link, peer.leaseRenewal(nowNs, nowNs, nowNs));
@@ -95,11 +100,12 @@ class LinkTest {
     }
     channel.sent.clear();
     for (long end = nowNs + LEASE_NS; nowNs < end; nowNs += 10 * MS) {
+      say(link, peer.leaseRenewal(nowNs, nowNs, nowNs));
       link.doWork(nowNs);
     }
     long renewals =
         channel.templates().stream().filter(id -> id == LeaseRenewalDecoder.TEMPLATE_ID).count();
-    assertTrue(renewals >= 3 && renewals <= 5, renewals + " renewals");
+    assertTrue(renewals >= 10 && renewals <= 13, renewals + " renewals");
   }
 
   @Test
@@ -137,7 +143,7 @@ class LinkTest {
   @Test
   void shouldRefuseASecondReplyAndMessagesForTheOtherSide() {
     PrefillLink link = open();
-    int reply = peer.helloReply(5, LEASE_NS, 44, node, HelloOutcome.ACCEPTED, "");
+    int reply = TestLine.accept(peer, 5, LEASE_NS, 99, node);
     assertThrows(MalformedMessage.class, () -> say(link, reply));
     int credit = peer.credit(1, 5);
     assertThrows(MalformedMessage.class, () -> say(link, credit));
@@ -145,11 +151,58 @@ class LinkTest {
 
   @Test
   void shouldNotBelieveAPrefillNodeThatAcceptsWithAnotherModel() {
-    PrefillLink link = new PrefillLink(PEER, 5, node, config, control);
+    PrefillLink link = new PrefillLink(PEER, node, config, line);
     NodeIdentity other = Nodes.node(Nodes.SMALL, 25, 4096);
-    say(link, peer.helloReply(5, LEASE_NS, 44, other, HelloOutcome.ACCEPTED, ""));
+    say(link, TestLine.accept(peer, 5, LEASE_NS, 99, other));
     assertTrue(link.isOver());
     assertTrue(String.valueOf(link.lostReason()).contains("hidden width 25"), link::lostReason);
+  }
+
+  private int quietMs() {
+    return (int) (LEASE_NS / 4 / MS) + 1;
+  }
+
+  @Test
+  void shouldGreetASilentPrefillNodeAgainAndAskForWhatIsMissing() {
+    PrefillLink link = open();
+    ReceiveSession session = order(link, 1);
+    ReceiveSession unwanted = order(link, 2);
+    nowNs += quietMs() * MS;
+    link.doWork(nowNs);
+    assertEquals(List.of(HelloDecoder.TEMPLATE_ID), line.last().templates());
+    assertTrue(channel.closed && line.forgotten == 1);
+    assertEquals(99, hello(line.last()).resumes());
+    link.cancel(unwanted);
+    ReceiveSession late = order(link, 3);
+    assertTrue(String.valueOf(late.failure()).contains("has been silent for 0.8 s"), late::failure);
+    assertTrue(link.isAlive(), "its sessions may go on");
+    say(link, TestLine.accept(peer, 6, LEASE_NS, 100, node));
+    link.doWork(nowNs);
+    line.last().sent.clear();
+    say(link, peer.leaseRenewal(nowNs + 70, nowNs, nowNs + 60));
+    assertEquals(
+        List.of(SliceRequestDecoder.TEMPLATE_ID, AbortDecoder.TEMPLATE_ID),
+        line.last().templates());
+    assertEquals(KvReceiver.State.ORDERED, session.state());
+    assertEquals(1, session.report().resumes());
+    nowNs += quietMs() * MS;
+    link.doWork(nowNs);
+    assertEquals(100, hello(line.last()).resumes(), "the newest acquaintance is gone on with");
+  }
+
+  private static HelloDecoder hello(RecordingChannel on) {
+    return new HelloDecoder().wrapAndApplyHeader(on.sent.getFirst(), 0, new MessageHeaderDecoder());
+  }
+
+  @Test
+  void shouldFailItsSessionsWhenTheSilentPrefillNodeComesBackAsAnother() {
+    PrefillLink link = open();
+    ReceiveSession session = order(link, 1);
+    nowNs += quietMs() * MS;
+    link.doWork(nowNs);
+    say(link, TestLine.accept(peer, 6, LEASE_NS, 100, Nodes.node(Nodes.SMALL, 25, 4096)));
+    assertTrue(link.isOver());
+    assertTrue(String.valueOf(session.failure()).contains("hidden width 25"), session::failure);
   }
 
   // The prefill node's side.
@@ -177,9 +230,14 @@ class LinkTest {
       };
 
   private DecodeLink serving() {
+    return serving(kv);
+  }
+
+  private DecodeLink serving(RecordingKv kv) {
+    channel.sent.clear();
     StreamAgent.Self self = new StreamAgent.Self(node, config, () -> {});
     Handshake.Caller caller = new Handshake.Caller(5, 1, "127.0.0.1:9999");
-    DecodeLink link = DecodeLink.accepting(caller, LEASE_NS, self, service, control, kv);
+    DecodeLink link = DecodeLink.accepting(caller, 99, LEASE_NS, self, service, control, kv);
     link.doWork(nowNs);
     assertEquals(List.of(HelloReplyDecoder.TEMPLATE_ID), channel.templates());
     return link;
@@ -266,5 +324,77 @@ class LinkTest {
     assertEquals(List.of(1L), released);
     assertEquals("you took nothing for 3.0 s", channel.lastReason());
     assertFalse(link.isOver());
+  }
+
+  @Test
+  void shouldGoOnWithTheSessionsOfABrokenConnection() {
+    DecodeLink broken = serving();
+    say(broken, anOrder(1));
+    senders.getFirst().slice(0, 0, 10);
+    broken.doWork(nowNs);
+    RecordingKv newKv = new RecordingKv();
+    DecodeLink link = serving(newKv);
+    link.takeOver(broken, nowNs);
+    assertTrue(broken.isOver() && kv.closed);
+    assertEquals(List.of(), released, "the session goes on");
+    senders.getFirst().slice(0, 10, 10);
+    link.doWork(nowNs);
+    assertEquals(List.of(), newKv.sent);
+    say(link, peer.sliceRequest(1, 40, 1 << 20, new IntArrayList(new int[] {0, 4, 46}, 3, -1)));
+    link.doWork(nowNs);
+    assertEquals(
+        List.of("kv 0:4+4", "kv 0:8+2", "kv 0:10+4", "kv 0:14+4", "kv 0:18+2"), newKv.sent);
+    say(link, peer.sliceRequest(8, 0, 1 << 20, new IntArrayList(new int[] {0, 4, 46}, 3, -1)));
+    assertEquals("the session is not here any more", channel.lastReason());
+    say(link, peer.received(1));
+    assertEquals(List.of(1L), released);
+  }
+
+  @Test
+  void shouldAbortABrokenSessionThatNobodyAsksFor() {
+    DecodeLink broken = serving();
+    say(broken, anOrder(1));
+    DecodeLink link = serving(new RecordingKv());
+    link.takeOver(broken, nowNs);
+    for (int i = 0; i < 20; i++) {
+      nowNs += LEASE_NS / 10;
+      say(link, peer.leaseRenewal(1, 0, 0));
+      link.doWork(nowNs);
+    }
+    assertEquals(List.of(1L), released);
+    assertFalse(link.isOver());
+  }
+
+  @Test
+  void shouldLetAShortPromptPassALongOneThatStillGetsOn() {
+    DecodeLink link = serving();
+    say(link, peer.order(Nodes.order(1, 2000, 0, 5, 10), 1 << 30));
+    say(link, peer.order(Nodes.order(2, 500, 0, 5, 10), 1 << 30));
+    kv.tokensPerSlice = 1000;
+    senders.get(0).slice(0, 0, 2000);
+    senders.get(0).slice(1, 0, 2000);
+    senders.get(1).slice(0, 0, 500);
+    for (int layer = 1; layer < 5; layer++) {
+      senders.get(1).slice(layer, 0, 500);
+    }
+    link.doWork(nowNs);
+    // 500 tokens are 96,000 bytes, two messages fill a quantum; the fourth quantum is the long
+    // one's.
+    assertEquals(
+        List.of(
+            "kv 0:0+500",
+            "digest 0 of 500",
+            "kv 1:0+500",
+            "digest 1 of 500",
+            "kv 2:0+500",
+            "digest 2 of 500",
+            "kv 3:0+500"),
+        kv.sent.subList(0, 7));
+    link.doWork(nowNs);
+    assertTrue(kv.sent.contains("kv 0:0+1000"), kv.sent::toString);
+    assertTrue(
+        kv.sent.indexOf("kv 4:0+500") < kv.sent.indexOf("kv 0:1000+1000")
+            || !kv.sent.contains("kv 0:1000+1000"),
+        kv.sent::toString);
   }
 }

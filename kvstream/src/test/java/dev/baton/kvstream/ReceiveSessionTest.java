@@ -1,5 +1,6 @@
 package dev.baton.kvstream;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -128,13 +129,61 @@ class ReceiveSessionTest {
   }
 
   @Test
-  void shouldRefuseACorruptSliceBeforeItReachesTheCache() {
-    int length = messages.slice(1, 20, 10);
+  void shouldAskAgainForACorruptSliceAndNotLetItReachTheCache() {
+    deliverSpoiled(messages.slice(1, 25, 10));
+    assertTrue(imports.isEmpty());
+    deliver(messages.slice(1, 20, 5));
+    deliver(messages.slice(1, 35, 55));
+    deliver(messages.slice(0, 20, 70));
+    deliver(messages.slice(2, 20, 70));
+    deliverSpoiled(messages.hidden(20, 30));
+    deliver(messages.hidden(50, 40));
+    for (int layer = 0; layer < 3; layer++) {
+      deliver(messages.layerDigest(layer, 0));
+    }
+    assertFalse(session.takeRequestDue(), "the sender has not said that it was done");
+    deliver(messages.done());
+    assertTrue(session.takeRequestDue());
+    assertFalse(session.takeRequestDue());
+    assertArrayEquals(new int[] {1, 25, 10, 3, 20, 30}, session.missing().toIntArray());
+    deliver(messages.slice(1, 25, 10));
+    deliver(messages.hidden(20, 30));
+    deliver(messages.done());
+    assertWhole();
+    assertEquals(2, session.report().spoiledMessages());
+  }
+
+  private void deliverSpoiled(int length) {
     int at = messages.payloadOffset() + 33;
     messages.buffer.putByte(at, (byte) (messages.buffer.getByte(at) ^ 4));
     deliver(length);
-    assertFailed("wrong digest: layer 1, token 20");
+  }
+
+  @Test
+  void shouldGiveUpASenderWhoseRowsAreAlwaysSpoiled() {
+    for (int i = 0; i < 100; i++) {
+      deliverSpoiled(messages.slice(1, 20, 10));
+    }
+    assertFailed("sent slices with a wrong digest 65 times");
     assertTrue(imports.isEmpty());
+  }
+
+  @Test
+  void shouldGiveUpASenderThatIsDoneAndSendsNothing() {
+    for (int i = 0; i < 100; i++) {
+      deliver(messages.done());
+    }
+    assertFailed("said 65 times that all was sent");
+  }
+
+  @Test
+  void shouldKeepARequestShortHoweverMuchIsMissing() {
+    for (int token = 21; token < 90; token += 2) {
+      deliver(messages.slice(0, token, 1));
+    }
+    assertArrayEquals(
+        new int[] {0, 20, 1, 0, 22, 1, 0, 24, 1, 0, 26, 64, 1, 20, 70, 2, 20, 70, 3, 20, 70},
+        session.missing().toIntArray());
   }
 
   @Test

@@ -7,6 +7,7 @@ import java.util.List;
 /** A KV stream that keeps what is sent as short lines, or takes nothing. */
 final class RecordingKv implements KvStream {
   final List<String> sent = new ArrayList<>();
+  final List<Long> digests = new ArrayList<>();
   boolean taking = true;
   boolean closed;
   int tokensPerSlice = 4;
@@ -54,30 +55,25 @@ final class RecordingKv implements KvStream {
   }
 
   @Override
-  public boolean sendSlice(
-      long sessionId, int layer, int firstToken, int tokens, KvSource source, int payloadBytes) {
-    return send("kv " + layer + ":" + firstToken + "+" + tokens);
+  public boolean sendSlice(SliceHeader rows, KvSource source, int payloadBytes) {
+    return send("kv " + rows.layer + ":" + rows.firstToken + "+" + rows.tokens);
   }
 
   @Override
-  public boolean sendHidden(
-      PrefillOrder order,
-      int firstToken,
-      int tokens,
-      MemorySegment rows,
-      long offset,
-      int rowBytes) {
-    return send("hidden " + firstToken + "+" + tokens);
+  public boolean sendHidden(SliceHeader rows, MemorySegment src, long offset, int rowBytes) {
+    return send("hidden " + rows.firstToken + "+" + rows.tokens);
   }
 
   @Override
   public boolean sendLayerDigest(long sessionId, int layer, int tokens, long digest) {
+    digests.add(digest);
     return send("digest " + layer + " of " + tokens);
   }
 
   @Override
   public boolean sendDone(
       long sessionId, long computeStartNs, long computeEndNs, int hiddenRows, long hiddenDigest) {
+    digests.add(hiddenDigest);
     return send("done " + hiddenRows);
   }
 }

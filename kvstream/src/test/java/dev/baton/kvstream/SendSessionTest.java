@@ -5,9 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.kvstream.codec.MessageHeaderDecoder;
+import dev.baton.kvstream.codec.SliceRequestDecoder;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.agrona.collections.IntArrayList;
 import org.junit.jupiter.api.Test;
 
 /** The order in which a session's data leaves, without a network. */
@@ -22,7 +25,7 @@ class SendSessionTest {
 
   private SendSession session(int tokens, int first, int boundary, long credit) {
     return new SendSession(
-        Nodes.order(1, tokens, first, boundary, 4), node, credit, 0, wakes::incrementAndGet);
+        Nodes.order(1, tokens, first, boundary, 4), node, credit, () -> 0, wakes::incrementAndGet);
   }
 
   @Test
@@ -120,7 +123,9 @@ class SendSessionTest {
     out.taking = false;
     session.slice(0, 0, 4);
     session.pump(out, ALL, 1020);
-    assertTrue(session.isStuck(1020, 10));
+    assertFalse(session.isStuck(1030, 10));
+    session.pump(out, ALL, 1025);
+    assertTrue(session.isStuck(1031, 10), "it has waited since the stream took nothing first");
     out.taking = true;
     session.hidden(0, 4, ROWS, 0);
     session.done(1, 2);
@@ -128,6 +133,94 @@ class SendSessionTest {
     assertFalse(session.isStuck(1035, 10));
     session.pump(out, ALL, 1041);
     assertTrue(session.isStuck(1041, 10), "all was sent and the receipt is missing");
+  }
+
+  private static SliceRequestDecoder request(long received, long credit, int... missing) {
+    ControlWriter writer = new ControlWriter();
+    writer.sliceRequest(1, received, credit, new IntArrayList(missing, missing.length, -1));
+    return new SliceRequestDecoder()
+        .wrapAndApplyHeader(writer.buffer(), 0, new MessageHeaderDecoder());
+  }
+
+  private SendSession allSent(int tokens, int boundary) {
+    SendSession session = session(tokens, 0, boundary, ALL);
+    session.begin(SOURCE);
+    for (int layer = 0; layer < boundary; layer++) {
+      session.slice(layer, 0, tokens);
+    }
+    session.hidden(0, tokens, ROWS, 0);
+    session.done(1, 2);
+    session.pump(out, ALL, 0);
+    assertEquals("done " + tokens, out.sent.getLast());
+    assertEquals(0, session.unsentBytes());
+    out.sent.clear();
+    return session;
+  }
+
+  @Test
+  void shouldSendOnlyWhatIsMissingWhenItGoesOnOverANewConnection() {
+    SendSession session = allSent(12, 3);
+    session.pause(0);
+    assertEquals(0, session.pump(out, ALL, 0), "nothing leaves before the receiver said what");
+    // Layer 1 lacks its end, layer 2 a hole and its end, hidden rows their last one.
+    session.resume(request(500, ALL, 1, 9, 3, 2, 2, 3, 2, 10, 2, 3, 11, 1));
+    int left = (3 + 3 + 2) * node.geometry().tokenBytes() + node.hiddenDim() * Float.BYTES;
+    assertEquals(left, session.unsentBytes());
+    session.pump(out, ALL, 1);
+    assertEquals(
+        List.of(
+            "kv 2:2+3",
+            "hidden 11+1",
+            "digest 0 of 12",
+            "kv 1:9+3",
+            "digest 1 of 12",
+            "kv 2:10+2",
+            "digest 2 of 12",
+            "done 12"),
+        out.sent);
+    assertEquals(0, session.unsentBytes());
+  }
+
+  @Test
+  void shouldCountEachRowOnceInTheDigestHoweverOftenItIsSent() {
+    SendSession session = session(8, 0, 1, ALL);
+    session.begin(SOURCE);
+    session.slice(0, 0, 4);
+    session.pump(out, ALL, 0);
+    // The fake stream's digest is 1 for each message: 2 in all when 8 tokens leave by fours.
+    session.resume(request(0, ALL, 0, 0, 8, 1, 0, 8));
+    session.slice(0, 4, 4);
+    session.hidden(0, 8, ROWS, 0);
+    session.done(1, 2);
+    session.pump(out, ALL, 0);
+    assertEquals(
+        List.of(
+            "kv 0:0+4",
+            "hidden 0+4",
+            "hidden 4+4",
+            "kv 0:0+4",
+            "kv 0:4+4",
+            "digest 0 of 8",
+            "done 8"),
+        out.sent);
+    assertEquals(List.of(2L, 2L), out.digests);
+  }
+
+  @Test
+  void shouldRefuseARequestForRowsThatWereNotOrdered() {
+    SendSession session = allSent(12, 3);
+    for (int[] wrong :
+        new int[][] {
+          {4, 0, 1},
+          {-1, 0, 1},
+          {0, -1, 2},
+          {0, 11, 2},
+          {0, 3, 0},
+          {0, 3, -1},
+          {0, 3, Integer.MAX_VALUE}
+        }) {
+      assertThrows(MalformedMessage.class, () -> session.resume(request(0, ALL, wrong)));
+    }
   }
 
   @Test

@@ -152,14 +152,14 @@ class StreamRefusalTest {
       LaterPublication out = stranger.media.control(Endpoint.parse(node.endpoint()));
       ControlWriter writer = new ControlWriter();
       int length =
-          writer.hello(5, 0, StreamConfig.MIN_LEASE_NS, Nodes.node(), stranger.media.endpoint());
+          writer.hello(5, 0, StreamConfig.MIN_LEASE_NS, 0, Nodes.node(), stranger.media.endpoint());
       asOtherVersion(writer);
       assertTrue(stranger.await(() -> out.offer(writer.buffer(), length)));
       assertTrue(stranger.await(() -> stranger.reply != null));
       Handshake.Reply reply = Objects.requireNonNull(stranger.reply);
       assertEquals(HelloOutcome.WRONG_PROTOCOL, reply.outcome());
       assertEquals(5, reply.nonce());
-      assertTrue(reply.reason().contains("speaks protocol 1, the decode node 7"), reply::reason);
+      assertTrue(reply.reason().contains("speaks protocol 2, the decode node 7"), reply::reason);
     }
   }
 
@@ -178,12 +178,12 @@ class StreamRefusalTest {
       Handshake.Caller called = Objects.requireNonNull(stranger.caller);
       LaterPublication out = stranger.media.control(Endpoint.parse(called.replyTo()));
       ControlWriter writer = new ControlWriter();
-      int length = writer.helloReply(called.nonce(), 0, 0, Nodes.node(), HelloOutcome.ACCEPTED, "");
+      int length = TestLine.accept(writer, called.nonce(), 0, 99, Nodes.node());
       asOtherVersion(writer);
       assertTrue(stranger.await(() -> out.offer(writer.buffer(), length)));
       assertTrue(stranger.await(() -> !caller.isAlive()));
       assertTrue(
-          String.valueOf(refused[0].getMessage()).contains("speaks protocol 7, the decode node 1"),
+          String.valueOf(refused[0].getMessage()).contains("speaks protocol 7, the decode node 2"),
           () -> refused[0].getMessage());
     }
   }

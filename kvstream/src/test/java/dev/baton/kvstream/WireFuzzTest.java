@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import org.agrona.collections.IntArrayList;
 import org.agrona.concurrent.UnsafeBuffer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -144,9 +145,10 @@ class WireFuzzTest {
   private PrefillLink openLink() {
     ControlWriter peer = new ControlWriter();
     Frame frame = new Frame();
-    LinkControl control = new LinkControl(new RecordingChannel(), new ControlWriter());
-    PrefillLink link = new PrefillLink(Endpoint.parse("127.0.0.1:7001"), 5, NODE, config, control);
-    int reply = peer.helloReply(5, config.leaseNs(), 44, NODE, HelloOutcome.ACCEPTED, "");
+    PrefillLink link =
+        new PrefillLink(Endpoint.parse("127.0.0.1:7001"), NODE, config, new TestLine());
+    link.greet();
+    int reply = TestLine.accept(peer, 5, config.leaseNs(), 99, NODE);
     long nowNs = config.clock().nanoTime();
     link.onControl(frame.wrap(peer.buffer(), 0, reply), peer.buffer(), nowNs);
     int renewal = peer.leaseRenewal(nowNs, nowNs, nowNs);
@@ -157,10 +159,18 @@ class WireFuzzTest {
 
   private void keepControlMessages() {
     ControlWriter writer = new ControlWriter();
-    keep(writer.buffer(), writer.hello(5, 1, config.leaseNs(), NODE, "127.0.0.1:9999"));
+    keep(writer.buffer(), writer.hello(5, 1, config.leaseNs(), 98, NODE, "127.0.0.1:9999"));
     keep(
         writer.buffer(),
-        writer.helloReply(5, config.leaseNs(), 44, NODE, HelloOutcome.FULL, "it is full"));
+        writer.helloReply(
+            new Handshake.Caller(5, Handshake.PROTOCOL_VERSION, "127.0.0.1:9999"),
+            new Handshake.Refusal(HelloOutcome.FULL, "it is full"),
+            NODE));
+    keep(writer.buffer(), TestLine.accept(writer, 5, config.leaseNs(), 99, NODE));
+    keep(
+        writer.buffer(),
+        writer.sliceRequest(
+            77, 5_000, 1 << 20, new IntArrayList(new int[] {0, 20, 30, 1, 60, 30}, 6, -1)));
     keep(writer.buffer(), writer.order(ORDER, 1 << 20));
     keep(writer.buffer(), writer.order(Nodes.order(77, 3, 1, 5, 16), 1 << 20));
     keep(writer.buffer(), writer.orderRefused(77, "no"));
@@ -239,7 +249,8 @@ class WireFuzzTest {
     Handshake.Caller caller = new Handshake.Caller(5, 1, "127.0.0.1:9999");
     LinkControl control = new LinkControl(new RecordingChannel(), new ControlWriter());
     DecodeLink link =
-        DecodeLink.accepting(caller, config.leaseNs(), self, service, control, new RecordingKv());
+        DecodeLink.accepting(
+            caller, 99, config.leaseNs(), self, service, control, new RecordingKv());
     link.doWork(config.clock().nanoTime());
     return link;
   }

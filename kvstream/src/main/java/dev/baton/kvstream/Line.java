@@ -1,0 +1,16 @@
+package dev.baton.kvstream;
+
+/** How a link gets to its peer, and again when the connection broke. Stream thread only. */
+interface Line {
+  /** A new control stream to the peer. */
+  LinkControl open();
+
+  /** A number that the answer to the next greeting is known by. */
+  long nonce();
+
+  /** Where the peer's answers are heard, {@code address:port}. */
+  String replyTo();
+
+  /** Hears no more of the streams on which this link's peer has spoken so far. */
+  void forget(Link link);
+}

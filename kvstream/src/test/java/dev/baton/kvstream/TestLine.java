@@ -1,0 +1,45 @@
+package dev.baton.kvstream;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** A line on which every opened control stream is kept; nonces count from 5. */
+final class TestLine implements Line {
+  final List<RecordingChannel> opened = new ArrayList<>();
+  int forgotten;
+  private long nonce = 4;
+
+  RecordingChannel last() {
+    return opened.getLast();
+  }
+
+  @Override
+  public LinkControl open() {
+    opened.add(new RecordingChannel());
+    return new LinkControl(last(), new ControlWriter());
+  }
+
+  @Override
+  public long nonce() {
+    return ++nonce;
+  }
+
+  @Override
+  public String replyTo() {
+    return "127.0.0.1:9999";
+  }
+
+  @Override
+  public void forget(Link link) {
+    forgotten++;
+  }
+
+  /** Writes the reply of a node that accepts a greeting. */
+  static int accept(
+      ControlWriter writer, long nonce, long leaseNs, long linkId, NodeIdentity identity) {
+    return writer.helloReply(
+        new Handshake.Caller(nonce, Handshake.PROTOCOL_VERSION, "127.0.0.1:9999"),
+        new ControlWriter.Acceptance(leaseNs, linkId, 44),
+        identity);
+  }
+}
