@@ -10,6 +10,7 @@ import dev.baton.decode.RemotePrefill;
 import dev.baton.gguf.GgufMetadata;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kvstream.PrefillPeer;
+import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamException;
 import dev.baton.text.ChatTemplate;
 import dev.baton.text.Tokenizer;
@@ -49,7 +50,7 @@ public final class Baton implements AutoCloseable {
     this.template = ChatTemplate.recognise(metadata);
     config.split().boundaryLayer(compute.model().config().layers());
     if (wantsRemote(config.split())) {
-      link.peer(compute, config.lease());
+      link.peer(compute);
     }
     this.loop =
         new DecodeLoop(
@@ -79,6 +80,11 @@ public final class Baton implements AutoCloseable {
     PrefillLink link =
         new PrefillLink(
             config.prefill(),
+            StreamConfig.builder()
+                .listen(config.listen())
+                .advertise(config.advertise())
+                .leaseNs(config.lease().toNanos())
+                .build(),
             () ->
                 ChildNode.start(
                     config.model(),
@@ -142,7 +148,7 @@ public final class Baton implements AutoCloseable {
     String unplanned = null;
     if (boundary > 0) {
       try {
-        PrefillPeer peer = link.peer(compute, config.lease());
+        PrefillPeer peer = link.peer(compute);
         remote = new RemotePrefill(peer, boundary, config.chunkTokens());
       } catch (StreamException | ClusterException e) {
         unplanned = e.getMessage();

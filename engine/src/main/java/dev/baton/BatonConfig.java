@@ -11,6 +11,10 @@ import org.jspecify.annotations.Nullable;
  * @param model the GGUF file
  * @param prefill HOST:PORT of a running prefill node; null to start one as a process of its own
  *     when a request wants it
+ * @param listen HOST:PORT where prefill nodes send the KV to; null for a free port that they can
+ *     reach
+ * @param advertise HOST:PORT that prefill nodes are told instead, behind a relay or in a container;
+ *     null for the listening one
  * @param split where requests are cut that do not say it themselves
  * @param threads compute threads; 0 for one per processor
  * @param chunkTokens prompt tokens that go through the layers together, here and at the prefill
@@ -21,6 +25,8 @@ import org.jspecify.annotations.Nullable;
 public record BatonConfig(
     Path model,
     @Nullable String prefill,
+    @Nullable String listen,
+    @Nullable String advertise,
     Split split,
     int threads,
     int chunkTokens,
@@ -58,10 +64,12 @@ public record BatonConfig(
   public static final class Builder {
     private final Path model;
     private @Nullable String prefill;
+    private @Nullable String listen;
+    private @Nullable String advertise;
     private Split split = new Split.Remote();
     private int threads;
     private int chunkTokens = 128;
-    private Duration lease = Duration.ofSeconds(3);
+    private Duration lease = Duration.ofSeconds(8);
     private int maxSessions = 16;
 
     private Builder(Path model) {
@@ -71,6 +79,18 @@ public record BatonConfig(
     /** Uses the prefill node at HOST:PORT instead of starting one. */
     public Builder prefill(@Nullable String hostPort) {
       this.prefill = hostPort;
+      return this;
+    }
+
+    /** Takes the KV at HOST:PORT. */
+    public Builder listen(@Nullable String hostPort) {
+      this.listen = hostPort;
+      return this;
+    }
+
+    /** Tells prefill nodes to send to HOST:PORT, which leads here. */
+    public Builder advertise(@Nullable String hostPort) {
+      this.advertise = hostPort;
       return this;
     }
 
@@ -103,7 +123,8 @@ public record BatonConfig(
      * @throws IllegalArgumentException naming the value that cannot be
      */
     public BatonConfig build() {
-      return new BatonConfig(model, prefill, split, threads, chunkTokens, lease, maxSessions);
+      return new BatonConfig(
+          model, prefill, listen, advertise, split, threads, chunkTokens, lease, maxSessions);
     }
   }
 }

@@ -71,7 +71,7 @@ final class NodeCommand implements Callable<Integer> {
   @Option(
       names = "--lease-ms",
       paramLabel = "MS",
-      defaultValue = "3000",
+      defaultValue = "8000",
       description =
           "How long the work of a silent decode node is kept (default: ${DEFAULT-VALUE}).")
   private long leaseMs;

@@ -52,6 +52,19 @@ final class RunCommand implements Callable<Integer> {
   private @Nullable String prefill;
 
   @Option(
+      names = "--listen",
+      paramLabel = "HOST:PORT",
+      description = "Where the prefill node sends the KV to (default: any free port it can reach).")
+  private @Nullable String listen;
+
+  @Option(
+      names = "--advertise",
+      paramLabel = "HOST:PORT",
+      description =
+          "What the prefill node is told instead of that, in a container or behind a relay.")
+  private @Nullable String advertise;
+
+  @Option(
       names = "--split",
       paramLabel = "local|remote|N",
       defaultValue = "remote",
@@ -105,7 +118,7 @@ final class RunCommand implements Callable<Integer> {
   @Option(
       names = "--timeout",
       paramLabel = "SECONDS",
-      defaultValue = "3",
+      defaultValue = "8",
       description =
           "How long a silent prefill node is waited for before this process goes on without it"
               + " (default: ${DEFAULT-VALUE}).")
@@ -138,6 +151,8 @@ final class RunCommand implements Callable<Integer> {
     BatonConfig config =
         BatonConfig.builder(model.file(terminal))
             .prefill(prefill)
+            .listen(listen)
+            .advertise(advertise)
             .split(where)
             .threads(threads)
             .chunkTokens(chunk)

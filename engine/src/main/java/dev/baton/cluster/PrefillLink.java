@@ -18,6 +18,7 @@ public final class PrefillLink implements AutoCloseable {
   private static final Duration RETRY_AFTER = Duration.ofSeconds(10);
 
   private final @Nullable String endpoint;
+  private final StreamConfig config;
   private final Supplier<ChildNode> starter;
   private @Nullable ChildNode child;
   private @Nullable StreamNode stream;
@@ -28,10 +29,12 @@ public final class PrefillLink implements AutoCloseable {
 
   /**
    * @param endpoint HOST:PORT of the node, or null to start one
+   * @param config how this node's own end is set up
    * @param starter starts a child node
    */
-  public PrefillLink(@Nullable String endpoint, Supplier<ChildNode> starter) {
+  public PrefillLink(@Nullable String endpoint, StreamConfig config, Supplier<ChildNode> starter) {
     this.endpoint = endpoint;
+    this.config = config;
     this.starter = starter;
   }
 
@@ -53,7 +56,7 @@ public final class PrefillLink implements AutoCloseable {
    * @throws StreamException when the node cannot be reached or will not work with this one
    * @throws ClusterException when a child cannot be started
    */
-  public synchronized PrefillPeer peer(NodeCompute compute, Duration lease) {
+  public synchronized PrefillPeer peer(NodeCompute compute) {
     if (closed) {
       throw new ClusterException("the engine is closed");
     }
@@ -70,7 +73,7 @@ public final class PrefillLink implements AutoCloseable {
       throw new ClusterException(recent);
     }
     try {
-      PrefillPeer connected = connect(compute, lease);
+      PrefillPeer connected = connect(compute);
       failure = null;
       return connected;
     } catch (StreamException | ClusterException e) {
@@ -80,11 +83,10 @@ public final class PrefillLink implements AutoCloseable {
     }
   }
 
-  private PrefillPeer connect(NodeCompute compute, Duration lease) {
+  private PrefillPeer connect(NodeCompute compute) {
     String target = endpoint != null ? endpoint : liveChild().awaitEndpoint(CHILD_START_TIMEOUT);
     StreamNode node = stream;
     if (node == null) {
-      StreamConfig config = StreamConfig.builder().leaseNs(lease.toNanos()).build();
       String name =
           "decode node pid "
               + ProcessHandle.current().pid()

@@ -1,8 +1,10 @@
 package dev.baton.kvstream;
 
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
+import java.nio.channels.DatagramChannel;
 
 /**
  * A host and a port, as users write them: {@code 127.0.0.1:7001}, {@code localhost:7001}, {@code
@@ -64,6 +66,23 @@ record Endpoint(InetAddress address, int port) {
 
   boolean isLoopback() {
     return address.isLoopbackAddress();
+  }
+
+  /**
+   * This endpoint of ours as a peer reaches it: when it is every address of this machine, the one
+   * that leads to the peer.
+   */
+  Endpoint asSeenFrom(Endpoint peer) {
+    if (!address.isAnyLocalAddress()) {
+      return this;
+    }
+    try (DatagramChannel probe = DatagramChannel.open()) {
+      // Connecting a UDP socket sends nothing; it makes the system choose the way.
+      probe.connect(peer.socketAddress());
+      return new Endpoint(((InetSocketAddress) probe.getLocalAddress()).getAddress(), port);
+    } catch (IOException e) {
+      throw new StreamException("there is no way to " + peer + ": " + e.getMessage(), e);
+    }
   }
 
   InetSocketAddress socketAddress() {

@@ -148,7 +148,10 @@ final class StreamAgent implements Agent {
 
     @Override
     public String replyTo() {
-      return media.endpoint();
+      String advertised = self.config().advertise();
+      return advertised != null
+          ? Endpoint.parse(advertised).toString()
+          : Endpoint.parseLiteral(media.endpoint()).asSeenFrom(endpoint).toString();
     }
 
     @Override

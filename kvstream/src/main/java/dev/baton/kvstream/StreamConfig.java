@@ -12,6 +12,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param listen {@code host:port} where other nodes reach this one, port 0 for any free one; null
  *     for a node that only connects
+ * @param advertise {@code address:port} where other nodes are told to send, where that is another
+ *     one than they see here (a container, a relay); null for the listening one
  * @param leaseNs how long a silent peer is waited for
  * @param handshakeTimeoutNs how long an answer to the first message is waited for
  * @param mtuBytes largest datagram, a multiple of 32, or 0 for what suits the address
@@ -26,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record StreamConfig(
     @Nullable String listen,
+    @Nullable String advertise,
     long leaseNs,
     long handshakeTimeoutNs,
     int mtuBytes,
@@ -87,7 +90,8 @@ public record StreamConfig(
   /** Collects settings. One thread. */
   public static final class Builder {
     private @Nullable String listen;
-    private long leaseNs = TimeUnit.SECONDS.toNanos(3);
+    private @Nullable String advertise;
+    private long leaseNs = TimeUnit.SECONDS.toNanos(8);
     private long handshakeTimeoutNs = TimeUnit.SECONDS.toNanos(5);
     private int mtuBytes;
     private int kvTermBytes = 16 << 20;
@@ -106,6 +110,11 @@ public record StreamConfig(
 
     public Builder listen(@Nullable String hostPort) {
       listen = hostPort;
+      return this;
+    }
+
+    public Builder advertise(@Nullable String hostPort) {
+      advertise = hostPort;
       return this;
     }
 
@@ -157,6 +166,7 @@ public record StreamConfig(
     public StreamConfig build() {
       return new StreamConfig(
           listen,
+          advertise,
           leaseNs,
           handshakeTimeoutNs,
           mtuBytes,
