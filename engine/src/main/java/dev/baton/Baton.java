@@ -9,6 +9,7 @@ import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.gguf.GgufMetadata;
 import dev.baton.kernel.KernelsConfig;
+import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamException;
@@ -149,7 +150,7 @@ public final class Baton implements AutoCloseable {
     if (boundary > 0) {
       try {
         PrefillPeer peer = link.peer(compute);
-        remote = new RemotePrefill(peer, boundary, config.chunkTokens());
+        remote = new RemotePrefill(peer, boundary, config.chunkTokens(), KvWireType.F16);
       } catch (StreamException | ClusterException e) {
         unplanned = e.getMessage();
       }

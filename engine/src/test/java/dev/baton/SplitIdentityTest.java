@@ -13,6 +13,7 @@ import dev.baton.decode.RemotePrefill;
 import dev.baton.decode.SamplingParams;
 import dev.baton.decode.TokenListener;
 import dev.baton.kernel.KernelsConfig;
+import dev.baton.kernel.KvWireType;
 import dev.baton.kernel.NativeKernels;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
@@ -112,7 +113,8 @@ class SplitIdentityTest {
             if (length > 1024 && boundary % 15 != 0) {
               continue;
             }
-            RemotePrefill remote = boundary == 0 ? null : new RemotePrefill(peer, boundary, chunk);
+            RemotePrefill remote =
+                boundary == 0 ? null : new RemotePrefill(peer, boundary, chunk, KvWireType.F16);
             Answer got = answer(loop, prompt, remote);
             assertSame(
                 wanted,

@@ -34,8 +34,9 @@ final class RemoteState {
     this.receiver =
         plan.order(
             prompt,
-            (layer, firstToken, tokens, src, srcOffset) ->
-                kernels.importKv(view, layer, firstToken, tokens, src, srcOffset));
+            (layer, firstToken, tokens, src, srcOffset, digest) ->
+                kernels.importKv(
+                    view, layer, firstToken, tokens, plan.wireType(), src, srcOffset, digest));
   }
 
   KvReceiver receiver() {

@@ -260,6 +260,9 @@ final class DecodeLink implements Link {
           + self.geometry().layers()
           + " layers";
     }
+    if (!wanted.wireType().fits(self.geometry())) {
+      return "KV heads of " + self.geometry().headDim() + " values do not fit " + wanted.wireType();
+    }
     if (sessions.containsKey(wanted.sessionId())) {
       return "session " + wanted.sessionId() + " exists already: session ids are unique";
     }

@@ -1,5 +1,6 @@
 package dev.baton.kvstream;
 
+import dev.baton.kernel.RowDigest;
 import dev.baton.kvstream.codec.HiddenRowsEncoder;
 import dev.baton.kvstream.codec.KvSliceEncoder;
 import dev.baton.kvstream.codec.LayerDigestEncoder;
@@ -100,15 +101,8 @@ final class KvPublication implements KvStream {
       slice.sessionId(rows.sessionId).readyNs(rows.readyNs).layer(rows.layer);
       slice.firstToken(rows.firstToken).tokens(rows.tokens).reserved(0);
       long address = target().addressOffset() + at;
-      source.exportSlice(rows.layer, rows.firstToken, rows.tokens, RawMemory.ALL, address);
       lastDigest =
-          SliceDigest.ofSlice(
-              rows.layer,
-              rows.firstToken,
-              rows.tokens,
-              payloadBytes / rows.tokens / 2,
-              RawMemory.ALL,
-              address);
+          source.exportSlice(rows.layer, rows.firstToken, rows.tokens, RawMemory.ALL, address);
       slice.digest(lastDigest);
       written = true;
     } finally {
@@ -129,7 +123,7 @@ final class KvPublication implements KvStream {
     long address = target().addressOffset() + at;
     MemorySegment.copy(src, offset, RawMemory.ALL, address, payloadBytes);
     lastDigest =
-        SliceDigest.ofHidden(
+        RowDigest.ofHidden(
             rows.layer, rows.firstToken, rows.tokens, rowBytes, RawMemory.ALL, address);
     hidden.digest(lastDigest);
     return publish(HIDDEN_BYTES + payloadBytes);

@@ -10,8 +10,12 @@ import java.lang.foreign.MemorySegment;
 public interface KvSink {
   /**
    * Takes one layer's KV of tokens [firstToken, firstToken + tokens) in wire form from {@code src}
-   * at {@code srcOffset}. The range was checked against the order; the bytes are whatever the peer
-   * sent. Allocates nothing.
+   * (of the order's wire type) at {@code srcOffset}. The range was checked against the order; the
+   * bytes are whatever the peer sent. Allocates nothing.
+   *
+   * @return false where the bytes do not have {@code digest} ({@link
+   *     dev.baton.kernel.RowDigest#ofSlice}); then nothing was taken
    */
-  void importSlice(int layer, int firstToken, int tokens, MemorySegment src, long srcOffset);
+  boolean importSlice(
+      int layer, int firstToken, int tokens, MemorySegment src, long srcOffset, long digest);
 }

@@ -9,9 +9,11 @@ import java.lang.foreign.MemorySegment;
 @FunctionalInterface
 public interface KvSource {
   /**
-   * Writes one layer's KV of tokens [firstToken, firstToken + tokens) in wire form (K then V, each
-   * {@code [token][kvHead][headDim]} f16) to {@code dst} at {@code dstOffset}. These rows are
-   * computed and do not change any more. Allocates nothing.
+   * Writes one layer's KV of tokens [firstToken, firstToken + tokens) in wire form, of the order's
+   * wire type, to {@code dst} at {@code dstOffset}. These rows are computed and do not change any
+   * more. Allocates nothing.
+   *
+   * @return the digest of what was written ({@link dev.baton.kernel.RowDigest#ofSlice})
    */
-  void exportSlice(int layer, int firstToken, int tokens, MemorySegment dst, long dstOffset);
+  long exportSlice(int layer, int firstToken, int tokens, MemorySegment dst, long dstOffset);
 }

@@ -1,5 +1,6 @@
 package dev.baton.kvstream;
 
+import dev.baton.kernel.KvWireType;
 import java.util.Objects;
 
 /**
@@ -23,7 +24,7 @@ public record PrefillOrder(
     int firstToken,
     int boundaryLayer,
     int chunkTokens,
-    WireType wireType) {
+    KvWireType wireType) {
   public PrefillOrder {
     Objects.requireNonNull(tokens, "tokens");
     Objects.requireNonNull(wireType, "wireType");

@@ -1,5 +1,6 @@
 package dev.baton.kvstream;
 
+import dev.baton.kernel.RowDigest;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -81,7 +82,7 @@ final class ReceiveSession implements KvReceiver {
     this.peer = peer;
     this.closer = closer;
     this.endToken = order.tokens().length;
-    this.tokenBytes = node.geometry().tokenBytes();
+    this.tokenBytes = order.wireType().tokenBytes(node.geometry());
     this.hiddenRowBytes = node.hiddenDim() * Float.BYTES;
     int layers = order.boundaryLayer();
     this.allHidden = layers < node.geometry().layers();
@@ -273,12 +274,7 @@ final class ReceiveSession implements KvReceiver {
               + tokenBytes);
     } else if (isWithinCredit(payloadBytes)) {
       meter.kv(nowNs, payloadBytes);
-      if (SliceDigest.ofSlice(layer, first, tokens, tokenBytes / 2, RawMemory.ALL, address)
-          != sliceDigest) {
-        drop("slices");
-      } else {
-        take(layer, first, tokens, sliceDigest, address);
-      }
+      take(layer, first, tokens, sliceDigest, address);
     }
   }
 
@@ -292,22 +288,31 @@ final class ReceiveSession implements KvReceiver {
 
   private void take(int layer, int first, int tokens, long sliceDigest, long address) {
     int known = kv.count(layer, first, tokens);
-    if (known == tokens) {
-      return;
-    }
+    boolean right;
     try {
       if (known == 0) {
-        sink.importSlice(layer, first, tokens, RawMemory.ALL, address);
-        digest[layer] += sliceDigest;
+        right = sink.importSlice(layer, first, tokens, RawMemory.ALL, address, sliceDigest);
       } else {
-        takeMissing(layer, first, tokens, address);
+        right =
+            RowDigest.ofSlice(layer, first, tokens, tokenBytes / 2, RawMemory.ALL, address)
+                == sliceDigest;
+        if (right && known < tokens) {
+          takeMissing(layer, first, tokens, address);
+        }
       }
     } catch (RuntimeException e) {
       fail("the KV that arrived could not be stored: " + e);
       return;
     }
-    if (isFinal()) {
-      return; // the sink itself closed the receiver
+    if (!right) {
+      drop("slices");
+      return;
+    }
+    if (isFinal() || known == tokens) {
+      return; // the sink itself may have closed the receiver
+    }
+    if (known == 0) {
+      digest[layer] += sliceDigest;
     }
     boolean wasLast = kv.prefix(layer) == coveredTokens;
     kv.mark(layer, first, tokens);
@@ -331,8 +336,11 @@ final class ReceiveSession implements KvReceiver {
       long at = (long) (t - first) * row;
       MemorySegment.copy(RawMemory.ALL, address + at, oneToken, 0, row);
       MemorySegment.copy(RawMemory.ALL, values + at, oneToken, row, row);
-      sink.importSlice(layer, t, 1, oneToken, 0);
-      digest[layer] += SliceDigest.ofSlice(layer, t, 1, row, oneToken, 0);
+      long tokenDigest = RowDigest.ofSlice(layer, t, 1, row, oneToken, 0);
+      if (!sink.importSlice(layer, t, 1, oneToken, 0, tokenDigest)) {
+        throw new IllegalStateException("the KV of token " + t + " changed on its way");
+      }
+      digest[layer] += tokenDigest;
     }
   }
 
@@ -386,7 +394,7 @@ final class ReceiveSession implements KvReceiver {
     } else if (isWithinCredit(payloadBytes)) {
       meter.hidden(nowNs, payloadBytes);
       int layer = order.boundaryLayer();
-      if (SliceDigest.ofHidden(layer, first, tokens, hiddenRowBytes, RawMemory.ALL, address)
+      if (RowDigest.ofHidden(layer, first, tokens, hiddenRowBytes, RawMemory.ALL, address)
           != rowsDigest) {
         drop("hidden rows");
       } else {
@@ -406,7 +414,7 @@ final class ReceiveSession implements KvReceiver {
         long from = address + (long) (t - first) * hiddenRowBytes;
         storeHidden(t, 1, from);
         hiddenDigest +=
-            SliceDigest.ofHidden(order.boundaryLayer(), t, 1, hiddenRowBytes, RawMemory.ALL, from);
+            RowDigest.ofHidden(order.boundaryLayer(), t, 1, hiddenRowBytes, RawMemory.ALL, from);
       }
     }
     hidden.mark(0, first, tokens);

@@ -76,7 +76,7 @@ final class SendSession implements KvSender {
       PrefillOrder order, NodeIdentity node, long creditBytes, NanoClock clock, Runnable wake) {
     this.order = order;
     this.endToken = order.tokens().length;
-    this.tokenBytes = node.geometry().tokenBytes();
+    this.tokenBytes = order.wireType().tokenBytes(node.geometry());
     this.hiddenRowBytes = node.hiddenDim() * Float.BYTES;
     this.hiddenFirst =
         order.boundaryLayer() < node.geometry().layers() ? order.firstToken() : endToken - 1;

@@ -1,5 +1,7 @@
 package dev.baton.kvstream;
 
+import dev.baton.kernel.KvWireType;
+
 /** The numbers that stand for enum constants on the wire; they never change. */
 final class WireCodes {
   private WireCodes() {}
@@ -11,9 +13,10 @@ final class WireCodes {
     };
   }
 
-  static short of(WireType type) {
+  static short of(KvWireType type) {
     return switch (type) {
       case F16 -> 0;
+      case Q8 -> 1;
     };
   }
 
@@ -25,10 +28,11 @@ final class WireCodes {
     };
   }
 
-  static WireType wireType(int code) {
-    if (code != 0) {
-      throw new MalformedMessage("an order of wire type " + code);
-    }
-    return WireType.F16;
+  static KvWireType wireType(int code) {
+    return switch (code) {
+      case 0 -> KvWireType.F16;
+      case 1 -> KvWireType.Q8;
+      default -> throw new MalformedMessage("an order of wire type " + code);
+    };
   }
 }

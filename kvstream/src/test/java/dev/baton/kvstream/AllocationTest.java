@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
 import dev.baton.kernel.KvGeometry;
+import dev.baton.kernel.RowDigest;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.Timeout;
 class AllocationTest {
   private static final KvGeometry GEOMETRY = new KvGeometry(24, 4, 64);
   private static final int TOKENS = 128 * 1024;
+  private static final int ROW_BYTES = GEOMETRY.tokenBytes() / 2;
   private static final int CHUNK_TOKENS = 64;
   private static final int STRETCH_SLICES = 2000;
   private static final long LEASE_NS = TimeUnit.SECONDS.toNanos(2);
@@ -48,8 +50,10 @@ class AllocationTest {
     }
 
     private void compute(KvSender sender) {
-      sender.begin((layer, first, tokens, dst, offset) ->
-          MemorySegment.copy(rows, at(first), dst, offset, at(tokens)));
+      sender.begin((layer, first, tokens, dst, offset) -> {
+        MemorySegment.copy(rows, at(first), dst, offset, at(tokens));
+        return RowDigest.ofSlice(layer, first, tokens, ROW_BYTES, dst, offset);
+      });
       for (int first = 0; first < TOKENS && !sender.isOver(); first += CHUNK_TOKENS) {
         for (int layer = 0; layer < GEOMETRY.layers(); layer++) {
           sender.slice(layer, first, CHUNK_TOKENS);
@@ -71,9 +75,10 @@ class AllocationTest {
     NodeIdentity node = Nodes.node(GEOMETRY, 64, TOKENS);
     StreamConfig.Builder config = StreamConfig.builder().leaseNs(LEASE_NS).creditBytes(1 << 20);
     KvSink sink =
-        (layer, first, tokens, src, offset) -> {
+        (layer, first, tokens, src, offset, digest) -> {
           slices.setRelease(slices.getPlain() + 1);
           MemorySegment.copy(src, offset, rows, at(first), at(tokens));
+          return RowDigest.ofSlice(layer, first, tokens, ROW_BYTES, src, offset) == digest;
         };
     try (StreamNode sending =
             StreamNode.launch(config.listen("127.0.0.1:0").build(), node, new PacedPrefill());

@@ -1,5 +1,6 @@
 package dev.baton.kvstream;
 
+import dev.baton.kernel.RowDigest;
 import dev.baton.kvstream.codec.HiddenRowsEncoder;
 import dev.baton.kvstream.codec.KvSliceEncoder;
 import dev.baton.kvstream.codec.LayerDigestEncoder;
@@ -46,16 +47,15 @@ final class KvMessages {
     begin(slice);
     int bytes = tokens * node.geometry().tokenBytes();
     int at = MessageHeaderEncoder.ENCODED_LENGTH + slice.sbeBlockLength();
-    kv.exportSlice(layer, first, tokens, RawMemory.ALL, buffer.addressOffset() + at);
+    long digest = kv.exportSlice(layer, first, tokens, RawMemory.ALL, buffer.addressOffset() + at);
     slice.sessionId(order.sessionId()).layer(layer).firstToken(first).tokens(tokens).reserved(0);
-    slice.digest(digest(layer, first, tokens, at));
+    slice.digest(digest);
     return at + bytes;
   }
 
   private long digest(int layer, int first, int tokens, int at) {
     int row = node.geometry().tokenBytes() / 2;
-    return SliceDigest.ofSlice(
-        layer, first, tokens, row, RawMemory.ALL, buffer.addressOffset() + at);
+    return RowDigest.ofSlice(layer, first, tokens, row, RawMemory.ALL, buffer.addressOffset() + at);
   }
 
   int hidden(int first, int tokens) {
@@ -66,7 +66,7 @@ final class KvMessages {
     MemorySegment.copy(hidden, (long) first * row, RawMemory.ALL, address, (long) tokens * row);
     rows.sessionId(order.sessionId()).firstToken(first).tokens(tokens);
     rows.digest(
-        SliceDigest.ofHidden(order.boundaryLayer(), first, tokens, row, RawMemory.ALL, address));
+        RowDigest.ofHidden(order.boundaryLayer(), first, tokens, row, RawMemory.ALL, address));
     return at + tokens * row;
   }
 
@@ -87,7 +87,7 @@ final class KvMessages {
     int row = node.hiddenDim() * Float.BYTES;
     long at = buffer.addressOffset() + MessageHeaderEncoder.ENCODED_LENGTH + rows.sbeBlockLength();
     long digest =
-        SliceDigest.ofHidden(order.boundaryLayer(), first, end - first, row, RawMemory.ALL, at);
+        RowDigest.ofHidden(order.boundaryLayer(), first, end - first, row, RawMemory.ALL, at);
     begin(done);
     done.sessionId(order.sessionId())
         .computeStartNs(1)

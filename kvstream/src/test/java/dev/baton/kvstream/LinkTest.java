@@ -219,7 +219,7 @@ class LinkTest {
             throw new IllegalStateException("broken");
           }
           senders.add(sender);
-          sender.begin((layer, first, tokens, dst, offset) -> {});
+          sender.begin((layer, first, tokens, dst, offset) -> 0);
           return null;
         }
 

@@ -3,6 +3,7 @@ package dev.baton.kvstream;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.kernel.KvGeometry;
+import dev.baton.kernel.KvWireType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,7 +34,7 @@ final class Nodes {
   }
 
   static PrefillOrder order(long session, int tokens, int first, int boundary, int chunk) {
-    return new PrefillOrder(session, prompt(tokens), first, boundary, chunk, WireType.F16);
+    return new PrefillOrder(session, prompt(tokens), first, boundary, chunk, KvWireType.F16);
   }
 
   static boolean await(BooleanSupplier condition, long limitMs) {

@@ -1,6 +1,7 @@
 package dev.baton.kvstream;
 
 import dev.baton.kernel.KvGeometry;
+import dev.baton.kernel.RowDigest;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -37,23 +38,29 @@ final class PatternKv implements KvSource, KvSink {
   }
 
   @Override
-  public void exportSlice(int layer, int firstToken, int count, MemorySegment dst, long dstOffset) {
+  public long exportSlice(int layer, int firstToken, int count, MemorySegment dst, long dstOffset) {
     int row = geometry.tokenBytes() / 2;
     for (int i = 0; i < count; i++) {
       long from = at(layer, firstToken + i);
       MemorySegment.copy(rows, from, dst, dstOffset + (long) i * row, row);
       MemorySegment.copy(rows, from + row, dst, dstOffset + (long) (count + i) * row, row);
     }
+    return RowDigest.ofSlice(layer, firstToken, count, row, dst, dstOffset);
   }
 
   @Override
-  public void importSlice(int layer, int firstToken, int count, MemorySegment src, long srcOffset) {
+  public boolean importSlice(
+      int layer, int firstToken, int count, MemorySegment src, long srcOffset, long digest) {
     int row = geometry.tokenBytes() / 2;
+    if (RowDigest.ofSlice(layer, firstToken, count, row, src, srcOffset) != digest) {
+      return false;
+    }
     for (int i = 0; i < count; i++) {
       long to = at(layer, firstToken + i);
       MemorySegment.copy(src, srcOffset + (long) i * row, rows, to, row);
       MemorySegment.copy(src, srcOffset + (long) (count + i) * row, rows, to + row, row);
     }
+    return true;
   }
 
   /** True when both hold the same in layers [0, layers) of tokens [firstToken, end). */

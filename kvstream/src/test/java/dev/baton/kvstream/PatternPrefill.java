@@ -47,7 +47,7 @@ class PatternPrefill implements PrefillService, AutoCloseable {
       if (broken) {
         throw new IllegalStateException("no cache");
       }
-      kv.exportSlice(layer, first, tokens, dst, offset);
+      return kv.exportSlice(layer, first, tokens, dst, offset);
     });
     long startNs = System.nanoTime();
     MemorySegment hidden = hidden(node, end, order.sessionId());

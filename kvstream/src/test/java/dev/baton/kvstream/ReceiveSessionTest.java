@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.kernel.RowDigest;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -29,9 +30,12 @@ class ReceiveSessionTest {
 
   private ReceiveSession session(long creditBytes) {
     KvSink counted =
-        (layer, first, tokens, src, offset) -> {
-          imports.add(layer + ":" + first + "+" + tokens);
-          sink.importSlice(layer, first, tokens, src, offset);
+        (layer, first, tokens, src, offset, digest) -> {
+          boolean right = sink.importSlice(layer, first, tokens, src, offset, digest);
+          if (right) {
+            imports.add(layer + ":" + first + "+" + tokens);
+          }
+          return right;
         };
     session =
         new ReceiveSession(ORDER, counted, NODE, creditBytes, "the peer", ReceiveSession::detach);
@@ -187,6 +191,18 @@ class ReceiveSessionTest {
   }
 
   @Test
+  void shouldNotTakeACorruptSliceWhereItsRowsAreThereAlready() {
+    for (int known : new int[] {5, 10}) {
+      session(1 << 20);
+      imports.clear();
+      deliver(messages.slice(1, 20, known));
+      deliverSpoiled(messages.slice(1, 20, 10));
+      assertEquals(List.of("1:20+" + known), imports);
+      assertEquals(1, session.report().spoiledMessages());
+    }
+  }
+
+  @Test
   void shouldRefuseALayerThatDiffersFromItsDigest() {
     deliver(messages.slice(2, 20, 70));
     deliver(messages.layerDigest(2, 1));
@@ -309,8 +325,7 @@ class ReceiveSessionTest {
 
   private long digestOf(int layer) {
     messages.slice(layer, 20, 70);
-    return SliceDigest.ofSlice(
-        layer, 20, 70, Nodes.SMALL.tokenBytes() / 2, RawMemory.ALL, address());
+    return RowDigest.ofSlice(layer, 20, 70, Nodes.SMALL.tokenBytes() / 2, RawMemory.ALL, address());
   }
 
   private long address() {
@@ -319,6 +334,6 @@ class ReceiveSessionTest {
 
   private long hiddenDigest() {
     int row = NODE.hiddenDim() * Float.BYTES;
-    return SliceDigest.ofHidden(3, 20, 70, row, messages.hidden(), 20L * row);
+    return RowDigest.ofHidden(3, 20, 70, row, messages.hidden(), 20L * row);
   }
 }

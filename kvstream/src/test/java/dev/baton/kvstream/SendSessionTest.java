@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 /** The order in which a session's data leaves, without a network. */
 class SendSessionTest {
   private static final int ALL = 1 << 30;
-  private static final KvSource SOURCE = (layer, first, tokens, dst, offset) -> {};
+  private static final KvSource SOURCE = (layer, first, tokens, dst, offset) -> 0;
   private static final MemorySegment ROWS = MemorySegment.ofArray(new float[64 * 24]);
 
   private final NodeIdentity node = Nodes.node();

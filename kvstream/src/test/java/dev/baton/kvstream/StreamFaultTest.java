@@ -45,8 +45,10 @@ class StreamFaultTest {
       KvReceiver receiver =
           begun(
               pair,
-              (layer, first, tokens, src, offset) ->
-                  calledAfterClose.compareAndSet(false, closed.get()));
+              (layer, first, tokens, src, offset, digest) -> {
+                calledAfterClose.compareAndSet(false, closed.get());
+                return true;
+              });
       receiver.close();
       closed.set(true);
       receiver.close();
@@ -76,7 +78,7 @@ class StreamFaultTest {
   void shouldFailOnlyTheSessionWhoseSinkThrows() {
     try (NodePair pair = slowPair()) {
       KvSink broken =
-          (layer, first, tokens, src, offset) -> {
+          (layer, first, tokens, src, offset, digest) -> {
             throw new IllegalStateException("no block");
           };
       try (KvReceiver receiver = pair.peer.order(LONG_ORDER, broken)) {
@@ -94,10 +96,11 @@ class StreamFaultTest {
       itself[0] =
           pair.peer.order(
               LONG_ORDER,
-              (layer, first, tokens, src, offset) -> {
+              (layer, first, tokens, src, offset, digest) -> {
                 if (layer == 1 && itself[0] != null) {
                   itself[0].close();
                 }
+                return true;
               });
       assertFailed(itself[0], "cancelled by its owner");
       assertTrue(Nodes.await(() -> pair.prefill.released.size() == 1, 5000));
@@ -110,7 +113,7 @@ class StreamFaultTest {
   void shouldFailTheSessionWhoseSinkThrowsAnError() {
     try (NodePair pair = slowPair()) {
       KvSink broken =
-          (layer, first, tokens, src, offset) -> {
+          (layer, first, tokens, src, offset, digest) -> {
             throw new StackOverflowError("too deep");
           };
       try (KvReceiver receiver = pair.peer.order(LONG_ORDER, broken)) {

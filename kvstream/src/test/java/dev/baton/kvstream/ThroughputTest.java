@@ -1,6 +1,7 @@
 package dev.baton.kvstream;
 
 import dev.baton.kernel.KvGeometry;
+import dev.baton.kernel.RowDigest;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Locale;
@@ -14,6 +15,7 @@ import org.junit.jupiter.api.Timeout;
  */
 class ThroughputTest {
   private static final KvGeometry GEOMETRY = new KvGeometry(32, 8, 64);
+  private static final int ROW_BYTES = GEOMETRY.tokenBytes() / 2;
   private static final int TOKENS = 2048;
   private static final int ROUNDS = 4;
 
@@ -25,10 +27,11 @@ class ThroughputTest {
         Arena.ofAuto().allocate((long) TOKENS * GEOMETRY.tokenBytes(), 64);
 
     @Override
-    public void exportSlice(
+    public long exportSlice(
         int layer, int firstToken, int tokens, MemorySegment dst, long dstOffset) {
       long bytes = (long) tokens * GEOMETRY.tokenBytes();
       MemorySegment.copy(rows, (long) firstToken * GEOMETRY.tokenBytes(), dst, dstOffset, bytes);
+      return RowDigest.ofSlice(layer, firstToken, tokens, ROW_BYTES, dst, dstOffset);
     }
   }
 
@@ -62,13 +65,14 @@ class ThroughputTest {
       StreamConfig.Builder config = StreamConfig.builder().mtuBytes(mtu);
       MemorySegment rows = Arena.ofAuto().allocate((long) TOKENS * GEOMETRY.tokenBytes(), 64);
       KvSink sink =
-          (layer, first, tokens, src, offset) ->
-              MemorySegment.copy(
-                  src,
-                  offset,
-                  rows,
-                  (long) first * GEOMETRY.tokenBytes(),
-                  (long) tokens * GEOMETRY.tokenBytes());
+          (layer, first, tokens, src, offset, digest) -> {
+            if (RowDigest.ofSlice(layer, first, tokens, ROW_BYTES, src, offset) != digest) {
+              return false;
+            }
+            long at = (long) first * GEOMETRY.tokenBytes();
+            MemorySegment.copy(src, offset, rows, at, (long) tokens * GEOMETRY.tokenBytes());
+            return true;
+          };
       try (StreamNode sending =
               StreamNode.launch(config.listen("127.0.0.1:0").build(), node, new ReadyPrefill());
           StreamNode receiving = StreamNode.launch(config.listen(null).build(), node, null);

@@ -91,11 +91,11 @@ class WireFuzzTest {
     keep(messages.buffer, messages.done());
     PatternKv store = new PatternKv(Nodes.SMALL, 90);
     KvSink sink =
-        (layer, first, tokens, src, offset) -> {
+        (layer, first, tokens, src, offset, digest) -> {
           require(
               layer >= 0 && layer < 3 && first >= 20 && tokens > 0 && first + tokens <= 90,
               "outside the order");
-          store.importSlice(layer, first, tokens, src, offset);
+          return store.importSlice(layer, first, tokens, src, offset, digest);
         };
     PrefillLink link = openLink();
     Inbound inbound = kvOf(link);
@@ -214,7 +214,7 @@ class WireFuzzTest {
             require(
                 order.boundaryLayer() <= 5 && order.tokens().length <= NODE.contextTokens(),
                 "an order too large");
-            sender.begin((layer, first, tokens, dst, offset) -> {});
+            sender.begin((layer, first, tokens, dst, offset) -> 0);
             sender.slice(0, order.firstToken(), 1);
             open.add(order.sessionId());
             return null;
@@ -296,7 +296,7 @@ class WireFuzzTest {
     link.order(
         new ReceiveSession(
             ORDER,
-            (layer, first, tokens, src, offset) -> {},
+            (layer, first, tokens, src, offset, digest) -> true,
             NODE,
             1 << 20,
             "the peer",

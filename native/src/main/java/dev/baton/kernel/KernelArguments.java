@@ -174,8 +174,15 @@ final class KernelArguments {
   }
 
   static void checkCopyKv(
-      KvView kv, int layer, int firstToken, int tokens, MemorySegment wire, long offset) {
+      KvView kv,
+      int layer,
+      int firstToken,
+      int tokens,
+      KvWireType type,
+      MemorySegment wire,
+      long offset) {
     checkKv(kv, layer, firstToken, tokens);
-    Objects.checkFromIndexSize(offset, (long) tokens * kv.geometry().tokenBytes(), wire.byteSize());
+    long bytes = (long) tokens * type.tokenBytes(kv.geometry());
+    Objects.checkFromIndexSize(offset, bytes, wire.byteSize());
   }
 }

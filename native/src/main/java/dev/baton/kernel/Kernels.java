@@ -121,17 +121,37 @@ public interface Kernels extends AutoCloseable {
 
   /**
    * Copies one layer's KV of tokens [firstToken, firstToken + tokens) out of the cache in wire
-   * form: K {@code [token][kvHead][headDim]} f16, then V alike.
+   * form. Runs on the calling thread alone, also while others compute.
    *
-   * @param dst receives {@code tokens * geometry.tokenBytes()} bytes at {@code dstOffset}, in any
-   *     alignment
+   * @param dst receives {@code tokens * type.tokenBytes(geometry)} bytes at {@code dstOffset}, in
+   *     any alignment
+   * @return the {@link RowDigest#ofSlice digest} of what was written
+   * @throws IllegalArgumentException if {@code type} does not fit the geometry
    */
-  void exportKv(
-      KvView kv, int layer, int firstToken, int tokens, MemorySegment dst, long dstOffset);
+  long exportKv(
+      KvView kv,
+      int layer,
+      int firstToken,
+      int tokens,
+      KvWireType type,
+      MemorySegment dst,
+      long dstOffset);
 
-  /** The reverse of {@link #exportKv}. Bytes come from a peer: any bit pattern is taken. */
-  void importKv(
-      KvView kv, int layer, int firstToken, int tokens, MemorySegment src, long srcOffset);
+  /**
+   * The reverse of {@link #exportKv}, once the bytes have proved to be those of {@code digest}.
+   * They come from a peer: any bit pattern is taken.
+   *
+   * @return false where the bytes have another digest; then nothing was written
+   */
+  boolean importKv(
+      KvView kv,
+      int layer,
+      int firstToken,
+      int tokens,
+      KvWireType type,
+      MemorySegment src,
+      long srcOffset,
+      long digest);
 
   /** Ends the threads. Safe to call twice; no operation may be under way. */
   @Override

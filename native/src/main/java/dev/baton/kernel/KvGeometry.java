@@ -9,8 +9,7 @@ package dev.baton.kernel;
  * [headDim][64]} and then V {@code [64][headDim]}, both f16. K is transposed so that 64 keys are
  * the lanes of one query's dot products.
  *
- * <p>On the wire the same KV is {@code [token][kvHead][headDim]}, K of all tokens and then V of all
- * tokens.
+ * <p>How the same KV looks on the wire is {@link KvWireType}'s.
  */
 public record KvGeometry(int layers, int kvHeads, int headDim) {
   /** Token slots in a block, and keys in an attention tile. */
@@ -43,7 +42,7 @@ public record KvGeometry(int layers, int kvHeads, int headDim) {
     return layers * layerBytes();
   }
 
-  /** Bytes of one token's K and V in one layer, in memory and on the wire. */
+  /** Bytes of one token's K and V in one layer, in memory and on the wire as f16. */
   public int tokenBytes() {
     return 2 * kvHeads * headDim * Short.BYTES;
   }

@@ -302,17 +302,45 @@ public final class NativeKernels implements Kernels {
   }
 
   @Override
-  public void exportKv(
-      KvView kv, int layer, int firstToken, int tokens, MemorySegment dst, long dstOffset) {
-    KernelArguments.checkCopyKv(kv, layer, firstToken, tokens, dst, dstOffset);
-    BatonCalls.exportKv(context(), kv, layer, firstToken, tokens, dst, dstOffset);
+  public long exportKv(
+      KvView kv,
+      int layer,
+      int firstToken,
+      int tokens,
+      KvWireType type,
+      MemorySegment dst,
+      long dstOffset) {
+    KernelArguments.checkCopyKv(kv, layer, firstToken, tokens, type, dst, dstOffset);
+    if (type == KvWireType.F16) {
+      BatonCalls.exportKv(context(), kv, layer, firstToken, tokens, dst, dstOffset);
+    } else {
+      ReferenceKv.exportTo(kv, layer, firstToken, tokens, type, dst, dstOffset);
+    }
+    int rowBytes = type.tokenBytes(kv.geometry()) / 2;
+    return RowDigest.ofSlice(layer, firstToken, tokens, rowBytes, dst, dstOffset);
   }
 
   @Override
-  public void importKv(
-      KvView kv, int layer, int firstToken, int tokens, MemorySegment src, long srcOffset) {
-    KernelArguments.checkCopyKv(kv, layer, firstToken, tokens, src, srcOffset);
-    BatonCalls.importKv(context(), kv, layer, firstToken, tokens, src, srcOffset);
+  public boolean importKv(
+      KvView kv,
+      int layer,
+      int firstToken,
+      int tokens,
+      KvWireType type,
+      MemorySegment src,
+      long srcOffset,
+      long digest) {
+    KernelArguments.checkCopyKv(kv, layer, firstToken, tokens, type, src, srcOffset);
+    int rowBytes = type.tokenBytes(kv.geometry()) / 2;
+    if (RowDigest.ofSlice(layer, firstToken, tokens, rowBytes, src, srcOffset) != digest) {
+      return false;
+    }
+    if (type == KvWireType.F16) {
+      BatonCalls.importKv(context(), kv, layer, firstToken, tokens, src, srcOffset);
+    } else {
+      ReferenceKv.importFrom(kv, layer, firstToken, tokens, type, src, srcOffset);
+    }
+    return true;
   }
 
   @Override

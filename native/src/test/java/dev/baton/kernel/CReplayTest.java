@@ -56,7 +56,7 @@ class CReplayTest {
       }
       OperationCases.rope(recording, 3, 10, 4, 5, 3, 2);
       OperationCases.storeKv(recording, geometry, 62, 5, 4);
-      OperationCases.copyKv(recording, geometry, 62, 5, 3);
+      OperationCases.copyKv(recording, geometry, 62, 5, KvWireType.F16, 3);
       OperationCases.attention(recording, geometry, 3, 60, 9, 7);
       OperationCases.attention(recording, new KvGeometry(2, 1, 64), 4, 0, 3, 3);
       OperationCases.attention(recording, new KvGeometry(2, 2, 8), 3, 61, 33, 33);

@@ -16,6 +16,7 @@ class KernelsAllocationTest {
   private static final int HEADS = 4;
   private static final int DIM = 64;
   private static final int COLS = HEADS * DIM;
+  private static final KvWireType[] TYPES = KvWireType.values();
   private static final int WARM_UP_STEPS = 20_000;
   private static final int STEPS = 500;
 
@@ -47,8 +48,12 @@ class KernelsAllocationTest {
       kernels.storeKv(kv, 0, out, out, 0, 5, 1);
       kernels.attention(kv, 0, out, HEADS, 0.1f, 0, 5, 1, x);
       kernels.swiglu(out, weight, 1, x);
-      kernels.exportKv(kv, 0, 5, 1, wire, 0);
-      kernels.importKv(kv, 0, 6, 1, wire, 0);
+      for (int i = 0; i < TYPES.length; i++) {
+        kernels.exportKv(kv, 0, 5, 1, TYPES[i], wire, 0);
+        int rowBytes = TYPES[i].tokenBytes(kv.geometry()) / 2;
+        long digest = RowDigest.ofSlice(0, 6, 1, rowBytes, wire, 0);
+        kernels.importKv(kv, 0, 6, 1, TYPES[i], wire, 0, digest);
+      }
     }
   }
 

@@ -91,10 +91,14 @@ class NativeOperationsTest {
                 "store" + shape,
                 kernels,
                 k -> OperationCases.storeKv(k, geometry, first, tokens, tokens));
-            same(
-                "copy" + shape,
-                kernels,
-                k -> OperationCases.copyKv(k, geometry, first, tokens, tokens % 3));
+            for (KvWireType type : KvWireType.values()) {
+              if (type.fits(geometry)) {
+                same(
+                    "copy as " + type + shape,
+                    kernels,
+                    k -> OperationCases.copyKv(k, geometry, first, tokens, type, tokens % 3));
+              }
+            }
           }
         }
       }

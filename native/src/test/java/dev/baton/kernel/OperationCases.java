@@ -4,6 +4,7 @@ import dev.baton.gguf.GgmlType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.util.EnumSet;
 import java.util.Set;
 
@@ -136,22 +137,34 @@ final class OperationCases {
   }
 
   /**
-   * Export of a run of tokens to {@code offset}, then import of it into another cache; both as
-   * bytes.
+   * Export of a run of tokens to {@code offset}, then import of it into another cache, with a wrong
+   * and with the right digest; all as bytes.
    */
   static byte[] copyKv(
-      Kernels kernels, KvGeometry geometry, int firstToken, int tokens, int offset) {
+      Kernels kernels,
+      KvGeometry geometry,
+      int firstToken,
+      int tokens,
+      KvWireType type,
+      int offset) {
     try (Arena arena = Arena.ofConfined()) {
       RandomTensors random = new RandomTensors(geometry.headDim(), arena);
       KvView from = random.cache(geometry, firstToken + tokens);
       KvView to = random.cache(geometry, firstToken + tokens);
-      MemorySegment wire = arena.allocate(offset + (long) tokens * geometry.tokenBytes() + 5);
-      kernels.exportKv(from, LAYER, firstToken, tokens, wire, offset);
-      kernels.importKv(to, LAYER, firstToken, tokens, wire, offset);
-      MemorySegment both = arena.allocate(wire.byteSize() + to.pool().byteSize());
-      MemorySegment.copy(wire, 0, both, 0, wire.byteSize());
-      MemorySegment.copy(to.pool(), 0, both, wire.byteSize(), to.pool().byteSize());
-      return both.toArray(ValueLayout.JAVA_BYTE);
+      int tokenBytes = type.tokenBytes(geometry);
+      MemorySegment wire = arena.allocate(offset + (long) tokens * tokenBytes + 5);
+      long digest = kernels.exportKv(from, LAYER, firstToken, tokens, type, wire, offset);
+      if (kernels.importKv(to, LAYER, firstToken, tokens, type, wire, offset, digest + 1)) {
+        throw new AssertionError("KV was taken in spite of its digest");
+      }
+      byte[] untouched = to.pool().toArray(ValueLayout.JAVA_BYTE);
+      if (!kernels.importKv(to, LAYER, firstToken, tokens, type, wire, offset, digest)) {
+        throw new AssertionError("KV was refused in spite of its digest");
+      }
+      ByteBuffer answer =
+          ByteBuffer.allocate((int) (8 + wire.byteSize() + 2 * to.pool().byteSize()));
+      answer.putLong(digest).put(wire.asByteBuffer());
+      return answer.put(untouched).put(to.pool().asByteBuffer()).array();
     }
   }
 

@@ -212,27 +212,50 @@ final class RecordingKernels implements Kernels {
   }
 
   @Override
-  public void exportKv(
-      KvView kv, int layer, int firstToken, int tokens, MemorySegment dst, long dstOffset) {
-    record(
-        EXPORT_KV,
-        with(kv, layer, firstToken, tokens),
-        () -> reference.exportKv(kv, layer, firstToken, tokens, dst, dstOffset),
-        dst.asSlice(dstOffset, (long) tokens * kv.geometry().tokenBytes()),
-        kv.pool(),
-        kv.blockTable());
+  public long exportKv(
+      KvView kv,
+      int layer,
+      int firstToken,
+      int tokens,
+      KvWireType type,
+      MemorySegment dst,
+      long dstOffset) {
+    long bytes = (long) tokens * type.tokenBytes(kv.geometry());
+    if (type == KvWireType.F16) {
+      record(
+          EXPORT_KV,
+          with(kv, layer, firstToken, tokens),
+          () -> reference.exportKv(kv, layer, firstToken, tokens, type, dst, dstOffset),
+          dst.asSlice(dstOffset, bytes),
+          kv.pool(),
+          kv.blockTable());
+    }
+    return reference.exportKv(kv, layer, firstToken, tokens, type, dst, dstOffset);
   }
 
   @Override
-  public void importKv(
-      KvView kv, int layer, int firstToken, int tokens, MemorySegment src, long srcOffset) {
-    record(
-        IMPORT_KV,
-        with(kv, layer, firstToken, tokens),
-        () -> reference.importKv(kv, layer, firstToken, tokens, src, srcOffset),
-        kv.pool(),
-        src.asSlice(srcOffset, (long) tokens * kv.geometry().tokenBytes()),
-        kv.blockTable());
+  public boolean importKv(
+      KvView kv,
+      int layer,
+      int firstToken,
+      int tokens,
+      KvWireType type,
+      MemorySegment src,
+      long srcOffset,
+      long digest) {
+    long bytes = (long) tokens * type.tokenBytes(kv.geometry());
+    int rowBytes = type.tokenBytes(kv.geometry()) / 2;
+    if (type == KvWireType.F16
+        && RowDigest.ofSlice(layer, firstToken, tokens, rowBytes, src, srcOffset) == digest) {
+      record(
+          IMPORT_KV,
+          with(kv, layer, firstToken, tokens),
+          () -> reference.importKv(kv, layer, firstToken, tokens, type, src, srcOffset, digest),
+          kv.pool(),
+          src.asSlice(srcOffset, bytes),
+          kv.blockTable());
+    }
+    return reference.importKv(kv, layer, firstToken, tokens, type, src, srcOffset, digest);
   }
 
   @Override

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.gguf.GgmlType;
 import java.lang.foreign.Arena;
@@ -167,10 +168,10 @@ class ReferenceKernelsTest {
     KERNELS.attention(kv, 1, q, 2, 0.25f, 0, 37, 1, out);
     byte[] stale = out.f32().toArray(ValueLayout.JAVA_BYTE);
     MemorySegment wire = arena.allocate(26L * geometry.tokenBytes());
-    KERNELS.importKv(kv, 1, 38, 26, wire, 0);
+    importF16(kv, 1, 38, 26, wire, 0);
     KERNELS.attention(kv, 1, q, 2, 0.25f, 0, 37, 1, out);
     assertArrayEquals(stale, out.f32().toArray(ValueLayout.JAVA_BYTE), "zeros behind the query");
-    KERNELS.importKv(kv, 1, 37, 1, wire, 0);
+    importF16(kv, 1, 37, 1, wire, 0);
     KERNELS.attention(kv, 1, q, 2, 0.25f, 0, 37, 1, out);
     assertNotEquals(
         MemorySegment.ofArray(stale).get(ValueLayout.JAVA_INT_UNALIGNED, 0),
@@ -223,6 +224,14 @@ class ReferenceKernelsTest {
         before.getAtIndex(FLOAT, 11), heads.getAtIndex(FLOAT, 11), "a pair past the table stays");
   }
 
+  private static void importF16(
+      KvView kv, int layer, int firstToken, int tokens, MemorySegment wire, long offset) {
+    int rowBytes = kv.geometry().tokenBytes() / 2;
+    long digest = RowDigest.ofSlice(layer, firstToken, tokens, rowBytes, wire, offset);
+    assertTrue(
+        KERNELS.importKv(kv, layer, firstToken, tokens, KvWireType.F16, wire, offset, digest));
+  }
+
   @ParameterizedTest
   @CsvSource({"0,1,0", "5,130,1", "63,2,3", "64,64,7", "127,1,2"})
   void shouldBringBackWhatItExportedAtAnyOffset(int firstToken, int tokens, int offset) {
@@ -231,7 +240,7 @@ class ReferenceKernelsTest {
     KvView to = random.cache(geometry, firstToken + tokens);
     int row = 3 * 10;
     MemorySegment wire = arena.allocate(offset + (long) tokens * geometry.tokenBytes() + 9);
-    KERNELS.exportKv(from, 1, firstToken, tokens, wire, offset);
+    KERNELS.exportKv(from, 1, firstToken, tokens, KvWireType.F16, wire, offset);
     for (int t = 0; t < tokens; t++) {
       for (int i = 0; i < row; i++) {
         short k = wire.get(ValueLayout.JAVA_SHORT_UNALIGNED, offset + 2L * (t * row + i));
@@ -241,9 +250,9 @@ class ReferenceKernelsTest {
         assertEquals(cached(from, i / 10, firstToken + t, i % 10, true), Float.float16ToFloat(v));
       }
     }
-    KERNELS.importKv(to, 1, firstToken, tokens, wire, offset);
+    importF16(to, 1, firstToken, tokens, wire, offset);
     MemorySegment again = arena.allocate(wire.byteSize());
-    KERNELS.exportKv(to, 1, firstToken, tokens, again, offset);
+    KERNELS.exportKv(to, 1, firstToken, tokens, KvWireType.F16, again, offset);
     assertEquals(-1, wire.mismatch(again));
   }
 
@@ -283,9 +292,15 @@ class ReferenceKernelsTest {
     assertThrows(
         IndexOutOfBoundsException.class, () -> KERNELS.attention(kv, 0, two, 4, 1f, 0, 63, 2, x));
     assertThrows(IndexOutOfBoundsException.class, () -> KERNELS.storeKv(kv, 0, two, two, 0, 62, 3));
-    assertThrows(IndexOutOfBoundsException.class, () -> KERNELS.importKv(kv, 0, 0, 5, two, 1));
+    assertThrows(
+        IndexOutOfBoundsException.class,
+        () -> KERNELS.importKv(kv, 0, 0, 5, KvWireType.F16, two, 1, 0));
+    assertThrows(
+        IllegalArgumentException.class, () -> KERNELS.exportKv(kv, 0, 0, 1, KvWireType.Q8, two, 0));
     kv.blockTable().setAtIndex(ValueLayout.JAVA_INT, 0, 3);
-    assertThrows(IndexOutOfBoundsException.class, () -> KERNELS.exportKv(kv, 0, 0, 1, two, 0));
+    assertThrows(
+        IndexOutOfBoundsException.class,
+        () -> KERNELS.exportKv(kv, 0, 0, 1, KvWireType.F16, two, 0));
   }
 
   @Test
@@ -297,7 +312,8 @@ class ReferenceKernelsTest {
     KERNELS.rmsNorm(none, 0, random.floats(8), 0f, 0, x);
     KERNELS.swiglu(none, none, 0, x);
     KERNELS.attention(kv, 0, none, 1, 1f, 0, 0, 0, x);
-    KERNELS.exportKv(kv, 0, 0, 0, none, 0);
+    assertEquals(0, KERNELS.exportKv(kv, 0, 0, 0, KvWireType.F16, none, 0));
+    assertTrue(KERNELS.importKv(kv, 0, 0, 0, KvWireType.F16, none, 0, 0));
     assertEquals(7, x.f32().get(ValueLayout.JAVA_BYTE, 31));
   }
 }

@@ -229,13 +229,13 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
     }
 
     @Override
-    public void exportSlice(
+    public long exportSlice(
         int layer,
         int firstToken,
         int tokens,
         java.lang.foreign.MemorySegment dst,
         long dstOffset) {
-      kernels.exportKv(view, layer, firstToken, tokens, dst, dstOffset);
+      return kernels.exportKv(view, layer, firstToken, tokens, order.wireType(), dst, dstOffset);
     }
 
     synchronized void letGo() {
