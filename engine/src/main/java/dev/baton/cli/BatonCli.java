@@ -1,6 +1,7 @@
 package dev.baton.cli;
 
 import dev.baton.catalog.NearestName;
+import java.security.SecureRandom;
 import java.util.Set;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -85,6 +86,7 @@ public final class BatonCli {
     line.addSubcommand("models", new ModelsCommand(terminal));
     line.addSubcommand("tokenize", new TokenizeCommand(terminal));
     line.addSubcommand("perplexity", new PerplexityCommand(terminal));
+    line.addSubcommand("key", new KeyCommand(terminal, new SecureRandom()));
     line.addSubcommand("doctor", new DoctorCommand(terminal));
     line.addSubcommand("completion", new CompletionCommand(terminal));
     line.getSubcommands()

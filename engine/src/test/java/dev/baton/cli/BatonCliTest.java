@@ -3,9 +3,11 @@ package dev.baton.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.BatonException;
+import dev.baton.kvstream.ClusterKey;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -13,9 +15,11 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -49,6 +53,7 @@ final class BatonCliTest {
         "models     | List the models known by name       | --json",
         "tokenize   | ids and pieces                      | --special",
         "perplexity | how well a model predicts a text    | windows of 512 tokens",
+        "key        | that the nodes of a cluster share   | --force",
         "doctor     | what could be better                | --json",
         "completion | bash and zsh                        | source <(baton completion)",
       })
@@ -127,6 +132,7 @@ final class BatonCliTest {
         "tokenize --model src hi        | model src is a folder",
         "tokenize --model pom.xml hi    | pom.xml",
         "pull baton                     | did you mean baton-tiny?",
+        "key --out gone/cluster.key     | cannot write gone/cluster.key: the folder",
         "perplexity gone.txt            | cannot read gone.txt as UTF-8 text (it does not exist)",
       })
   void shouldSayInOneLineWhatFailedAndEndWithExitCode1(String words, String part) {
@@ -272,6 +278,51 @@ final class BatonCliTest {
   }
 
   @Test
+  void shouldPrintAnotherKeyEachTime() {
+    assertEquals(0, run("key"));
+    String first = out();
+    assertTrue(first.matches("[0-9a-f]{64}\n"), first);
+    out.reset();
+    assertEquals(0, run("key"));
+    assertTrue(out().matches("[0-9a-f]{64}\n"), out());
+    assertNotEquals(first, out());
+    assertEquals("", err());
+  }
+
+  @Test
+  void shouldWriteAKeyFileThatItsOwnerAloneCanReadAndSayWhatToDoWithIt() throws IOException {
+    Path file = folder.resolve("cluster.key");
+    assertEquals(0, run("key", "--out", file.toString()));
+    assertEquals("", out());
+    assertEquals(
+        "baton: copy "
+            + file
+            + " to every node, readable by its owner only, and set BATON_CLUSTER_KEY_FILE to its"
+            + " path there\n",
+        err());
+    assertTrue(Files.readString(file).matches("[0-9a-f]{64}\n"));
+    assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(file)));
+    assertEquals(Files.readString(file).strip(), ClusterKey.read(file).text());
+  }
+
+  @Test
+  void shouldReplaceAKeyFileOnlyWhenTold() throws IOException {
+    Path file = Files.writeString(folder.resolve("cluster.key"), "old");
+    assertEquals(1, run("key", "--out", file.toString()));
+    assertEquals(
+        "baton: "
+            + file
+            + " exists, and nodes may still use that key: write another file, or --force\n",
+        err());
+    assertEquals("old", Files.readString(file));
+    assertEquals(0, run("key", "--force", "--out", file.toString()));
+    assertEquals(64, ClusterKey.read(file).text().length());
+    try (Stream<Path> left = Files.list(folder)) {
+      assertEquals(List.of(file), left.toList());
+    }
+  }
+
+  @Test
   void shouldCompleteItsWordsInAShell() throws IOException, InterruptedException {
     assertEquals(0, run("completion"));
     Path script = Files.writeString(folder.resolve("baton.bash"), out());
@@ -279,7 +330,10 @@ final class BatonCliTest {
         new ProcessBuilder("sh", "-c", "command -v bash >/dev/null || exit 0; bash -n " + script)
             .start();
     assertEquals(0, check.waitFor());
-    assertTrue(out().contains("--max-tokens") && out().contains("perplexity"));
+    assertTrue(
+        out().contains("--max-tokens")
+            && out().contains("perplexity")
+            && out().contains("--force"));
   }
 
   @Test
