@@ -109,6 +109,7 @@ class LinkSecretsTest {
             secrets(),
             LinkSecrets.derive(key, other, prefillNonce, transcript),
             LinkSecrets.derive(key, decodeNonce, other, transcript),
+            LinkSecrets.derive(key, decodeNonce, prefillNonce, other),
           }) {
         byte[] bytes = new byte[64 + SealedMessage.OVERHEAD_BYTES];
         secrets.sealer(direction).seal(message, 0, 64, new UnsafeBuffer(bytes), 0);
