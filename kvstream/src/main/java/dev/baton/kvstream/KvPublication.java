@@ -98,7 +98,7 @@ final class KvPublication implements KvStream {
     boolean written = false;
     try {
       int at = begin(slice);
-      slice.sessionId(rows.sessionId).readyNs(rows.readyNs).layer(rows.layer);
+      slice.sessionId(rows.sessionId).readyNs(rows.readyNs).sentNs(rows.sentNs).layer(rows.layer);
       slice.firstToken(rows.firstToken).tokens(rows.tokens).reserved(0);
       long address = target().addressOffset() + at;
       lastDigest =
@@ -118,7 +118,7 @@ final class KvPublication implements KvStream {
       return false;
     }
     int at = begin(hidden);
-    hidden.sessionId(rows.sessionId).readyNs(rows.readyNs);
+    hidden.sessionId(rows.sessionId).readyNs(rows.readyNs).sentNs(rows.sentNs);
     hidden.firstToken(rows.firstToken).tokens(rows.tokens);
     long address = target().addressOffset() + at;
     MemorySegment.copy(src, offset, RawMemory.ALL, address, payloadBytes);

@@ -56,6 +56,18 @@ final class KvReader {
           payload,
           frame.restLength(),
           nowNs);
+      TransferTrace trace = session.trace();
+      if (trace != null) {
+        trace.add(
+            new TransferTrace.Arrival(
+                slice.layer(),
+                slice.firstToken(),
+                slice.tokens(),
+                frame.restLength(),
+                clock.toLocalNs(slice.readyNs()),
+                clock.toLocalNs(slice.sentNs()),
+                nowNs));
+      }
     }
   }
 
@@ -72,6 +84,18 @@ final class KvReader {
           payload,
           frame.restLength(),
           nowNs);
+      TransferTrace trace = session.trace();
+      if (trace != null) {
+        trace.add(
+            new TransferTrace.Arrival(
+                TransferTrace.HIDDEN,
+                hidden.firstToken(),
+                hidden.tokens(),
+                frame.restLength(),
+                clock.toLocalNs(hidden.readyNs()),
+                clock.toLocalNs(hidden.sentNs()),
+                nowNs));
+      }
     }
   }
 

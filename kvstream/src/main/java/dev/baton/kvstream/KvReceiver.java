@@ -50,6 +50,9 @@ public interface KvReceiver extends AutoCloseable {
   /** What was measured so far; complete once WHOLE. */
   TransferReport report();
 
+  /** What arrived when, where {@link StreamConfig#trace} asks for it, else null. */
+  @Nullable TransferTrace trace();
+
   /**
    * Ends the session: the peer is told to stop, and after this returns the sink is not called any
    * more. Twice is fine.

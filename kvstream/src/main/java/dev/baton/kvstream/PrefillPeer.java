@@ -82,6 +82,9 @@ public final class PrefillPeer implements AutoCloseable {
             config.creditBytes(),
             link.label(),
             it -> agent.call(() -> link.cancel(it)));
+    if (config.trace()) {
+      session.keepTrace();
+    }
     String marked = markedLost;
     if (marked != null || !agent.post(() -> link.order(session))) {
       session.fail(marked != null ? marked : "this node's stream is closed");

@@ -62,6 +62,7 @@ final class ReceiveSession implements KvReceiver {
   private volatile int coveredTokens;
   private volatile int hiddenTokens;
   private volatile boolean detached;
+  private volatile @Nullable TransferTrace trace;
 
   /**
    * A session that waits for an order's KV.
@@ -139,6 +140,11 @@ final class ReceiveSession implements KvReceiver {
   }
 
   @Override
+  public @Nullable TransferTrace trace() {
+    return trace;
+  }
+
+  @Override
   public void close() {
     if (closed.compareAndSet(false, true)) {
       if (!detached) {
@@ -156,6 +162,11 @@ final class ReceiveSession implements KvReceiver {
 
   boolean isFinal() {
     return state == State.WHOLE || state == State.FAILED;
+  }
+
+  /** Keeps what arrives when. Before the order is sent. */
+  void keepTrace() {
+    trace = new TransferTrace();
   }
 
   /** The order is on its way. */

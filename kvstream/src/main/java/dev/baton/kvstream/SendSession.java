@@ -419,6 +419,7 @@ final class SendSession implements KvSender {
     header.firstToken = first;
     header.tokens = rows;
     header.readyNs = hiddenReadyNs;
+    header.sentNs = clock.nanoTime();
     long offset = (long) (first - hiddenFirst) * hiddenRowBytes;
     if (!out.sendHidden(header, hiddenRows, offset, hiddenRowBytes)) {
       return 0;
@@ -458,6 +459,7 @@ final class SendSession implements KvSender {
     header.firstToken = first;
     header.tokens = tokens;
     header.readyNs = readyNs[of];
+    header.sentNs = clock.nanoTime();
     KvSource from = source;
     if (from == null || !out.sendSlice(header, from, tokens * tokenBytes)) {
       return 0;

@@ -12,4 +12,7 @@ final class SliceHeader {
 
   /** When the newest of the rows was computed. */
   long readyNs;
+
+  /** When they were handed to the stream. */
+  long sentNs;
 }

@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  *     buffer is used
  * @param creditBytes payload that a session's sender may send before it hears more
  * @param directoryParent where the media driver's files go while the node lives
+ * @param trace keep what of each session arrived when, for timelines
  * @param clock all timeouts and measurements
  */
 public record StreamConfig(
@@ -37,6 +38,7 @@ public record StreamConfig(
     int receiveWindowBytes,
     long creditBytes,
     Path directoryParent,
+    boolean trace,
     NanoClock clock) {
   /** Shorter leases end by accident. */
   public static final long MIN_LEASE_NS = TimeUnit.MILLISECONDS.toNanos(100);
@@ -99,6 +101,7 @@ public record StreamConfig(
     private int receiveWindowBytes = 2 << 20;
     private long creditBytes = 16 << 20;
     private Path directoryParent = usualParent();
+    private boolean trace;
     private NanoClock clock = SystemNanoClock.INSTANCE;
 
     private Builder() {}
@@ -158,6 +161,11 @@ public record StreamConfig(
       return this;
     }
 
+    public Builder trace(boolean wanted) {
+      trace = wanted;
+      return this;
+    }
+
     public Builder clock(NanoClock nanoClock) {
       clock = nanoClock;
       return this;
@@ -175,6 +183,7 @@ public record StreamConfig(
           receiveWindowBytes,
           creditBytes,
           directoryParent,
+          trace,
           clock);
     }
   }

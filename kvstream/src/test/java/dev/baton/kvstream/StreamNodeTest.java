@@ -1,10 +1,12 @@
 package dev.baton.kvstream;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.kernel.KvGeometry;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -84,6 +86,80 @@ class StreamNodeTest {
       assertTrue(
           report.computeEndNs() - report.clockErrorNs() <= report.lastByteNs(), report::toString);
       pair.check(Nodes.order(1, 1000, 0, 5, 10), receiver, sink);
+    }
+  }
+
+  @Test
+  void shouldFeedSeveralDecodeNodesFromOnePrefillNode() {
+    NodeIdentity node = Nodes.node();
+    try (NodePair first = new NodePair(node, StreamConfig.builder());
+        StreamNode secondNode = StreamNode.launch(StreamConfig.builder().build(), node, null);
+        StreamNode thirdNode = StreamNode.launch(StreamConfig.builder().build(), node, null);
+        PrefillPeer second = secondNode.connect(first.sending.endpoint());
+        PrefillPeer third = thirdNode.connect(first.sending.endpoint())) {
+      List<PrefillPeer> peers = List.of(first.peer, second, third);
+      List<PatternKv> sinks = new ArrayList<>();
+      List<KvReceiver> receivers = new ArrayList<>();
+      for (int i = 0; i < 9; i++) {
+        sinks.add(new PatternKv(node.geometry(), 700));
+        // Session ids are the decode node's own: the same ones at each are no quarrel.
+        receivers.add(peers.get(i % 3).order(Nodes.order(i / 3, 700, 0, 5, 50), sinks.get(i)));
+      }
+      for (int i = 0; i < 9; i++) {
+        first.check(Nodes.order(i / 3, 700, 0, 5, 50), receivers.get(i), sinks.get(i));
+      }
+      assertTrue(Nodes.await(() -> first.prefill.released.size() == 9, 2000));
+    }
+  }
+
+  @Test
+  void shouldFeedOneDecodeNodeFromSeveralPrefillNodes() {
+    NodeIdentity node = Nodes.node();
+    try (NodePair first = new NodePair(node, StreamConfig.builder());
+        PatternPrefill prefill = new PatternPrefill(node);
+        StreamNode other =
+            StreamNode.launch(StreamConfig.builder().listen("127.0.0.1:0").build(), node, prefill);
+        PrefillPeer second = first.receiving.connect(other.endpoint())) {
+      List<PatternKv> sinks = new ArrayList<>();
+      List<KvReceiver> receivers = new ArrayList<>();
+      for (int i = 0; i < 6; i++) {
+        sinks.add(new PatternKv(node.geometry(), 700));
+        PrefillPeer peer = i % 2 == 0 ? first.peer : second;
+        receivers.add(peer.order(Nodes.order(i / 2, 700, 0, 5, 50), sinks.get(i)));
+      }
+      for (int i = 0; i < 6; i++) {
+        first.check(Nodes.order(i / 2, 700, 0, 5, 50), receivers.get(i), sinks.get(i));
+      }
+      assertTrue(Nodes.await(() -> prefill.released.size() == 3, 2000));
+    }
+  }
+
+  @Test
+  void shouldKeepWhatArrivedWhenWhereThatIsWanted() {
+    NodeIdentity node = Nodes.node();
+    try (NodePair pair = new NodePair(node, StreamConfig.builder().trace(true))) {
+      pair.prefill.nsPerSlice = TimeUnit.MILLISECONDS.toNanos(1);
+      PatternKv sink = new PatternKv(node.geometry(), 100);
+      KvReceiver receiver = pair.peer.order(Nodes.order(1, 100, 0, 5, 20), sink);
+      Nodes.awaitWhole(receiver);
+      List<TransferTrace.Arrival> arrivals = Objects.requireNonNull(receiver.trace()).arrivals();
+      assertEquals(
+          500,
+          arrivals.stream()
+              .filter(arrival -> arrival.layer() != TransferTrace.HIDDEN)
+              .mapToInt(TransferTrace.Arrival::tokens)
+              .sum());
+      assertEquals(
+          receiver.report().kvBytes() + receiver.report().hiddenBytes(),
+          arrivals.stream().mapToLong(TransferTrace.Arrival::bytes).sum());
+      long errorNs = receiver.report().clockErrorNs();
+      for (TransferTrace.Arrival arrival : arrivals) {
+        assertTrue(
+            arrival.readyNs() <= arrival.sentNs()
+                && arrival.sentNs() - errorNs <= arrival.receivedNs(),
+            arrival::toString);
+      }
+      pair.check(Nodes.order(1, 100, 0, 5, 20), receiver, sink);
     }
   }
 }
