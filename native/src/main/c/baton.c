@@ -13,6 +13,7 @@
 struct bt_context {
   const struct bt_ops *ops;
   struct bt_pool *pool;
+  uint64_t digest_keys[BT_DIGEST_KEYS];
 };
 
 struct bt_context *bt_open(int32_t isa, int32_t threads, int32_t pin) {
@@ -21,6 +22,8 @@ struct bt_context *bt_open(int32_t isa, int32_t threads, int32_t pin) {
   if (!ctx)
     return NULL;
   ctx->ops = ops;
+  for (uint64_t i = 0; i < BT_DIGEST_KEYS; i++)
+    ctx->digest_keys[i] = bt_mix((i + 1) * BT_GOLDEN);
   ctx->pool = bt_pool_open(threads, pin);
   if (!ctx->pool) {
     free(ctx);
@@ -201,24 +204,37 @@ void bt_attention(struct bt_context *ctx, const void *pool, const int32_t *block
               q256 ? (uint8_t *)q256 + row * bt_q8_256_row_bytes(cols) : NULL);
 }
 
-void bt_export_kv(struct bt_context *ctx, const void *pool, const int32_t *block_table,
-                  int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
-                  int64_t first_token, int64_t tokens, void *wire, int64_t wire_offset) {
-  const struct bt_wire_args args = {.kv =
-                                        kv_of(pool, block_table, layers, kv_heads, head_dim, layer),
-                                    .wire = (uint8_t *)wire + wire_offset,
-                                    .first_token = first_token,
-                                    .tokens = tokens};
-  ctx->ops->export_kv(&args, 0, 1);
+static struct bt_wire_args wire_args_of(const struct bt_context *ctx, struct bt_kv kv,
+                                        int64_t layer, int64_t first_token, int64_t tokens,
+                                        int32_t type, const void *wire, int64_t wire_offset) {
+  const int64_t head_bytes = type == BT_WIRE_Q8 ? kv.head_dim / BT_Q8_RUN * BT_Q8_RUN_BYTES
+                                                : kv.head_dim * (int64_t)sizeof(uint16_t);
+  return (struct bt_wire_args){.kv = kv,
+                               .type = type,
+                               .wire = (uint8_t *)wire + wire_offset,
+                               .row_bytes = kv.kv_heads * head_bytes,
+                               .layer = layer,
+                               .first_token = first_token,
+                               .tokens = tokens,
+                               .digest_keys = ctx->digest_keys};
 }
 
-void bt_import_kv(struct bt_context *ctx, void *pool, const int32_t *block_table, int64_t layers,
-                  int64_t kv_heads, int64_t head_dim, int64_t layer, int64_t first_token,
-                  int64_t tokens, const void *wire, int64_t wire_offset) {
-  const struct bt_wire_args args = {.kv =
-                                        kv_of(pool, block_table, layers, kv_heads, head_dim, layer),
-                                    .wire = (uint8_t *)wire + wire_offset,
-                                    .first_token = first_token,
-                                    .tokens = tokens};
-  ctx->ops->import_kv(&args, 0, 1);
+int64_t bt_export_kv(struct bt_context *ctx, const void *pool, const int32_t *block_table,
+                     int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
+                     int64_t first_token, int64_t tokens, int32_t type, void *wire,
+                     int64_t wire_offset) {
+  const struct bt_wire_args args =
+      wire_args_of(ctx, kv_of(pool, block_table, layers, kv_heads, head_dim, layer), layer,
+                   first_token, tokens, type, wire, wire_offset);
+  return (int64_t)ctx->ops->export_kv(&args);
+}
+
+int32_t bt_import_kv(struct bt_context *ctx, void *pool, const int32_t *block_table,
+                     int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
+                     int64_t first_token, int64_t tokens, int32_t type, const void *wire,
+                     int64_t wire_offset, int64_t digest) {
+  const struct bt_wire_args args =
+      wire_args_of(ctx, kv_of(pool, block_table, layers, kv_heads, head_dim, layer), layer,
+                   first_token, tokens, type, wire, wire_offset);
+  return ctx->ops->import_kv(&args, (uint64_t)digest);
 }

@@ -83,13 +83,17 @@ BT_EXPORT void bt_attention(struct bt_context *ctx, const void *pool, const int3
 BT_EXPORT void bt_swiglu(struct bt_context *ctx, const float *gate, const float *up, int64_t tokens,
                          int64_t cols, float *y, void *q32, void *q256);
 
-/* Wire form, at wire_offset bytes: K [token][kv head][d], then V alike, f16, at any alignment. */
-BT_EXPORT void bt_export_kv(struct bt_context *ctx, const void *pool, const int32_t *block_table,
-                            int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
-                            int64_t first_token, int64_t tokens, void *wire, int64_t wire_offset);
-BT_EXPORT void bt_import_kv(struct bt_context *ctx, void *pool, const int32_t *block_table,
-                            int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
-                            int64_t first_token, int64_t tokens, const void *wire,
-                            int64_t wire_offset);
+/* Wire form, at wire_offset bytes and any alignment: K [token][kv head][d], then V alike, as f16
+ * (type 0) or in Q8 runs (type 1). Export returns the digest of what it wrote; import returns 0,
+ * having written nothing, where the bytes have another digest than that. Both run on the caller's
+ * thread alone. */
+BT_EXPORT int64_t bt_export_kv(struct bt_context *ctx, const void *pool, const int32_t *block_table,
+                               int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
+                               int64_t first_token, int64_t tokens, int32_t type, void *wire,
+                               int64_t wire_offset);
+BT_EXPORT int32_t bt_import_kv(struct bt_context *ctx, void *pool, const int32_t *block_table,
+                               int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
+                               int64_t first_token, int64_t tokens, int32_t type, const void *wire,
+                               int64_t wire_offset, int64_t digest);
 
 #endif

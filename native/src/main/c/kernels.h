@@ -142,14 +142,38 @@ static inline int64_t bt_attention_units(const struct bt_attention_args *a) {
   return a->kv.kv_heads * ((rows + BT_ATTENTION_ROWS - 1) / BT_ATTENTION_ROWS);
 }
 
+/* Forms of KV on the wire; the numbers are those of dev.baton.kernel.KvWireType. */
+enum { BT_WIRE_F16 = 0, BT_WIRE_Q8 = 1 };
+
+/* Values of a Q8 run, and its bytes with the f16 scale before them. */
+#define BT_Q8_RUN 32
+#define BT_Q8_RUN_BYTES (2 + BT_Q8_RUN)
+
+/* Words of a row that have a digest key of their own. */
+#define BT_DIGEST_KEYS 1024
+#define BT_GOLDEN 0x9e3779b97f4a7c15u
+
+/* The finaliser of SplitMix64. */
+static inline uint64_t bt_mix(uint64_t x) {
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+  return x ^ x >> 31;
+}
+
+/* One layer's KV of a run of tokens, in the cache and on the wire. */
 struct bt_wire_args {
   struct bt_kv kv;
+  int type;
   uint8_t *wire;
+  int64_t row_bytes; /* of one token's K, or V, on the wire */
+  int64_t layer;
   int64_t first_token;
   int64_t tokens;
+  const uint64_t *digest_keys;
 };
 
-/* The tasks of one ISA level. Each takes a pointer to its arguments above. */
+/* The tasks of one ISA level. Each takes a pointer to its arguments above; the last two are no
+ * tasks, but run on the caller's thread. */
 struct bt_ops {
   bt_task matmul[BT_TYPE_LIMIT]; /* NULL where there is no kernel */
   bt_task quantize;              /* struct bt_quantize_args */
@@ -158,8 +182,8 @@ struct bt_ops {
   bt_task swiglu;
   bt_task store_kv;
   bt_task attention;
-  bt_task export_kv;
-  bt_task import_kv;
+  uint64_t (*export_kv)(const struct bt_wire_args *args);             /* the slice's digest */
+  int (*import_kv)(const struct bt_wire_args *args, uint64_t digest); /* 0 where it differs */
 };
 
 extern const struct bt_ops bt_ops_scalar;

@@ -1,5 +1,5 @@
 /*
- * The KV cache: writing new tokens into it, and copies to and from wire form.
+ * The KV cache: where tokens stand in it, and writing new ones. Copies to and from the wire: wire.h.
  *
  * A block holds 64 tokens, and for each layer and KV head a K plane [head_dim][64] and after it a V
  * plane [64][head_dim], both f16. Parts are KV heads: no two threads write to one cache line.
@@ -66,73 +66,6 @@ static void store_kv(const void *args, int part, int parts) {
       }
     }
   }
-}
-
-/* A run of tokens of one block, one head: where its rows stand on the wire. */
-struct wire_run {
-  uint16_t *plane; /* K plane */
-  int64_t slot;    /* of the first token */
-  int64_t tokens;
-  uint8_t *k; /* wire row of the first token */
-  uint8_t *v;
-  int64_t row_bytes; /* from one token's row to the next */
-};
-
-/* Calls `copy` for each head and each run of tokens that stands in one block. */
-static inline void each_wire_run(const struct bt_wire_args *a, int part, int parts,
-                                 void (*copy)(const struct wire_run *run, int64_t head_dim)) {
-  const struct bt_kv *kv = &a->kv;
-  const int64_t head_bytes = kv->head_dim * (int64_t)sizeof(uint16_t);
-  const int64_t row_bytes = kv->kv_heads * head_bytes;
-  int64_t begin, end;
-  bt_share(kv->kv_heads, part, parts, &begin, &end);
-  for (int64_t t = 0; t < a->tokens;) {
-    const int64_t token = a->first_token + t;
-    const int64_t slot = token % BT_KV_BLOCK;
-    const int64_t room = BT_KV_BLOCK - slot;
-    const int64_t tokens = a->tokens - t < room ? a->tokens - t : room;
-    for (int64_t head = begin; head < end; head++) {
-      uint8_t *k = a->wire + t * row_bytes + head * head_bytes;
-      const struct wire_run run = {.plane = k_plane(kv, head, token),
-                                   .slot = slot,
-                                   .tokens = tokens,
-                                   .k = k,
-                                   .v = k + a->tokens * row_bytes,
-                                   .row_bytes = row_bytes};
-      copy(&run, kv->head_dim);
-    }
-    t += tokens;
-  }
-}
-
-static void export_run(const struct wire_run *run, int64_t head_dim) {
-  const uint16_t *k = run->plane + run->slot;
-  const uint16_t *v = run->plane + (BT_KV_BLOCK + run->slot) * head_dim;
-  for (int64_t t = 0; t < run->tokens; t++) {
-    for (int64_t d = 0; d < head_dim; d++) {
-      memcpy(run->k + t * run->row_bytes + d * 2, k + d * BT_KV_BLOCK + t, sizeof *k);
-    }
-    memcpy(run->v + t * run->row_bytes, v + t * head_dim, (size_t)head_dim * sizeof *v);
-  }
-}
-
-static void import_run(const struct wire_run *run, int64_t head_dim) {
-  uint16_t *k = run->plane + run->slot;
-  uint16_t *v = run->plane + (BT_KV_BLOCK + run->slot) * head_dim;
-  for (int64_t t = 0; t < run->tokens; t++) {
-    for (int64_t d = 0; d < head_dim; d++) {
-      memcpy(k + d * BT_KV_BLOCK + t, run->k + t * run->row_bytes + d * 2, sizeof *k);
-    }
-    memcpy(v + t * head_dim, run->v + t * run->row_bytes, (size_t)head_dim * sizeof *v);
-  }
-}
-
-static void export_kv(const void *args, int part, int parts) {
-  each_wire_run(args, part, parts, export_run);
-}
-
-static void import_kv(const void *args, int part, int parts) {
-  each_wire_run(args, part, parts, import_run);
 }
 
 #endif

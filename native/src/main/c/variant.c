@@ -8,6 +8,7 @@
 #include "kv.h"
 #include "matmul.h"
 #include "rows.h"
+#include "wire.h"
 
 #if defined(BT_ISA_AVX512)
 #define BT_OPS bt_ops_avx512

@@ -18,6 +18,11 @@
  *   V16_ROWS  V16_COLUMNS(rows)                             most rows of a tile of v16 sums;
  * vectors of each (1, 2, 4)
  *
+ * For the wire:
+ *   v16_load_i8                  16 signed bytes as floats
+ *   nh_words(p, keys, n)         the sum of nh_product(p[i] ^ keys[i]) over n 8-byte words
+ *   transpose_16(src, src_stride, dst, dst_stride)   16 x 16 halves; strides in bytes
+ *
  * vf, vi, vw are LANES rows of a packed panel (matmul.h): floats, int32 and 4 weight bytes.
  *   vw_bytes(p)             4 activations for all lanes      vw_byte, vw_signed_byte   byte i of
  * each lane as an int32 vw_shr, vw_shl          by a constant vi_dot16(sum, a, b)     sum + the dot
@@ -39,6 +44,18 @@
 #else
 #define BT_INLINE static inline __attribute__((always_inline, unused))
 #endif
+
+/* The product of a word's halves, and the sum of them over n words xored with their keys. */
+BT_INLINE uint64_t nh_product(uint64_t x) { return (x & 0xffffffff) * (x >> 32); }
+BT_INLINE uint64_t nh_words_plain(const uint8_t *p, const uint64_t *keys, int64_t n) {
+  uint64_t sum = 0;
+  for (int64_t i = 0; i < n; i++) {
+    uint64_t word;
+    memcpy(&word, p + i * 8, sizeof word);
+    sum += nh_product(word ^ keys[i]);
+  }
+  return sum;
+}
 
 #if defined(BT_ISA_AVX512)
 #include "vec_avx512.h"

@@ -111,6 +111,32 @@ BT_INLINE v16 v16_neg_evens(v16 x) {
 #define V16_ROWS 6
 #define V16_COLUMNS(rows) ((rows) == 1 ? 4 : (rows) == 2 ? 2 : 1)
 
+/* --- the wire --- */
+
+#include "transpose_avx.h"
+
+BT_INLINE v16 v16_load_i8(const int8_t *p) {
+  const __m128i x = _mm_loadu_si128((const __m128i *)p);
+  return v16_of(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(x)),
+                _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(x, 8))));
+}
+BT_INLINE __m256i nh_4(const uint8_t *p, const uint64_t *keys, __m256i sum) {
+  const __m256i x = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)p),
+                                     _mm256_loadu_si256((const __m256i *)keys));
+  return _mm256_add_epi64(sum, _mm256_mul_epu32(x, _mm256_srli_epi64(x, 32)));
+}
+BT_INLINE uint64_t nh_words(const uint8_t *p, const uint64_t *keys, int64_t n) {
+  __m256i a = _mm256_setzero_si256(), b = a;
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    a = nh_4(p + i * 8, keys + i, a);
+    b = nh_4(p + i * 8 + 32, keys + i + 4, b);
+  }
+  uint64_t sums[4];
+  _mm256_storeu_si256((__m256i *)sums, _mm256_add_epi64(a, b));
+  return sums[0] + sums[1] + sums[2] + sums[3] + nh_words_plain(p + i * 8, keys + i, n - i);
+}
+
 /* --- rows as lanes --- */
 
 #define LANES 8

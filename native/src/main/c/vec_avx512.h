@@ -62,6 +62,32 @@ BT_INLINE v16 v16_neg_evens(v16 a) {
 #define V16_ROWS 6
 #define V16_COLUMNS(rows) 4
 
+/* --- the wire --- */
+
+#include "transpose_avx.h"
+
+BT_INLINE v16 v16_load_i8(const int8_t *p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
+}
+BT_INLINE __m512i nh_8(__m512i words, __m512i keys, __m512i sum) {
+  const __m512i x = _mm512_xor_si512(words, keys);
+  return _mm512_add_epi64(sum, _mm512_mul_epu32(x, _mm512_srli_epi64(x, 32)));
+}
+BT_INLINE uint64_t nh_words(const uint8_t *p, const uint64_t *keys, int64_t n) {
+  __m512i a = _mm512_setzero_si512(), b = a;
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    a = nh_8(_mm512_loadu_si512(p + i * 8), _mm512_loadu_si512(keys + i), a);
+    b = nh_8(_mm512_loadu_si512(p + i * 8 + 64), _mm512_loadu_si512(keys + i + 8), b);
+  }
+  for (; i < n; i += 8) { /* the words and keys past the end count as zeros */
+    const __mmask8 mask = (__mmask8)(n - i < 8 ? (1 << (n - i)) - 1 : 255);
+    a = nh_8(_mm512_maskz_loadu_epi64(mask, p + i * 8), _mm512_maskz_loadu_epi64(mask, keys + i),
+             a);
+  }
+  return (uint64_t)_mm512_reduce_add_epi64(_mm512_add_epi64(a, b));
+}
+
 /* --- rows as lanes --- */
 
 #define LANES 16

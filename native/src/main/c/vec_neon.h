@@ -80,6 +80,67 @@ BT_INLINE v16 v16_neg_evens(v16 a) {
 #define V16_ROWS 6
 #define V16_COLUMNS(rows) ((rows) == 1 ? 4 : (rows) == 2 ? 2 : 1)
 
+/* --- the wire --- */
+
+BT_INLINE v16 v16_load_i8(const int8_t *p) {
+  const int8x16_t x = vld1q_s8(p);
+  const int16x8_t low = vmovl_s8(vget_low_s8(x)), high = vmovl_high_s8(x);
+  return (v16){{vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))), vcvtq_f32_s32(vmovl_high_s16(low)),
+                vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))),
+                vcvtq_f32_s32(vmovl_high_s16(high))}};
+}
+BT_INLINE uint64x2_t nh_2(const uint8_t *p, const uint64_t *keys, uint64x2_t sum) {
+  const uint64x2_t x = veorq_u64(vreinterpretq_u64_u8(vld1q_u8(p)), vld1q_u64(keys));
+  return vmlal_u32(sum, vmovn_u64(x), vshrn_n_u64(x, 32));
+}
+BT_INLINE uint64_t nh_words(const uint8_t *p, const uint64_t *keys, int64_t n) {
+  uint64x2_t a = vdupq_n_u64(0), b = a;
+  int64_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    a = nh_2(p + i * 8, keys + i, a);
+    b = nh_2(p + i * 8 + 16, keys + i + 2, b);
+  }
+  return vaddvq_u64(vaddq_u64(a, b)) + nh_words_plain(p + i * 8, keys + i, n - i);
+}
+BT_INLINE uint64x2_t zip_pairs_low(uint32x4_t a, uint32x4_t b) {
+  return vreinterpretq_u64_u32(vzip1q_u32(a, b));
+}
+BT_INLINE uint64x2_t zip_pairs_high(uint32x4_t a, uint32x4_t b) {
+  return vreinterpretq_u64_u32(vzip2q_u32(a, b));
+}
+BT_INLINE void transpose_8(const uint8_t *src, int64_t src_stride, uint8_t *dst,
+                           int64_t dst_stride) {
+  uint16x8_t r[8];
+  uint32x4_t a[8];
+  uint64x2_t b[8];
+  for (int i = 0; i < 8; i++)
+    r[i] = vreinterpretq_u16_u8(vld1q_u8(src + i * src_stride));
+  for (int i = 0; i < 8; i += 2) { /* pairs of rows: columns 0-3 and 4-7 */
+    a[i] = vreinterpretq_u32_u16(vzip1q_u16(r[i], r[i + 1]));
+    a[i + 1] = vreinterpretq_u32_u16(vzip2q_u16(r[i], r[i + 1]));
+  }
+  for (int i = 0; i < 8; i += 4) { /* four rows: columns 01, 23, 45, 67 */
+    b[i] = zip_pairs_low(a[i], a[i + 2]);
+    b[i + 1] = zip_pairs_high(a[i], a[i + 2]);
+    b[i + 2] = zip_pairs_low(a[i + 1], a[i + 3]);
+    b[i + 3] = zip_pairs_high(a[i + 1], a[i + 3]);
+  }
+  for (int i = 0; i < 4; i++) {
+    uint8_t *row = dst + 2 * i * dst_stride;
+    vst1q_u8(row, vreinterpretq_u8_u64(vzip1q_u64(b[i], b[i + 4])));
+    vst1q_u8(row + dst_stride, vreinterpretq_u8_u64(vzip2q_u64(b[i], b[i + 4])));
+  }
+}
+BT_INLINE void transpose_16(const uint8_t *src, int64_t src_stride, uint8_t *dst,
+                            int64_t dst_stride) {
+  for (int i = 0; i < 2; i++) {
+    for (int j = 0; j < 2; j++) {
+      transpose_8(src + 8 * i * src_stride + 16 * j, src_stride, dst + 8 * j * dst_stride + 16 * i,
+                  dst_stride);
+    }
+  }
+}
+
 /* --- rows as lanes --- */
 
 #define LANES 4

@@ -99,6 +99,20 @@ BT_INLINE v16 v16_neg_evens(v16 a) { V16_MAP(i & 1 ? a.v[i] : -a.v[i]); }
 #define V16_ROWS 1
 #define V16_COLUMNS(rows) 1
 
+/* --- the wire --- */
+
+BT_INLINE v16 v16_load_i8(const int8_t *p) { V16_MAP(p[i]); }
+BT_INLINE uint64_t nh_words(const uint8_t *p, const uint64_t *keys, int64_t n) {
+  return nh_words_plain(p, keys, n);
+}
+BT_INLINE void transpose_16(const uint8_t *src, int64_t src_stride, uint8_t *dst,
+                            int64_t dst_stride) {
+  for (int i = 0; i < 16; i++) {
+    for (int j = 0; j < 16; j++)
+      memcpy(dst + i * dst_stride + j * 2, src + j * src_stride + i * 2, 2);
+  }
+}
+
 /* --- rows as lanes: one row at a time --- */
 
 #define LANES 1

@@ -122,7 +122,8 @@ static void run_rows(struct bt_context *ctx, const struct operation *op, void *o
   free(q256);
 }
 
-static void run(struct bt_context *ctx, const struct operation *op, void *out) {
+/* 1, or 0 where the operation returned something else than it should. */
+static int run(struct bt_context *ctx, const struct operation *op, void *out) {
   const int64_t *p = op->p;
   void *const *b = op->b;
   switch (op->kind) {
@@ -143,14 +144,15 @@ static void run(struct bt_context *ctx, const struct operation *op, void *out) {
     run_attention(ctx, op, out);
     break;
   case EXPORT_KV:
-    bt_export_kv(ctx, b[0], b[1], p[0], p[1], p[2], p[3], p[4], p[5], out, 0);
-    break;
+    return bt_export_kv(ctx, b[0], b[1], p[0], p[1], p[2], p[3], p[4], p[5], (int32_t)p[6], out,
+                        0) == p[7];
   case IMPORT_KV:
-    bt_import_kv(ctx, out, b[1], p[0], p[1], p[2], p[3], p[4], p[5], b[0], 0);
-    break;
+    return bt_import_kv(ctx, out, b[1], p[0], p[1], p[2], p[3], p[4], p[5], (int32_t)p[6], b[0], 0,
+                        p[7]) == p[8];
   default:
     fail("unknown operation");
   }
+  return 1;
 }
 
 /* Runs one operation on a copy of its output; 1 where the bits are the expected ones. */
@@ -158,8 +160,7 @@ static int is_right(struct bt_context *ctx, const struct operation *op) {
   const int64_t bytes = op->bytes[op->buffers - 2];
   void *out = allocate(bytes);
   memcpy(out, op->b[op->buffers - 2], (size_t)bytes);
-  run(ctx, op, out);
-  const int right = memcmp(out, op->b[op->buffers - 1], (size_t)bytes) == 0;
+  const int right = run(ctx, op, out) && memcmp(out, op->b[op->buffers - 1], (size_t)bytes) == 0;
   free(out);
   return right;
 }

@@ -102,16 +102,41 @@ final class BatonCalls {
   private static final MethodHandle SWIGLU =
       procedure(
           "bt_swiglu", ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS, ADDRESS);
-  private static final MethodHandle EXPORT_KV = kvCopy("bt_export_kv");
-  private static final MethodHandle IMPORT_KV = kvCopy("bt_import_kv");
+  private static final MethodHandle EXPORT_KV =
+      function(
+          "bt_export_kv",
+          JAVA_LONG,
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_INT,
+          ADDRESS,
+          JAVA_LONG);
+  private static final MethodHandle IMPORT_KV =
+      function(
+          "bt_import_kv",
+          JAVA_INT,
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_INT,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_LONG);
 
   private BatonCalls() {}
-
-  private static MethodHandle kvCopy(String name) {
-    return procedure(
-        name, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG,
-        JAVA_LONG, ADDRESS, JAVA_LONG);
-  }
 
   private static MethodHandle procedure(String name, MemoryLayout... arguments) {
     return handle(name, FunctionDescriptor.ofVoid(arguments));
@@ -359,55 +384,63 @@ final class BatonCalls {
     }
   }
 
-  static void exportKv(
+  static long exportKv(
       MemorySegment ctx,
       KvView kv,
       long layer,
       long firstToken,
       long tokens,
+      int type,
       MemorySegment wire,
       long offset) {
     KvGeometry g = kv.geometry();
     try {
-      EXPORT_KV.invokeExact(
-          ctx,
-          kv.pool(),
-          kv.blockTable(),
-          (long) g.layers(),
-          (long) g.kvHeads(),
-          (long) g.headDim(),
-          layer,
-          firstToken,
-          tokens,
-          wire,
-          offset);
+      return (long)
+          EXPORT_KV.invokeExact(
+              ctx,
+              kv.pool(),
+              kv.blockTable(),
+              (long) g.layers(),
+              (long) g.kvHeads(),
+              (long) g.headDim(),
+              layer,
+              firstToken,
+              tokens,
+              type,
+              wire,
+              offset);
     } catch (Throwable e) {
       throw failed(e);
     }
   }
 
-  static void importKv(
+  static int importKv(
       MemorySegment ctx,
       KvView kv,
       long layer,
       long firstToken,
       long tokens,
+      int type,
       MemorySegment wire,
-      long offset) {
+      long offset,
+      long digest) {
     KvGeometry g = kv.geometry();
     try {
-      IMPORT_KV.invokeExact(
-          ctx,
-          kv.pool(),
-          kv.blockTable(),
-          (long) g.layers(),
-          (long) g.kvHeads(),
-          (long) g.headDim(),
-          layer,
-          firstToken,
-          tokens,
-          wire,
-          offset);
+      return (int)
+          IMPORT_KV.invokeExact(
+              ctx,
+              kv.pool(),
+              kv.blockTable(),
+              (long) g.layers(),
+              (long) g.kvHeads(),
+              (long) g.headDim(),
+              layer,
+              firstToken,
+              tokens,
+              type,
+              wire,
+              offset,
+              digest);
     } catch (Throwable e) {
       throw failed(e);
     }

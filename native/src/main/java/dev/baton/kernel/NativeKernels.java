@@ -311,13 +311,8 @@ public final class NativeKernels implements Kernels {
       MemorySegment dst,
       long dstOffset) {
     KernelArguments.checkCopyKv(kv, layer, firstToken, tokens, type, dst, dstOffset);
-    if (type == KvWireType.F16) {
-      BatonCalls.exportKv(context(), kv, layer, firstToken, tokens, dst, dstOffset);
-    } else {
-      ReferenceKv.exportTo(kv, layer, firstToken, tokens, type, dst, dstOffset);
-    }
-    int rowBytes = type.tokenBytes(kv.geometry()) / 2;
-    return RowDigest.ofSlice(layer, firstToken, tokens, rowBytes, dst, dstOffset);
+    return BatonCalls.exportKv(
+        context(), kv, layer, firstToken, tokens, code(type), dst, dstOffset);
   }
 
   @Override
@@ -331,16 +326,17 @@ public final class NativeKernels implements Kernels {
       long srcOffset,
       long digest) {
     KernelArguments.checkCopyKv(kv, layer, firstToken, tokens, type, src, srcOffset);
-    int rowBytes = type.tokenBytes(kv.geometry()) / 2;
-    if (RowDigest.ofSlice(layer, firstToken, tokens, rowBytes, src, srcOffset) != digest) {
-      return false;
-    }
-    if (type == KvWireType.F16) {
-      BatonCalls.importKv(context(), kv, layer, firstToken, tokens, src, srcOffset);
-    } else {
-      ReferenceKv.importFrom(kv, layer, firstToken, tokens, type, src, srcOffset);
-    }
-    return true;
+    return BatonCalls.importKv(
+            context(), kv, layer, firstToken, tokens, code(type), src, srcOffset, digest)
+        != 0;
+  }
+
+  /** The number that C knows a wire type by. */
+  private static int code(KvWireType type) {
+    return switch (type) {
+      case F16 -> 0;
+      case Q8 -> 1;
+    };
   }
 
   @Override

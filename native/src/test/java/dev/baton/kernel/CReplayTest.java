@@ -57,12 +57,27 @@ class CReplayTest {
       OperationCases.rope(recording, 3, 10, 4, 5, 3, 2);
       OperationCases.storeKv(recording, geometry, 62, 5, 4);
       OperationCases.copyKv(recording, geometry, 62, 5, KvWireType.F16, 3);
+      for (int headDim : new int[] {32, 48, 64, 96, 128}) {
+        for (int kvHeads : new int[] {1, 3}) {
+          recordCopies(recording, new KvGeometry(2, kvHeads, headDim));
+        }
+      }
+      recordCopies(recording, new KvGeometry(2, 8, 64));
       OperationCases.attention(recording, geometry, 3, 60, 9, 7);
       OperationCases.attention(recording, new KvGeometry(2, 1, 64), 4, 0, 3, 3);
       OperationCases.attention(recording, new KvGeometry(2, 2, 8), 3, 61, 33, 33);
       OperationCases.attention(recording, new KvGeometry(2, 1, 80), 1, 127, 5, 5);
       OperationCases.attention(recording, new KvGeometry(2, 1, 128), 5, 64, 4, 4);
       OperationCases.attention(recording, new KvGeometry(2, 1, 256), 2, 3, 2, 1);
+    }
+  }
+
+  private static void recordCopies(Kernels kernels, KvGeometry geometry) {
+    for (KvWireType type : KvWireType.values()) {
+      if (type.fits(geometry)) {
+        OperationCases.copyKv(kernels, geometry, 3, 1, type, 1);
+        OperationCases.copyKv(kernels, geometry, 17, 85, type, 0);
+      }
     }
   }
 

@@ -221,16 +221,18 @@ final class RecordingKernels implements Kernels {
       MemorySegment dst,
       long dstOffset) {
     long bytes = (long) tokens * type.tokenBytes(kv.geometry());
-    if (type == KvWireType.F16) {
-      record(
-          EXPORT_KV,
-          with(kv, layer, firstToken, tokens),
-          () -> reference.exportKv(kv, layer, firstToken, tokens, type, dst, dstOffset),
-          dst.asSlice(dstOffset, bytes),
-          kv.pool(),
-          kv.blockTable());
-    }
-    return reference.exportKv(kv, layer, firstToken, tokens, type, dst, dstOffset);
+    // worked out beforehand, on a copy, because it stands among the parameters
+    long digest =
+        reference.exportKv(
+            kv, layer, firstToken, tokens, type, MemorySegment.ofArray(new byte[(int) bytes]), 0);
+    record(
+        EXPORT_KV,
+        with(kv, layer, firstToken, tokens, type.ordinal(), digest),
+        () -> reference.exportKv(kv, layer, firstToken, tokens, type, dst, dstOffset),
+        dst.asSlice(dstOffset, bytes),
+        kv.pool(),
+        kv.blockTable());
+    return digest;
   }
 
   @Override
@@ -245,17 +247,16 @@ final class RecordingKernels implements Kernels {
       long digest) {
     long bytes = (long) tokens * type.tokenBytes(kv.geometry());
     int rowBytes = type.tokenBytes(kv.geometry()) / 2;
-    if (type == KvWireType.F16
-        && RowDigest.ofSlice(layer, firstToken, tokens, rowBytes, src, srcOffset) == digest) {
-      record(
-          IMPORT_KV,
-          with(kv, layer, firstToken, tokens),
-          () -> reference.importKv(kv, layer, firstToken, tokens, type, src, srcOffset, digest),
-          kv.pool(),
-          src.asSlice(srcOffset, bytes),
-          kv.blockTable());
-    }
-    return reference.importKv(kv, layer, firstToken, tokens, type, src, srcOffset, digest);
+    boolean right =
+        RowDigest.ofSlice(layer, firstToken, tokens, rowBytes, src, srcOffset) == digest;
+    record(
+        IMPORT_KV,
+        with(kv, layer, firstToken, tokens, type.ordinal(), digest, right ? 1 : 0),
+        () -> reference.importKv(kv, layer, firstToken, tokens, type, src, srcOffset, digest),
+        kv.pool(),
+        src.asSlice(srcOffset, bytes),
+        kv.blockTable());
+    return right;
   }
 
   @Override
