@@ -229,10 +229,10 @@ int64_t bt_export_kv(struct bt_context *ctx, const void *pool, const int32_t *bl
   return (int64_t)ctx->ops->export_kv(&args);
 }
 
-int32_t bt_import_kv(struct bt_context *ctx, void *pool, const int32_t *block_table,
-                     int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
-                     int64_t first_token, int64_t tokens, int32_t type, const void *wire,
-                     int64_t wire_offset, int64_t digest) {
+int32_t bt_import_kv(struct bt_context *ctx, void *pool, const int32_t *block_table, int64_t layers,
+                     int64_t kv_heads, int64_t head_dim, int64_t layer, int64_t first_token,
+                     int64_t tokens, int32_t type, const void *wire, int64_t wire_offset,
+                     int64_t digest) {
   const struct bt_wire_args args =
       wire_args_of(ctx, kv_of(pool, block_table, layers, kv_heads, head_dim, layer), layer,
                    first_token, tokens, type, wire, wire_offset);

@@ -1,5 +1,6 @@
 /*
- * The KV cache: where tokens stand in it, and writing new ones. Copies to and from the wire: wire.h.
+ * The KV cache: where tokens stand in it, and writing new ones. Copies to and from the wire:
+ * wire.h.
  *
  * A block holds 64 tokens, and for each layer and KV head a K plane [head_dim][64] and after it a V
  * plane [64][head_dim], both f16. Parts are KV heads: no two threads write to one cache line.

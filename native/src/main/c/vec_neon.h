@@ -86,8 +86,7 @@ BT_INLINE v16 v16_load_i8(const int8_t *p) {
   const int8x16_t x = vld1q_s8(p);
   const int16x8_t low = vmovl_s8(vget_low_s8(x)), high = vmovl_high_s8(x);
   return (v16){{vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))), vcvtq_f32_s32(vmovl_high_s16(low)),
-                vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))),
-                vcvtq_f32_s32(vmovl_high_s16(high))}};
+                vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))), vcvtq_f32_s32(vmovl_high_s16(high))}};
 }
 BT_INLINE uint64x2_t nh_2(const uint8_t *p, const uint64_t *keys, uint64x2_t sum) {
   const uint64x2_t x = veorq_u64(vreinterpretq_u64_u8(vld1q_u8(p)), vld1q_u64(keys));

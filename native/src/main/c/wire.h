@@ -156,10 +156,8 @@ static void encode_q8(const uint16_t *rows, int64_t row_halves, int64_t n, uint8
     uint8_t *run = wire + i * stride;
     memcpy(run, scale + i, sizeof *scale);
     for (int j = 0; j < 2; j++) {
-      const v16 x =
-          v16_mul(v16_load_f16(rows + i * row_halves + 16 * j), v16_set1(inverse[i]));
-      v16_store_i8((int8_t *)run + 2 + 16 * j,
-                   v16_rint(v16_max(v16_min(x, limit), minus_limit)));
+      const v16 x = v16_mul(v16_load_f16(rows + i * row_halves + 16 * j), v16_set1(inverse[i]));
+      v16_store_i8((int8_t *)run + 2 + 16 * j, v16_rint(v16_max(v16_min(x, limit), minus_limit)));
     }
   }
 }
@@ -191,8 +189,7 @@ static void export_q8(const struct wire_run *run) {
                  sizeof rows[0]);
       }
       encode_q8(rows[0], BT_Q8_RUN, n, run->wire_k + at, run->row_bytes);
-      encode_q8(run->v + t * run->head_dim + d, run->head_dim, n, run->wire_v + at,
-                run->row_bytes);
+      encode_q8(run->v + t * run->head_dim + d, run->head_dim, n, run->wire_v + at, run->row_bytes);
     }
   }
 }
@@ -205,11 +202,10 @@ static void import_q8(const struct wire_run *run) {
       const int64_t at = t * run->row_bytes + d / BT_Q8_RUN * BT_Q8_RUN_BYTES;
       decode_q8(run->wire_k + at, run->row_bytes, n, rows[0], BT_Q8_RUN);
       for (int j = 0; j < BT_Q8_RUN; j += TILE) {
-        tile_in((const uint8_t *)(rows[0] + j), sizeof rows[0], n,
-                run->k + (d + j) * BT_KV_BLOCK, run->slot + t);
+        tile_in((const uint8_t *)(rows[0] + j), sizeof rows[0], n, run->k + (d + j) * BT_KV_BLOCK,
+                run->slot + t);
       }
-      decode_q8(run->wire_v + at, run->row_bytes, n, run->v + t * run->head_dim + d,
-                run->head_dim);
+      decode_q8(run->wire_v + at, run->row_bytes, n, run->v + t * run->head_dim + d, run->head_dim);
     }
   }
 }

@@ -9,7 +9,6 @@ import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.gguf.GgufMetadata;
 import dev.baton.kernel.KernelsConfig;
-import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamException;
@@ -50,6 +49,7 @@ public final class Baton implements AutoCloseable {
     this.tokenizer = Tokenizer.from(metadata);
     this.template = ChatTemplate.recognise(metadata);
     config.split().boundaryLayer(compute.model().config().layers());
+    config.wireType().tokenBytes(compute.model().kvGeometry());
     if (wantsRemote(config.split())) {
       link.peer(compute);
     }
@@ -150,7 +150,7 @@ public final class Baton implements AutoCloseable {
     if (boundary > 0) {
       try {
         PrefillPeer peer = link.peer(compute);
-        remote = new RemotePrefill(peer, boundary, config.chunkTokens(), KvWireType.F16);
+        remote = new RemotePrefill(peer, boundary, config.chunkTokens(), config.wireType());
       } catch (StreamException | ClusterException e) {
         unplanned = e.getMessage();
       }

@@ -1,5 +1,6 @@
 package dev.baton;
 
+import dev.baton.kernel.KvWireType;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param advertise HOST:PORT that prefill nodes are told instead, behind a relay or in a container;
  *     null for the listening one
  * @param split where requests are cut that do not say it themselves
+ * @param wireType the form in which KV travels; anything but F16 is lossy and so changes answers
  * @param threads compute threads; 0 for one per processor
  * @param chunkTokens prompt tokens that go through the layers together, here and at the prefill
  *     node
@@ -28,6 +30,7 @@ public record BatonConfig(
     @Nullable String listen,
     @Nullable String advertise,
     Split split,
+    KvWireType wireType,
     int threads,
     int chunkTokens,
     Duration lease,
@@ -67,6 +70,7 @@ public record BatonConfig(
     private @Nullable String listen;
     private @Nullable String advertise;
     private Split split = new Split.Remote();
+    private KvWireType wireType = KvWireType.F16;
     private int threads;
     private int chunkTokens = 128;
     private Duration lease = Duration.ofSeconds(8);
@@ -99,6 +103,12 @@ public record BatonConfig(
       return this;
     }
 
+    /** Lets KV travel in this form; Q8 takes half the bytes and may change the answer. */
+    public Builder wireType(KvWireType type) {
+      this.wireType = type;
+      return this;
+    }
+
     public Builder threads(int threads) {
       this.threads = threads;
       return this;
@@ -124,7 +134,16 @@ public record BatonConfig(
      */
     public BatonConfig build() {
       return new BatonConfig(
-          model, prefill, listen, advertise, split, threads, chunkTokens, lease, maxSessions);
+          model,
+          prefill,
+          listen,
+          advertise,
+          split,
+          wireType,
+          threads,
+          chunkTokens,
+          lease,
+          maxSessions);
     }
   }
 }

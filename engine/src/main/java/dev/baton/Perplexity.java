@@ -1,5 +1,8 @@
 package dev.baton;
 
+import dev.baton.kernel.Kernels;
+import dev.baton.kernel.KvView;
+import dev.baton.kernel.KvWireType;
 import dev.baton.model.ForwardPass;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
@@ -27,21 +30,24 @@ public record Perplexity(double perplexity, double standardError, int windows, i
   private static final int ROWS_PER_PRODUCT = 32;
 
   /**
-   * Scores {@code tokens}.
+   * How a text is scored.
    *
    * @param bos id to put first in every window, or negative for none
    * @param chunkTokens tokens that go through the layers together; makes no difference to the
    *     result
+   * @param wire the first half of each window is the prompt, whose KV comes from a prefill node in
+   *     this form; the second half is scored on what has arrived
+   */
+  public record Setting(int bos, int chunkTokens, KvWireType wire) {}
+
+  /**
+   * Scores {@code tokens}.
+   *
    * @param progress told the share done, 0..1
    * @throws BatonException when the text is shorter than a window or the context is
    */
   public static Perplexity measure(
-      LlamaModel model,
-      KvCache cache,
-      int[] tokens,
-      int bos,
-      int chunkTokens,
-      DoubleConsumer progress) {
+      LlamaModel model, KvCache cache, int[] tokens, Setting setting, DoubleConsumer progress) {
     int windows = tokens.length / WINDOW;
     if (windows == 0) {
       throw new BatonException(
@@ -58,12 +64,12 @@ public record Perplexity(double perplexity, double standardError, int windows, i
               + " is shorter than a window of "
               + WINDOW);
     }
-    try (Scorer scorer = new Scorer(model, chunkTokens)) {
+    try (Scorer scorer = new Scorer(model, setting)) {
       int[] window = new int[WINDOW];
       for (int w = 0; w < windows; w++) {
         System.arraycopy(tokens, w * WINDOW, window, 0, WINDOW);
-        if (bos >= 0) {
-          window[0] = bos;
+        if (setting.bos() >= 0) {
+          window[0] = setting.bos();
         }
         try (KvSequence sequence = cache.reserve(WINDOW)) {
           if (sequence == null) {
@@ -80,6 +86,7 @@ public record Perplexity(double perplexity, double standardError, int windows, i
 
   private static final class Scorer implements AutoCloseable {
     private final LlamaModel model;
+    private final KvWireType wire;
     private final int chunkTokens;
     private final int vocab;
     private final ForwardPass forward;
@@ -90,9 +97,10 @@ public record Perplexity(double perplexity, double standardError, int windows, i
     private double sumOfSquares;
     private int scored;
 
-    Scorer(LlamaModel model, int chunkTokens) {
+    Scorer(LlamaModel model, Setting setting) {
       this.model = model;
-      this.chunkTokens = chunkTokens;
+      this.wire = setting.wire();
+      this.chunkTokens = setting.chunkTokens();
       this.vocab = model.config().vocab();
       this.forward = new ForwardPass(model, chunkTokens);
       this.batch = new TokenBatch(chunkTokens);
@@ -100,8 +108,12 @@ public record Perplexity(double perplexity, double standardError, int windows, i
     }
 
     void score(int[] window, KvSequence sequence) {
-      for (int at = 0; at < WINDOW; at += chunkTokens) {
-        int count = Math.min(chunkTokens, WINDOW - at);
+      int count;
+      for (int at = 0; at < WINDOW; at += count) {
+        if (at == WINDOW / 2) {
+          sendPrompt(sequence.view());
+        }
+        count = Math.min(chunkTokens, (at < WINDOW / 2 ? WINDOW / 2 : WINDOW) - at);
         batch.clear().add(sequence, window, at, count, at);
         forward.embed(batch);
         forward.layers(batch, 0, model.config().layers());
@@ -112,6 +124,21 @@ public record Perplexity(double perplexity, double standardError, int windows, i
           forward.logits(position - at, rows, logits);
           for (int row = 0; row < rows; row++) {
             add(negativeLogLikelihood(row, window[position + row + 1]));
+          }
+        }
+      }
+    }
+
+    /** Puts the prompt's KV into wire form and back. */
+    private void sendPrompt(KvView kv) {
+      Kernels kernels = model.kernels();
+      int tokens = WINDOW / 2;
+      try (Arena slice = Arena.ofConfined()) {
+        MemorySegment bytes = slice.allocate((long) tokens * wire.tokenBytes(kv.geometry()), 64);
+        for (int layer = 0; layer < kv.geometry().layers(); layer++) {
+          long digest = kernels.exportKv(kv, layer, 0, tokens, wire, bytes, 0);
+          if (!kernels.importKv(kv, layer, 0, tokens, wire, bytes, 0, digest)) {
+            throw new IllegalStateException("the kernels disagree about a digest");
           }
         }
       }

@@ -1,11 +1,13 @@
 package dev.baton;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.cluster.NodeCompute;
 import dev.baton.kernel.KernelsConfig;
+import dev.baton.kernel.KvWireType;
 import dev.baton.kernel.NativeKernels;
 import dev.baton.text.Tokenizer;
 import java.io.IOException;
@@ -39,20 +41,38 @@ class PerplexityTest {
                   BatonException.class,
                   () ->
                       Perplexity.measure(
-                          node.model(), node.cache(), new int[511], 0, 512, done -> {}))
+                          node.model(), node.cache(), new int[511], setting(512), done -> {}))
               .getMessage();
       assertTrue(message.contains("511"), message);
     }
   }
 
+  /** What the lossy wire form costs, as the README states it; it must not be free either. */
+  @Test
+  void shouldPayLittleForTheLossyWireForm() throws IOException {
+    double exact = measure(KernelsConfig.defaults(), setting(512));
+    double lossy = measure(KernelsConfig.defaults(), new Perplexity.Setting(0, 512, KvWireType.Q8));
+    assertEquals(exact, lossy, 0.002 * exact);
+    assertNotEquals(exact, lossy);
+  }
+
+  private static Perplexity.Setting setting(int chunk) {
+    return new Perplexity.Setting(0, chunk, KvWireType.F16);
+  }
+
   private static double measure(KernelsConfig kernels, int chunk) throws IOException {
+    return measure(kernels, setting(chunk));
+  }
+
+  private static double measure(KernelsConfig kernels, Perplexity.Setting setting)
+      throws IOException {
     String text =
         Files.readString(
             Path.of("src", "test", "resources", "dev", "baton", "baton-tiny-heldout.txt"));
     try (NodeCompute node = NodeCompute.open(BatonProcess.TINY, kernels, done -> {})) {
       int[] tokens = Tokenizer.from(node.model().file().metadata()).encode(text, true, false);
       Perplexity result =
-          Perplexity.measure(node.model(), node.cache(), tokens, 0, chunk, done -> {});
+          Perplexity.measure(node.model(), node.cache(), tokens, setting, done -> {});
       assertEquals(14, result.windows());
       assertEquals(14 * 255, result.scoredTokens());
       return result.perplexity();

@@ -47,6 +47,8 @@ final class PerplexityCommand implements Callable<Integer> {
               + " ${DEFAULT-VALUE}).")
   private int chunk;
 
+  @Mixin private WireOption wire = new WireOption();
+
   @Option(
       names = "--threads",
       paramLabel = "N",
@@ -84,8 +86,7 @@ final class PerplexityCommand implements Callable<Integer> {
               compute.model(),
               compute.cache(),
               tokens,
-              bos,
-              chunk,
+              new Perplexity.Setting(bos, chunk, wire.type()),
               done -> status.show("scoring", done));
       status.clear();
       terminal.println(json ? Json.line(result) : shown(result));

@@ -73,6 +73,8 @@ final class RunCommand implements Callable<Integer> {
               + " the rest; local is none of them, remote all (default: ${DEFAULT-VALUE}).")
   private String split = "remote";
 
+  @Mixin private WireOption wire = new WireOption();
+
   @Option(
       names = {"-n", "--max-tokens"},
       paramLabel = "N",
@@ -154,6 +156,7 @@ final class RunCommand implements Callable<Integer> {
             .listen(listen)
             .advertise(advertise)
             .split(where)
+            .wireType(wire.type())
             .threads(threads)
             .chunkTokens(chunk)
             .lease(Duration.ofMillis(Math.round(1000 * timeoutSeconds)))
