@@ -11,6 +11,7 @@ import dev.baton.kvstream.codec.MessageHeaderEncoder;
 import dev.baton.kvstream.codec.NodeShapeEncoder;
 import dev.baton.kvstream.codec.OrderRefusedEncoder;
 import dev.baton.kvstream.codec.PrefillOrderEncoder;
+import dev.baton.kvstream.codec.ProofEncoder;
 import dev.baton.kvstream.codec.ReceivedEncoder;
 import dev.baton.kvstream.codec.SliceRequestEncoder;
 import java.nio.ByteOrder;
@@ -32,6 +33,7 @@ final class ControlWriter {
   private final MessageHeaderEncoder header = new MessageHeaderEncoder();
   private final HelloEncoder hello = new HelloEncoder();
   private final HelloReplyEncoder helloReply = new HelloReplyEncoder();
+  private final ProofEncoder proof = new ProofEncoder();
   private final PrefillOrderEncoder order = new PrefillOrderEncoder();
   private final OrderRefusedEncoder refused = new OrderRefusedEncoder();
   private final CreditEncoder credit = new CreditEncoder();
@@ -87,6 +89,27 @@ final class ControlWriter {
     helloReply.name(shortened(identity.name())).modelHash(shortened(identity.modelHash()));
     helloReply.backend(shortened(identity.backend()));
     return length(helloReply);
+  }
+
+  /** Puts the random bytes into the Hello just written. */
+  void putHelloRandom(byte[] random) {
+    hello.putRandom(random, 0, random.length);
+  }
+
+  /** Puts the random bytes into the HelloReply just written. */
+  void putReplyRandom(byte[] random) {
+    helloReply.putRandom(random, 0, random.length);
+  }
+
+  /** Puts the proof into the HelloReply just written. */
+  void putReplyProof(byte[] bytes) {
+    helloReply.putProof(bytes, 0, bytes.length);
+  }
+
+  int proof(byte[] bytes) {
+    begin(proof);
+    proof.putProof(bytes, 0, bytes.length);
+    return length(proof);
   }
 
   int order(PrefillOrder what, long creditBytes) {

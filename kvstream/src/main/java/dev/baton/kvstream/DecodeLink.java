@@ -5,6 +5,7 @@ import dev.baton.kvstream.codec.CreditDecoder;
 import dev.baton.kvstream.codec.GoodbyeDecoder;
 import dev.baton.kvstream.codec.LeaseRenewalDecoder;
 import dev.baton.kvstream.codec.PrefillOrderDecoder;
+import dev.baton.kvstream.codec.ProofDecoder;
 import dev.baton.kvstream.codec.ReceivedDecoder;
 import dev.baton.kvstream.codec.SliceRequestDecoder;
 import java.nio.ByteOrder;
@@ -35,6 +36,8 @@ final class DecodeLink implements Link {
 
   private enum State {
     ANSWERING,
+    /** The reply is sent; with a cluster key, the decode node's proof of it is due. */
+    PROVING,
     OPEN,
     OVER
   }
@@ -54,6 +57,7 @@ final class DecodeLink implements Link {
   private final long handshakeTimeoutNs;
   private final Long2ObjectHashMap<SendSession> sessions = new Long2ObjectHashMap<>();
   private final List<SendSession> turns = new ArrayList<>();
+  private final ProofDecoder proof = new ProofDecoder();
   private final PrefillOrderDecoder order = new PrefillOrderDecoder();
   private final CreditDecoder credit = new CreditDecoder();
   private final SliceRequestDecoder request = new SliceRequestDecoder();
@@ -62,6 +66,10 @@ final class DecodeLink implements Link {
   private final LeaseRenewalDecoder renewal = new LeaseRenewalDecoder();
   private final GoodbyeDecoder goodbye = new GoodbyeDecoder();
   private State state = State.ANSWERING;
+  private @Nullable KeyResponder responder;
+  private Runnable proved = () -> {};
+  private @Nullable LinkSecrets secrets;
+  private @Nullable OpenedMessage opened;
   private boolean answered;
   private int quantum;
 
@@ -111,6 +119,16 @@ final class DecodeLink implements Link {
     return new DecodeLink(caller, 0, refusal, self, null, control, null);
   }
 
+  /**
+   * Has the decode node prove that it has the cluster key, before anything else.
+   *
+   * @param then run when it has
+   */
+  void requireProof(KeyResponder key, Runnable then) {
+    responder = key;
+    proved = then;
+  }
+
   @Override
   public String label() {
     return label;
@@ -140,9 +158,41 @@ final class DecodeLink implements Link {
 
   @Override
   public void onControl(Frame frame, DirectBuffer buffer, long nowNs) {
+    OpenedMessage inside = opened;
     if (state == State.OVER) {
       return;
     }
+    if (inside != null) {
+      onMessage(inside.open(frame, buffer), inside.buffer(), nowNs);
+    } else if (responder == null || frame.templateId() == GoodbyeDecoder.TEMPLATE_ID) {
+      onMessage(frame, buffer, nowNs);
+    } else {
+      onProof(frame, buffer);
+    }
+  }
+
+  private void onProof(Frame frame, DirectBuffer buffer) {
+    LinkSecrets due = secrets;
+    KvStream out = kv;
+    if (due == null || out == null || frame.templateId() != ProofDecoder.TEMPLATE_ID) {
+      throw new MalformedMessage("message " + frame.templateId() + " where a proof was due");
+    }
+    frame.requireBlock(ProofDecoder.BLOCK_LENGTH);
+    frame.requireTexts(buffer, 0);
+    proof.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
+    byte[] bytes = new byte[LinkSecrets.PROOF_BYTES];
+    proof.getProof(bytes, 0, bytes.length);
+    if (!due.isDecodeProof(bytes)) {
+      end("your cluster key is another one");
+      return;
+    }
+    opened = new OpenedMessage(due.opener(LinkSecrets.Direction.CONTROL_FROM_DECODE));
+    out.seal(due.sealer(LinkSecrets.Direction.KV_FROM_PREFILL));
+    state = State.OPEN;
+    proved.run();
+  }
+
+  private void onMessage(Frame frame, DirectBuffer buffer, long nowNs) {
     lease.heard(nowNs);
     switch (frame.templateId()) {
       case LeaseRenewalDecoder.TEMPLATE_ID -> onRenewal(frame, buffer, nowNs);
@@ -290,6 +340,13 @@ final class DecodeLink implements Link {
       close();
     } else if (state == State.ANSWERING) {
       work += answer(nowNs);
+    } else if (state == State.PROVING) {
+      if (nowNs - createdNs > handshakeTimeoutNs) {
+        end(
+            "you did not prove within "
+                + PrefillLink.seconds(handshakeTimeoutNs)
+                + " that you have the cluster key");
+      }
     } else if (lease.isOver(nowNs)) {
       end("nothing was heard from you for " + PrefillLink.seconds(lease.lengthNs()));
     } else {
@@ -302,7 +359,7 @@ final class DecodeLink implements Link {
     if (!answered && (kv == null || kv.isReady())) {
       int streamSession = kv == null ? 0 : kv.streamSession();
       var acceptance = new ControlWriter.Acceptance(lease.lengthNs(), linkId, streamSession);
-      control.send(
+      sendReply(
           refusal == null
               ? control.writer().helloReply(caller, acceptance, self)
               : control.writer().helloReply(caller, refusal, self));
@@ -310,7 +367,7 @@ final class DecodeLink implements Link {
     }
     if (answered && control.isFlushed()) {
       lease.heard(nowNs);
-      state = State.OPEN;
+      state = secrets == null ? State.OPEN : State.PROVING;
       if (refusal != null) {
         close();
       }
@@ -320,6 +377,18 @@ final class DecodeLink implements Link {
       close();
     }
     return 0;
+  }
+
+  private void sendReply(int length) {
+    KeyResponder key = responder;
+    if (key == null) {
+      control.send(length);
+      return;
+    }
+    LinkSecrets shared = key.answer(control.writer(), length);
+    control.send(length);
+    control.seal(shared.sealer(LinkSecrets.Direction.CONTROL_FROM_PREFILL));
+    secrets = shared;
   }
 
   /**

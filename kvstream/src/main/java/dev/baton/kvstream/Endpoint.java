@@ -64,6 +64,11 @@ record Endpoint(InetAddress address, int port) {
     }
   }
 
+  /** True when one node can be reached by it. */
+  boolean isOneNode() {
+    return port != 0 && !address.isMulticastAddress() && !address.isAnyLocalAddress();
+  }
+
   boolean isLoopback() {
     return address.isLoopbackAddress();
   }

@@ -38,6 +38,14 @@ final class Frame {
     return this;
   }
 
+  int messageOffset() {
+    return bodyOffset - MessageHeaderDecoder.ENCODED_LENGTH;
+  }
+
+  int messageLength() {
+    return end - messageOffset();
+  }
+
   int templateId() {
     return header.templateId();
   }

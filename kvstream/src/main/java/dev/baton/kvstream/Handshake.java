@@ -6,6 +6,7 @@ import dev.baton.kvstream.codec.HelloOutcome;
 import dev.baton.kvstream.codec.HelloReplyDecoder;
 import dev.baton.kvstream.codec.MessageHeaderDecoder;
 import dev.baton.kvstream.codec.NodeShapeDecoder;
+import java.util.Arrays;
 import org.agrona.DirectBuffer;
 import org.jspecify.annotations.Nullable;
 
@@ -15,6 +16,8 @@ final class Handshake {
   private static final int HELLO_TEXTS = 4;
   private static final int REPLY_TEXTS = 4;
   private static final int MAX_TEXT_CHARS = 300;
+  private static final String WHERE_THE_KEY_IS =
+      "start both with the same " + ClusterKey.FILE_VARIABLE;
 
   private Handshake() {}
 
@@ -25,7 +28,7 @@ final class Handshake {
   record Caller(long nonce, int version, String replyTo) {}
 
   /** The rest of a Hello of our own version. */
-  record Introduction(long leaseNs, long resumes, NodeIdentity identity) {}
+  record Introduction(long leaseNs, long resumes, byte[] random, NodeIdentity identity) {}
 
   /** A HelloReply; the identity is null unless it accepts. */
   record Reply(
@@ -36,6 +39,8 @@ final class Handshake {
       long leaseNs,
       long linkId,
       int kvStreamSession,
+      byte[] random,
+      byte[] proof,
       @Nullable NodeIdentity identity) {}
 
   /** Whether a prefill node can work for a decode node: null, or why not. */
@@ -96,6 +101,26 @@ final class Handshake {
         "that node does not prefill: start one with 'baton node --role prefill'");
   }
 
+  /** Whether nodes may talk as far as keys go; a Hello without a key has zeros for random bytes. */
+  static @Nullable Refusal judgeKey(boolean prefillHasKey, byte[] random) {
+    boolean decodeHasKey = !Arrays.equals(random, new byte[LinkSecrets.NONCE_BYTES]);
+    if (prefillHasKey == decodeHasKey) {
+      return null;
+    }
+    return prefillHasKey
+        ? new Refusal(
+            HelloOutcome.NEEDS_KEY,
+            "it needs a cluster key and this node has none: " + WHERE_THE_KEY_IS)
+        : new Refusal(
+            HelloOutcome.NO_KEY,
+            "it has no cluster key and this node has one: " + WHERE_THE_KEY_IS);
+  }
+
+  static Refusal wrongKey() {
+    return new Refusal(
+        HelloOutcome.WRONG_KEY, "its cluster key is another one: " + WHERE_THE_KEY_IS);
+  }
+
   static Caller readCaller(Frame frame, DirectBuffer buffer, HelloDecoder hello) {
     if (frame.version() == PROTOCOL_VERSION) {
       frame.requireBlock(HelloDecoder.BLOCK_LENGTH);
@@ -109,9 +134,12 @@ final class Handshake {
 
   /** Goes on where {@link #readCaller} stopped. */
   static Introduction readIntroduction(HelloDecoder hello) {
+    byte[] random = new byte[LinkSecrets.NONCE_BYTES];
+    hello.getRandom(random, 0, random.length);
     return new Introduction(
         requireLease(hello.leaseNs()),
         hello.resumes(),
+        random,
         identity(hello.shape(), hello.name(), hello.modelHash(), hello.backend()));
   }
 
@@ -127,6 +155,10 @@ final class Handshake {
     HelloOutcome outcome = ours ? reply.outcome() : HelloOutcome.WRONG_PROTOCOL;
     String reason = printable(reply.reason());
     boolean accepted = outcome == HelloOutcome.ACCEPTED;
+    byte[] random = new byte[LinkSecrets.NONCE_BYTES];
+    reply.getRandom(random, 0, random.length);
+    byte[] proof = new byte[LinkSecrets.PROOF_BYTES];
+    reply.getProof(proof, 0, proof.length);
     return new Reply(
         reply.nonce(),
         frame.version(),
@@ -135,6 +167,8 @@ final class Handshake {
         accepted ? requireLease(reply.leaseNs()) : 0,
         reply.linkId(),
         reply.kvStreamSession(),
+        random,
+        proof,
         accepted
             ? identity(reply.shape(), reply.name(), reply.modelHash(), reply.backend())
             : null);

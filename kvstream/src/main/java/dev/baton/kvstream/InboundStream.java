@@ -31,6 +31,15 @@ final class InboundStream {
     }
   }
 
+  /** Where the stream comes from. */
+  Endpoint source() {
+    return Endpoint.parseLiteral(image.sourceIdentity());
+  }
+
+  boolean carries(Inbound other) {
+    return inbound == other;
+  }
+
   boolean isOf(Image other) {
     return image == other;
   }

@@ -9,8 +9,10 @@ import dev.baton.kvstream.codec.PrefillDoneEncoder;
 import io.aeron.ExclusivePublication;
 import io.aeron.Publication;
 import io.aeron.logbuffer.BufferClaim;
+import io.aeron.logbuffer.LogBufferDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import org.agrona.DirectBuffer;
 import org.agrona.MutableDirectBuffer;
 import org.agrona.concurrent.UnsafeBuffer;
 import org.agrona.sbe.MessageEncoderFlyweight;
@@ -19,7 +21,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A KV stream over Aeron. A message that fits one frame is written where Aeron sends it from; a
  * larger one (a token of a wide model on a small MTU) goes through a buffer of its own and Aeron's
- * fragmentation.
+ * fragmentation. With a cluster key every message is written into that buffer and sealed from
+ * there.
  */
 final class KvPublication implements KvStream {
   private static final int SLICE_BYTES =
@@ -29,7 +32,9 @@ final class KvPublication implements KvStream {
 
   private final LaterPublication later;
   private final BufferClaim claim = new BufferClaim();
-  private final UnsafeBuffer staging;
+  private UnsafeBuffer staging;
+  private UnsafeBuffer sealed = new UnsafeBuffer(0, 0);
+  private @Nullable MessageSealer sealer;
   private final MessageHeaderEncoder header = new MessageHeaderEncoder();
   private final KvSliceEncoder slice = new KvSliceEncoder();
   private final HiddenRowsEncoder hidden = new HiddenRowsEncoder();
@@ -37,6 +42,8 @@ final class KvPublication implements KvStream {
   private final PrefillDoneEncoder done = new PrefillDoneEncoder();
   private @Nullable ExclusivePublication publication;
   private int maxFramePayload;
+  private int maxMessageBytes;
+  private boolean lost;
   private long lastDigest;
   private boolean claimed;
 
@@ -46,7 +53,7 @@ final class KvPublication implements KvStream {
    */
   KvPublication(LaterPublication later, int maxRowBytes) {
     this.later = later;
-    this.staging = new UnsafeBuffer(ByteBuffer.allocateDirect(SLICE_BYTES + maxRowBytes));
+    this.staging = offHeap(SLICE_BYTES + maxRowBytes);
   }
 
   @Override
@@ -55,6 +62,7 @@ final class KvPublication implements KvStream {
       publication = later.get();
       if (publication != null) {
         maxFramePayload = publication.maxPayloadLength();
+        maxMessageBytes = maxFramePayload;
       }
     }
     return publication != null;
@@ -67,7 +75,7 @@ final class KvPublication implements KvStream {
 
   @Override
   public boolean isBroken() {
-    return later.failure() != null;
+    return lost || later.failure() != null;
   }
 
   @Override
@@ -76,13 +84,26 @@ final class KvPublication implements KvStream {
   }
 
   @Override
+  public void seal(MessageSealer with) {
+    sealer = with;
+    maxMessageBytes = ready().maxPayloadLength() - SealedMessage.OVERHEAD_BYTES;
+    int largest = Math.max(staging.capacity(), maxMessageBytes);
+    staging = offHeap(largest);
+    sealed = offHeap(largest + SealedMessage.OVERHEAD_BYTES);
+  }
+
+  private static UnsafeBuffer offHeap(int capacity) {
+    return new UnsafeBuffer(ByteBuffer.allocateDirect(capacity));
+  }
+
+  @Override
   public int tokensPerSlice(int tokenBytes) {
-    return Math.max(1, (maxFramePayload - SLICE_BYTES) / tokenBytes);
+    return Math.max(1, (maxMessageBytes - SLICE_BYTES) / tokenBytes);
   }
 
   @Override
   public int rowsPerMessage(int rowBytes) {
-    return Math.max(1, (maxFramePayload - HIDDEN_BYTES) / rowBytes);
+    return Math.max(1, (maxMessageBytes - HIDDEN_BYTES) / rowBytes);
   }
 
   @Override
@@ -155,21 +176,32 @@ final class KvPublication implements KvStream {
 
   private boolean reserve(int length) {
     ExclusivePublication stream = ready();
-    if (length > maxFramePayload) {
+    int sentBytes = sealer == null ? length : length + SealedMessage.OVERHEAD_BYTES;
+    if (sentBytes > maxFramePayload) {
       claimed = false;
-      return stream.availableWindow() > 0;
+      // What is sealed must not be turned away: room for all of it, also behind a term's end.
+      int leastWindow =
+          sealer == null
+              ? 0
+              : LogBufferDescriptor.computeFragmentedFrameLength(sentBytes, maxFramePayload);
+      return stream.availableWindow() > leastWindow;
     }
-    long result = stream.tryClaim(length, claim);
+    long result = stream.tryClaim(sentBytes, claim);
     if (result == Publication.ADMIN_ACTION) {
-      result = stream.tryClaim(length, claim);
+      result = stream.tryClaim(sentBytes, claim);
     }
     later.note(result);
     claimed = result > 0;
     return claimed;
   }
 
+  /** True when messages are written where they are sent from. */
+  private boolean isInPlace() {
+    return claimed && sealer == null;
+  }
+
   private MutableDirectBuffer target() {
-    return claimed ? claim.buffer() : staging;
+    return isInPlace() ? claim.buffer() : staging;
   }
 
   /**
@@ -178,7 +210,7 @@ final class KvPublication implements KvStream {
    */
   private int begin(MessageEncoderFlyweight message) {
     MutableDirectBuffer target = target();
-    int at = claimed ? claim.offset() : 0;
+    int at = isInPlace() ? claim.offset() : 0;
     header
         .wrap(target, at)
         .blockLength(message.sbeBlockLength())
@@ -191,13 +223,25 @@ final class KvPublication implements KvStream {
   }
 
   private boolean publish(int length) {
+    MessageSealer with = sealer;
     if (claimed) {
+      if (with != null) {
+        with.seal(staging, 0, length, claim.buffer(), claim.offset());
+      }
       claim.commit();
       return true;
     }
-    long result = ready().offer(staging, 0, length);
+    if (with == null) {
+      return offer(staging, length);
+    }
+    lost |= !offer(sealed, with.seal(staging, 0, length, sealed, 0));
+    return !lost;
+  }
+
+  private boolean offer(DirectBuffer message, int length) {
+    long result = ready().offer(message, 0, length);
     if (result == Publication.ADMIN_ACTION) {
-      result = ready().offer(staging, 0, length);
+      result = ready().offer(message, 0, length);
     }
     later.note(result);
     return result > 0;

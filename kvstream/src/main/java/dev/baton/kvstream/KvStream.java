@@ -18,6 +18,9 @@ interface KvStream {
 
   void close();
 
+  /** From now on everything is sealed; nothing was sent before. */
+  void seal(MessageSealer sealer);
+
   /** How many tokens of {@code tokenBytes} go into one slice message, at least one. */
   int tokensPerSlice(int tokenBytes);
 

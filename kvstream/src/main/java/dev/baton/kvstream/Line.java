@@ -8,6 +8,9 @@ interface Line {
   /** A number that the answer to the next greeting is known by. */
   long nonce();
 
+  /** 32 fresh random bytes. */
+  byte[] random();
+
   /** Where the peer's answers are heard, {@code address:port}. */
   String replyTo();
 

@@ -1,6 +1,7 @@
 package dev.baton.kvstream;
 
 import dev.baton.kvstream.codec.MessageHeaderDecoder;
+import dev.baton.kvstream.codec.SealedDecoder;
 import java.security.GeneralSecurityException;
 import javax.crypto.AEADBadTagException;
 import javax.crypto.Cipher;
@@ -20,8 +21,8 @@ import org.agrona.concurrent.UnsafeBuffer;
 final class MessageOpener {
   private final SecretKey key;
   private final Cipher cipher = SealedMessage.cipher();
-  private final UnsafeBuffer sealed = new UnsafeBuffer();
   private final MessageHeaderDecoder header = new MessageHeaderDecoder();
+  private final SealedDecoder sealed = new SealedDecoder();
   private byte[] bytes = new byte[0];
   private byte[] text = new byte[0];
   private long counter;
@@ -68,8 +69,13 @@ final class MessageOpener {
     if (bytes.length < length) {
       bytes = new byte[length];
       text = new byte[length];
-      sealed.wrap(bytes);
-      header.wrap(sealed, 0);
+      UnsafeBuffer message = new UnsafeBuffer(bytes);
+      header.wrap(message, 0);
+      sealed.wrap(
+          message,
+          MessageHeaderDecoder.ENCODED_LENGTH,
+          SealedDecoder.BLOCK_LENGTH,
+          SealedDecoder.SCHEMA_VERSION);
     }
     source.getBytes(offset, bytes, 0, length);
   }
@@ -77,8 +83,8 @@ final class MessageOpener {
   private void requireNext() {
     if (header.schemaId() != MessageHeaderDecoder.SCHEMA_ID
         || header.version() != MessageHeaderDecoder.SCHEMA_VERSION
-        || header.templateId() != SealedMessage.TEMPLATE_ID
-        || header.blockLength() != SealedMessage.BLOCK_LENGTH) {
+        || header.templateId() != SealedDecoder.TEMPLATE_ID
+        || header.blockLength() != SealedDecoder.BLOCK_LENGTH) {
       throw new MalformedMessage(
           "message "
               + header.templateId()
@@ -86,7 +92,7 @@ final class MessageOpener {
               + header.version()
               + " where a sealed one was due");
     }
-    long sent = sealed.getLong(SealedMessage.COUNTER_OFFSET, MessageHeaderDecoder.BYTE_ORDER);
+    long sent = sealed.counter();
     if (sent != counter) {
       throw new MalformedMessage(
           "sealed message " + sent + " where " + counter + " was due: it was sent again or forged");

@@ -1,7 +1,7 @@
 package dev.baton.kvstream;
 
-import dev.baton.kvstream.codec.MessageHeaderDecoder;
 import dev.baton.kvstream.codec.MessageHeaderEncoder;
+import dev.baton.kvstream.codec.SealedEncoder;
 import java.security.GeneralSecurityException;
 import javax.crypto.Cipher;
 import javax.crypto.SecretKey;
@@ -20,7 +20,7 @@ import org.agrona.concurrent.UnsafeBuffer;
 final class MessageSealer {
   private final SecretKey key;
   private final Cipher cipher = SealedMessage.cipher();
-  private final UnsafeBuffer sealed = new UnsafeBuffer();
+  private final SealedEncoder header = new SealedEncoder();
   private byte[] bytes = new byte[0];
   private long counter;
 
@@ -43,7 +43,7 @@ final class MessageSealer {
     reserve(sealedLength);
     source.getBytes(offset, bytes, SealedMessage.HEADER_BYTES, length);
     long next = counter++;
-    sealed.putLong(SealedMessage.COUNTER_OFFSET, next, MessageHeaderDecoder.BYTE_ORDER);
+    header.counter(next);
     try {
       cipher.init(Cipher.ENCRYPT_MODE, key, SealedMessage.nonce(next));
       cipher.updateAAD(bytes, 0, SealedMessage.HEADER_BYTES);
@@ -58,8 +58,7 @@ final class MessageSealer {
   private void reserve(int length) {
     if (bytes.length < length) {
       bytes = new byte[length];
-      sealed.wrap(bytes);
-      SealedMessage.putHeader(new MessageHeaderEncoder().wrap(sealed, 0));
+      header.wrapAndApplyHeader(new UnsafeBuffer(bytes), 0, new MessageHeaderEncoder());
     }
   }
 }

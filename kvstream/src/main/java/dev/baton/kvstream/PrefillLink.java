@@ -35,6 +35,7 @@ final class PrefillLink implements Link {
 
   private final String label;
   private final NodeIdentity self;
+  private final @Nullable ClusterKey clusterKey;
   private final NanoClock clock;
   private final Line line;
   private final Lease lease;
@@ -56,6 +57,9 @@ final class PrefillLink implements Link {
   private long nonce;
   private long linkId;
   private @Nullable NodeIdentity peer;
+  private @Nullable KeyInitiator initiator;
+  private @Nullable OpenedMessage openedControl;
+  private @Nullable OpenedMessage openedKv;
   private int kvStreamSession;
   private int roundTrips;
 
@@ -66,6 +70,7 @@ final class PrefillLink implements Link {
   PrefillLink(Endpoint endpoint, NodeIdentity self, StreamConfig config, Line line) {
     this.label = "the prefill node at " + endpoint;
     this.self = self;
+    this.clusterKey = config.clusterKey();
     this.clock = config.clock();
     this.line = line;
     this.control = line.open();
@@ -78,10 +83,15 @@ final class PrefillLink implements Link {
   void greet() {
     nonce = line.nonce();
     state = State.GREETING;
-    control.send(
-        control
-            .writer()
-            .hello(nonce, clock.nanoTime(), lease.lengthNs(), linkId, self, line.replyTo()));
+    ControlWriter writer = control.writer();
+    int length =
+        writer.hello(nonce, clock.nanoTime(), lease.lengthNs(), linkId, self, line.replyTo());
+    if (clusterKey != null) {
+      initiator = new KeyInitiator(clusterKey, line.random(), writer, length);
+      openedControl = null;
+      openedKv = null;
+    }
+    control.send(length);
   }
 
   /** The connection seems broken: begins another one, to go on with the sessions there are. */
@@ -170,10 +180,13 @@ final class PrefillLink implements Link {
 
   /** Takes a message of the peer's KV stream. */
   void onKv(Frame frame, DirectBuffer buffer, long nowNs) {
-    if (state != State.LOST) {
-      lease.heard(nowNs);
-      reader.onMessage(frame, buffer, nowNs);
+    if (state == State.LOST) {
+      return;
     }
+    OpenedMessage opened = openedKv;
+    Frame message = opened == null ? frame : opened.open(frame, buffer);
+    lease.heard(nowNs);
+    reader.onMessage(message, opened == null ? buffer : opened.buffer(), nowNs);
   }
 
   @Override
@@ -181,10 +194,20 @@ final class PrefillLink implements Link {
     if (state == State.LOST) {
       return;
     }
+    OpenedMessage opened = openedControl;
+    if (opened != null) {
+      onMessage(opened.open(frame, buffer), opened.buffer(), nowNs);
+    } else if (initiator == null || frame.templateId() == HelloReplyDecoder.TEMPLATE_ID) {
+      onMessage(frame, buffer, nowNs);
+    } else {
+      throw new MalformedMessage("message " + frame.templateId() + " before a HelloReply");
+    }
+  }
+
+  private void onMessage(Frame frame, DirectBuffer buffer, long nowNs) {
     lease.heard(nowNs);
     switch (frame.templateId()) {
-      case HelloReplyDecoder.TEMPLATE_ID ->
-          onReply(Handshake.readReply(frame, buffer, reply), nowNs);
+      case HelloReplyDecoder.TEMPLATE_ID -> onReply(frame, buffer, nowNs);
       case LeaseRenewalDecoder.TEMPLATE_ID -> onRenewal(frame, buffer, nowNs);
       case OrderRefusedDecoder.TEMPLATE_ID -> {
         frame.requireBlock(OrderRefusedDecoder.BLOCK_LENGTH);
@@ -218,7 +241,8 @@ final class PrefillLink implements Link {
     }
   }
 
-  private void onReply(Handshake.Reply answer, long nowNs) {
+  private void onReply(Frame frame, DirectBuffer buffer, long nowNs) {
+    Handshake.Reply answer = Handshake.readReply(frame, buffer, reply);
     if (state != State.GREETING) {
       throw new MalformedMessage("a second HelloReply");
     }
@@ -227,6 +251,8 @@ final class PrefillLink implements Link {
       refuse(Handshake.wrongVersion(answer.version(), Handshake.PROTOCOL_VERSION).reason());
     } else if (identity == null) {
       refuse(answer.reason());
+    } else if (!agree(answer, frame, buffer)) {
+      end(label + " cannot be used: " + Handshake.wrongKey().reason());
     } else {
       Handshake.Refusal refusal = Handshake.judge(identity, self);
       if (refusal != null) {
@@ -240,6 +266,26 @@ final class PrefillLink implements Link {
       lease.renewAt(nowNs);
       state = State.ACCEPTED;
     }
+  }
+
+  /**
+   * With a cluster key: proves it to the peer when the peer has proved it, and opens and seals all
+   * that follows.
+   */
+  private boolean agree(Handshake.Reply answer, Frame frame, DirectBuffer buffer) {
+    KeyInitiator greeted = initiator;
+    if (greeted == null) {
+      return true;
+    }
+    LinkSecrets secrets = greeted.accept(answer, frame, buffer);
+    if (secrets == null) {
+      return false;
+    }
+    control.send(control.writer().proof(secrets.decodeProof()));
+    control.seal(secrets.sealer(LinkSecrets.Direction.CONTROL_FROM_DECODE));
+    openedControl = new OpenedMessage(secrets.opener(LinkSecrets.Direction.CONTROL_FROM_PREFILL));
+    openedKv = new OpenedMessage(secrets.opener(LinkSecrets.Direction.KV_FROM_PREFILL));
+    return true;
   }
 
   private void refuse(String reason) {

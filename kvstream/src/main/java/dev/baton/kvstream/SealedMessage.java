@@ -1,7 +1,7 @@
 package dev.baton.kvstream;
 
-import dev.baton.kvstream.codec.MessageHeaderDecoder;
 import dev.baton.kvstream.codec.MessageHeaderEncoder;
+import dev.baton.kvstream.codec.SealedEncoder;
 import java.nio.ByteBuffer;
 import java.security.GeneralSecurityException;
 import java.security.spec.AlgorithmParameterSpec;
@@ -24,10 +24,7 @@ import javax.crypto.spec.GCMParameterSpec;
  * <p>Source: NIST SP 800-38D, 8.2.1 (deterministic nonces).
  */
 final class SealedMessage {
-  static final int TEMPLATE_ID = 30;
-  static final int BLOCK_LENGTH = Long.BYTES;
-  static final int COUNTER_OFFSET = MessageHeaderEncoder.ENCODED_LENGTH;
-  static final int HEADER_BYTES = COUNTER_OFFSET + BLOCK_LENGTH;
+  static final int HEADER_BYTES = MessageHeaderEncoder.ENCODED_LENGTH + SealedEncoder.BLOCK_LENGTH;
   static final int TAG_BYTES = 16;
 
   /** How much longer a message is when it is sealed. */
@@ -49,14 +46,5 @@ final class SealedMessage {
     byte[] nonce = new byte[NONCE_BYTES];
     ByteBuffer.wrap(nonce).putLong(NONCE_BYTES - Long.BYTES, counter);
     return new GCMParameterSpec(TAG_BYTES * Byte.SIZE, nonce);
-  }
-
-  /** The header of a message; only the counter after it differs from one to the next. */
-  static void putHeader(MessageHeaderEncoder header) {
-    header
-        .blockLength(BLOCK_LENGTH)
-        .templateId(TEMPLATE_ID)
-        .schemaId(MessageHeaderDecoder.SCHEMA_ID)
-        .version(MessageHeaderDecoder.SCHEMA_VERSION);
   }
 }

@@ -138,12 +138,17 @@ final class StreamAgent implements Agent {
 
     @Override
     public LinkControl open() {
-      return new LinkControl(media.control(endpoint), writer);
+      return controlTo(endpoint);
     }
 
     @Override
     public long nonce() {
       return random.nextLong();
+    }
+
+    @Override
+    public byte[] random() {
+      return LinkSecrets.nonce(random);
     }
 
     @Override
@@ -208,13 +213,59 @@ final class StreamAgent implements Agent {
   private void onHello(Inbound from, Frame frame, DirectBuffer buffer) {
     Handshake.Caller caller = Handshake.readCaller(frame, buffer, hello);
     Endpoint replyTo = Endpoint.parseLiteral(caller.replyTo());
-    if (!replyTo.isLoopback() || links.size() >= MAX_LINKS * 2) {
+    Endpoint source = source(from);
+    if (links.size() >= MAX_LINKS * 2 || source == null || !mayAnswer(replyTo, source)) {
       return;
     }
-    LinkControl control = new LinkControl(media.control(replyTo), writer);
-    DecodeLink link = answer(caller, replyTo, control);
+    Handshake.Introduction introduction =
+        caller.version() == Handshake.PROTOCOL_VERSION ? Handshake.readIntroduction(hello) : null;
+    Handshake.Refusal refusal = refusal(caller, introduction);
+    DecodeLink link;
+    if (refusal == null && introduction != null && service != null) {
+      link = accept(caller, introduction, replyTo, service);
+      greetedBy(link, introduction, frame, buffer);
+    } else if (refusal != null && replyTo.address().equals(source.address())) {
+      link = DecodeLink.refusing(caller, refusal, self, controlTo(replyTo));
+    } else {
+      // A refusal goes to who asked, so that nobody can have it sent to a third.
+      return;
+    }
     links.add(link);
     from.bind(link);
+  }
+
+  private @Nullable Endpoint source(Inbound from) {
+    for (InboundStream inbound : inbounds) {
+      if (inbound.carries(from)) {
+        return inbound.source();
+      }
+    }
+    return null;
+  }
+
+  /** Without a cluster key nothing leaves this machine; nobody elsewhere gets it to call itself. */
+  private boolean mayAnswer(Endpoint replyTo, Endpoint source) {
+    return replyTo.isOneNode()
+        && (replyTo.isLoopback() ? source.isLoopback() : self.config().clusterKey() != null);
+  }
+
+  private Handshake.@Nullable Refusal refusal(
+      Handshake.Caller caller, Handshake.@Nullable Introduction introduction) {
+    if (introduction == null) {
+      return Handshake.wrongVersion(Handshake.PROTOCOL_VERSION, caller.version());
+    }
+    Handshake.Refusal key =
+        Handshake.judgeKey(self.config().clusterKey() != null, introduction.random());
+    if (key != null) {
+      return key;
+    }
+    if (service == null) {
+      return Handshake.noPrefill();
+    }
+    Handshake.Refusal refusal = Handshake.judge(self.identity(), introduction.identity());
+    return refusal == null && links.size() >= MAX_LINKS
+        ? new Handshake.Refusal(HelloOutcome.FULL, "it serves " + MAX_LINKS + " nodes already")
+        : refusal;
   }
 
   private void takeOver(long linkId, DecodeLink by) {
@@ -226,34 +277,38 @@ final class StreamAgent implements Agent {
     }
   }
 
-  private DecodeLink answer(Handshake.Caller caller, Endpoint replyTo, LinkControl control) {
-    if (caller.version() != Handshake.PROTOCOL_VERSION) {
-      var refusal = Handshake.wrongVersion(Handshake.PROTOCOL_VERSION, caller.version());
-      return DecodeLink.refusing(caller, refusal, self, control);
-    }
-    Handshake.Introduction introduction = Handshake.readIntroduction(hello);
-    Handshake.Refusal refusal = Handshake.judge(self.identity(), introduction.identity());
-    PrefillService accepting = service;
-    if (accepting == null) {
-      return DecodeLink.refusing(caller, Handshake.noPrefill(), self, control);
-    }
-    if (refusal == null && links.size() >= MAX_LINKS) {
-      refusal =
-          new Handshake.Refusal(HelloOutcome.FULL, "it serves " + MAX_LINKS + " nodes already");
-    }
-    if (refusal != null) {
-      return DecodeLink.refusing(caller, refusal, self, control);
-    }
+  private DecodeLink accept(
+      Handshake.Caller caller,
+      Handshake.Introduction introduction,
+      Endpoint replyTo,
+      PrefillService accepting) {
     int tokenBytes = self.identity().geometry().tokenBytes();
     int hiddenBytes = self.identity().hiddenDim() * Float.BYTES;
     KvPublication kv = new KvPublication(media.kv(replyTo), Math.max(tokenBytes, hiddenBytes));
-    DecodeLink link =
-        DecodeLink.accepting(
-            caller, newLinkId(), introduction.leaseNs(), self, accepting, control, kv);
-    if (introduction.resumes() != 0) {
-      takeOver(introduction.resumes(), link);
+    return DecodeLink.accepting(
+        caller, newLinkId(), introduction.leaseNs(), self, accepting, controlTo(replyTo), kv);
+  }
+
+  /** Goes on with the sessions that the caller speaks of, with a cluster key once it is proved. */
+  private void greetedBy(
+      DecodeLink link, Handshake.Introduction introduction, Frame frame, DirectBuffer buffer) {
+    Runnable goOn =
+        () -> {
+          if (introduction.resumes() != 0) {
+            takeOver(introduction.resumes(), link);
+          }
+        };
+    ClusterKey key = self.config().clusterKey();
+    if (key == null) {
+      goOn.run();
+    } else {
+      byte[] own = LinkSecrets.nonce(random);
+      link.requireProof(new KeyResponder(key, own, introduction.random(), frame, buffer), goOn);
     }
-    return link;
+  }
+
+  private LinkControl controlTo(Endpoint replyTo) {
+    return new LinkControl(media.control(replyTo), writer);
   }
 
   private long newLinkId() {

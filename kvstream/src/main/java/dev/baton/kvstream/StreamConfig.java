@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  *     for a node that only connects
  * @param advertise {@code address:port} where other nodes are told to send, where that is another
  *     one than they see here (a container, a relay); null for the listening one
+ * @param clusterKey what other nodes must have too; null to talk to this machine's only
  * @param leaseNs how long a silent peer is waited for
  * @param handshakeTimeoutNs how long an answer to the first message is waited for
  * @param mtuBytes largest datagram, a multiple of 32, or 0 for what suits the address
@@ -30,6 +31,7 @@ import org.jspecify.annotations.Nullable;
 public record StreamConfig(
     @Nullable String listen,
     @Nullable String advertise,
+    @Nullable ClusterKey clusterKey,
     long leaseNs,
     long handshakeTimeoutNs,
     int mtuBytes,
@@ -93,6 +95,7 @@ public record StreamConfig(
   public static final class Builder {
     private @Nullable String listen;
     private @Nullable String advertise;
+    private @Nullable ClusterKey clusterKey;
     private long leaseNs = TimeUnit.SECONDS.toNanos(8);
     private long handshakeTimeoutNs = TimeUnit.SECONDS.toNanos(5);
     private int mtuBytes;
@@ -118,6 +121,11 @@ public record StreamConfig(
 
     public Builder advertise(@Nullable String hostPort) {
       advertise = hostPort;
+      return this;
+    }
+
+    public Builder clusterKey(@Nullable ClusterKey key) {
+      clusterKey = key;
       return this;
     }
 
@@ -175,6 +183,7 @@ public record StreamConfig(
       return new StreamConfig(
           listen,
           advertise,
+          clusterKey,
           leaseNs,
           handshakeTimeoutNs,
           mtuBytes,

@@ -16,8 +16,9 @@ public final class StreamNode implements AutoCloseable {
   private static final String FLAG = "--add-exports java.base/jdk.internal.misc=ALL-UNNAMED";
 
   private static final String NEEDS_KEY =
-      " is not on this machine: streams between machines need a cluster key, which this version"
-          + " does not have yet";
+      " is not on this machine, and streams between machines need a cluster key: make one with"
+          + " 'baton key --out cluster.key', copy it to each, and set "
+          + ClusterKey.FILE_VARIABLE;
 
   private final StreamConfig config;
   private final NodeIdentity identity;
@@ -46,9 +47,7 @@ public final class StreamNode implements AutoCloseable {
       StreamConfig config, NodeIdentity identity, @Nullable PrefillService service) {
     requireFlag();
     Endpoint listen = Endpoint.parse(config.listen() == null ? "127.0.0.1:0" : config.listen());
-    if (!listen.isLoopback()) {
-      throw new StreamException(listen + NEEDS_KEY);
-    }
+    requireKey(config, listen);
     EmbeddedMedia media = EmbeddedMedia.launch(config, listen);
     try {
       StreamAgent agent = new StreamAgent(identity, config, service, media);
@@ -60,6 +59,16 @@ public final class StreamNode implements AutoCloseable {
       media.close();
       throw e;
     }
+  }
+
+  private static void requireKey(StreamConfig config, Endpoint endpoint) {
+    if (config.clusterKey() == null && !endpoint.isLoopback()) {
+      throw new StreamException(endpoint + NEEDS_KEY);
+    }
+  }
+
+  private boolean isLoopback() {
+    return Endpoint.parseLiteral(endpoint()).isLoopback();
   }
 
   private static void requireFlag() {
@@ -81,8 +90,13 @@ public final class StreamNode implements AutoCloseable {
    */
   public PrefillPeer connect(String hostPort) {
     Endpoint endpoint = Endpoint.parse(hostPort);
-    if (!endpoint.isLoopback()) {
-      throw new StreamException(endpoint + NEEDS_KEY);
+    requireKey(config, endpoint);
+    if (!endpoint.isLoopback() && config.advertise() == null && isLoopback()) {
+      throw new StreamException(
+          endpoint
+              + " cannot answer to "
+              + endpoint()
+              + ": choose where it reaches this node with --listen");
     }
     PrefillLink[] made = new PrefillLink[1];
     agent.call(() -> made[0] = agent.connect(endpoint));

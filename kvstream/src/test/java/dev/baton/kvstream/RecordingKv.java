@@ -10,6 +10,7 @@ final class RecordingKv implements KvStream {
   final List<Long> digests = new ArrayList<>();
   boolean taking = true;
   boolean closed;
+  boolean sealed;
   int tokensPerSlice = 4;
 
   private boolean send(String line) {
@@ -37,6 +38,11 @@ final class RecordingKv implements KvStream {
   @Override
   public void close() {
     closed = true;
+  }
+
+  @Override
+  public void seal(MessageSealer with) {
+    sealed = true;
   }
 
   @Override

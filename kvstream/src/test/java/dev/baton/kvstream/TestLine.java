@@ -2,6 +2,7 @@ package dev.baton.kvstream;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SplittableRandom;
 
 /** A line on which every opened control stream is kept; nonces count from 5. */
 final class TestLine implements Line {
@@ -22,6 +23,13 @@ final class TestLine implements Line {
   @Override
   public long nonce() {
     return ++nonce;
+  }
+
+  @Override
+  public byte[] random() {
+    byte[] random = new byte[LinkSecrets.NONCE_BYTES];
+    new SplittableRandom(nonce).nextBytes(random);
+    return random;
   }
 
   @Override
