@@ -120,6 +120,9 @@ public final class ForwardPass implements AutoCloseable {
   /**
    * Runs layers [from, to) over the batch, in place in {@link #hidden}, and writes their KV to the
    * batch's sequences. The KV of these layers for all earlier positions must stand there.
+   *
+   * <p>Behind the model's last layer only the batch's wanted rows are left: they stand in {@link
+   * #hidden} from row 0 on, in their order.
    */
   public void layers(TokenBatch batch, int from, int to) {
     if (from < 0 || to > config.layers() || from > to) {
@@ -129,28 +132,58 @@ public final class ForwardPass implements AutoCloseable {
     checkRows(batch.rows());
     for (int i = from; i < to; i++) {
       LlamaModel.Layer layer = model.layer(i);
-      attention(i, layer, batch);
-      feedForward(layer, batch.rows());
+      kernels.rmsNorm(hidden, 0, layer.attentionNorm(), config.rmsEps(), batch.rows(), attentionIn);
+      storeKeysAndValues(i, layer, batch);
+      boolean onlyWanted = i == config.layers() - 1 && batch.wantedRows() < batch.rows();
+      if (onlyWanted) {
+        gatherWanted(batch);
+        int wanted = batch.wantedRows();
+        kernels.rmsNorm(hidden, 0, layer.attentionNorm(), config.rmsEps(), wanted, attentionIn);
+      }
+      attention(i, layer, batch, onlyWanted);
+      feedForward(layer, onlyWanted ? batch.wantedRows() : batch.rows());
     }
   }
 
-  private void attention(int index, LlamaModel.Layer layer, TokenBatch batch) {
+  private void storeKeysAndValues(int index, LlamaModel.Layer layer, TokenBatch batch) {
     int n = batch.rows();
-    int headDim = config.headDim();
-    kernels.rmsNorm(hidden, 0, layer.attentionNorm(), config.rmsEps(), n, attentionIn);
-    kernels.matmul(layer.q(), attentionIn, n, q, false);
     kernels.matmul(layer.k(), attentionIn, n, k, false);
     kernels.matmul(layer.v(), attentionIn, n, v, false);
     for (int run = 0; run < batch.runs(); run++) {
-      KvView kv = batch.sequence(run).view();
       int row = batch.firstRow(run);
       int tokens = batch.runTokens(run);
       int position = batch.firstPosition(run);
-      kernels.rope(q, row, tokens, config.heads(), headDim, model.rope(), position);
-      kernels.rope(k, row, tokens, config.kvHeads(), headDim, model.rope(), position);
-      kernels.storeKv(kv, index, k, v, row, position, tokens);
-      kernels.attention(
-          kv, index, q, config.heads(), attentionScale, row, position, tokens, attentionOut);
+      kernels.rope(
+          k, row, tokens, config.kvHeads(), config.headDim(), model.rope(), position);
+      kernels.storeKv(batch.sequence(run).view(), index, k, v, row, position, tokens);
+    }
+  }
+
+  /** Moves the wanted rows of {@link #hidden} together, to row 0 and on. */
+  private void gatherWanted(TokenBatch batch) {
+    long rowBytes = (long) config.dim() * Float.BYTES;
+    int to = 0;
+    for (int run = 0; run < batch.runs(); run++) {
+      int wanted = batch.runWanted(run);
+      int from = batch.firstRow(run) + batch.runTokens(run) - wanted;
+      MemorySegment.copy(hidden, from * rowBytes, hidden, to * rowBytes, wanted * rowBytes);
+      to += wanted;
+    }
+  }
+
+  /** Adds the attention of all rows to {@link #hidden}, or of the wanted ones, gathered before. */
+  private void attention(int index, LlamaModel.Layer layer, TokenBatch batch, boolean onlyWanted) {
+    int n = onlyWanted ? batch.wantedRows() : batch.rows();
+    int heads = config.heads();
+    kernels.matmul(layer.q(), attentionIn, n, q, false);
+    int row = 0;
+    for (int run = 0; run < batch.runs(); run++) {
+      KvView kv = batch.sequence(run).view();
+      int tokens = onlyWanted ? batch.runWanted(run) : batch.runTokens(run);
+      int position = batch.firstPosition(run) + batch.runTokens(run) - tokens;
+      kernels.rope(q, row, tokens, heads, config.headDim(), model.rope(), position);
+      kernels.attention(kv, index, q, heads, attentionScale, row, position, tokens, attentionOut);
+      row += tokens;
     }
     kernels.matmul(layer.attentionOut(), attentionOut, n, hidden, true);
   }

@@ -5,13 +5,16 @@ import java.util.Arrays;
 /**
  * The rows of one forward pass: runs of tokens, each of one sequence at following positions. A
  * prefill chunk is one run, a decode step one run of one token per sequence, and both may share a
- * batch. Reused; one thread at a time.
+ * batch. A run says how many of its last rows are wanted behind the model's last layer: of a
+ * prefill chunk that is the prompt's last row at most. Reused; one thread at a time.
  */
 public final class TokenBatch {
   private final int[] tokens;
   private final KvSequence[] sequences;
   private final int[] firstRow;
   private final int[] firstPosition;
+  private final int[] wanted;
+  private int wantedRows;
   private int rows;
   private int runs;
 
@@ -23,6 +26,7 @@ public final class TokenBatch {
     sequences = new KvSequence[maxTokens];
     firstRow = new int[maxTokens + 1];
     firstPosition = new int[maxTokens];
+    wanted = new int[maxTokens];
   }
 
   /** Empties the batch and lets go of the sequences. */
@@ -30,16 +34,25 @@ public final class TokenBatch {
     Arrays.fill(sequences, 0, runs, null);
     rows = 0;
     runs = 0;
+    wantedRows = 0;
     return this;
+  }
+
+  /** Adds a run of which all rows are wanted. */
+  public TokenBatch add(KvSequence sequence, int[] source, int from, int count, int position) {
+    return add(sequence, source, from, count, position, count);
   }
 
   /**
    * Adds tokens {@code source[from .. from + count)} of {@code sequence} at positions from {@code
    * position} on.
    *
+   * @param wantedOfRun how many of the run's last rows are wanted behind the model's last layer,
+   *     0..count
    * @throws IllegalArgumentException when the batch is full or the sequence has no such slots
    */
-  public TokenBatch add(KvSequence sequence, int[] source, int from, int count, int position) {
+  public TokenBatch add(
+      KvSequence sequence, int[] source, int from, int count, int position, int wantedOfRun) {
     if (count < 1 || rows + count > tokens.length) {
       throw new IllegalArgumentException(
           count + " more tokens do not fit a batch of " + tokens.length + " with " + rows);
@@ -54,10 +67,16 @@ public final class TokenBatch {
               + sequence.capacityTokens()
               + " slots");
     }
+    if (wantedOfRun < 0 || wantedOfRun > count) {
+      throw new IllegalArgumentException(
+          wantedOfRun + " rows cannot be wanted of a run of " + count);
+    }
     System.arraycopy(source, from, tokens, rows, count);
     sequences[runs] = sequence;
     firstRow[runs] = rows;
     firstPosition[runs] = position;
+    wanted[runs] = wantedOfRun;
+    wantedRows += wantedOfRun;
     runs++;
     rows += count;
     firstRow[runs] = rows;
@@ -67,6 +86,11 @@ public final class TokenBatch {
   /** Rows in all. */
   public int rows() {
     return rows;
+  }
+
+  /** Rows that are wanted behind the model's last layer. */
+  public int wantedRows() {
+    return wantedRows;
   }
 
   int token(int row) {
@@ -91,5 +115,10 @@ public final class TokenBatch {
 
   int firstPosition(int run) {
     return firstPosition[run];
+  }
+
+  /** The last rows of the run that are wanted behind the model's last layer. */
+  int runWanted(int run) {
+    return wanted[run];
   }
 }

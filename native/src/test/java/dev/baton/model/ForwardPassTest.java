@@ -120,6 +120,50 @@ class ForwardPassTest {
   }
 
   @Test
+  void shouldLeaveTheWantedRowsInOrderBehindTheLastLayer() {
+    int[] a = {0, 458, 504, 260, 413};
+    int[] b = FOX_PROMPT;
+    int vocab = model.config().vocab();
+    try (KvCache cache = new KvCache(model.kvGeometry(), 6);
+        ForwardPass forward = new ForwardPass(model, 16);
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment logits = arena.allocate(10L * vocab * 4, 64);
+      TokenBatch batch = new TokenBatch(16);
+      KvSequence[] sequences = new KvSequence[6];
+      Arrays.setAll(sequences, i -> cache.reserve(8));
+      for (int wantedA : new int[] {5, 2, 0}) {
+        batch.clear().add(sequences[0], a, 0, 5, 0, wantedA);
+        batch.add(sequences[1], b, 0, 4, 0, 1).add(sequences[2], a, 0, 1, 0);
+        assertEquals(wantedA + 2, batch.wantedRows());
+        forward.embed(batch);
+        forward.layers(batch, 0, 3);
+        forward.layers(batch, 3, 6);
+        forward.logits(0, batch.wantedRows(), logits);
+        for (int i = 0; i < wantedA; i++) {
+          assertRow(lastLogits(Arrays.copyOf(a, 5 - wantedA + i + 1), 5, 6), logits, i);
+        }
+        assertRow(lastLogits(b, 4, 6), logits, wantedA);
+        assertRow(lastLogits(new int[] {0}, 1, 6), logits, wantedA + 1);
+      }
+      // The KV of the rows that nobody wanted stands in the last layer too.
+      batch.clear().add(sequences[3], a, 0, 4, 0, 0);
+      forward.embed(batch);
+      forward.layers(batch, 0, 6);
+      batch.clear().add(sequences[3], a, 4, 1, 4);
+      forward.embed(batch);
+      forward.layers(batch, 0, 6);
+      forward.logits(0, 1, logits);
+      assertRow(lastLogits(a, 5, 6), logits, 0);
+    }
+  }
+
+  private static void assertRow(int[] wanted, MemorySegment logits, int row) {
+    long bytes = wanted.length * 4L;
+    assertArrayEquals(
+        wanted, logits.asSlice(row * bytes, bytes).toArray(ValueLayout.JAVA_INT), "row " + row);
+  }
+
+  @Test
   void shouldRefuseTokensAndLayersThatAreNotThere() {
     try (KvCache cache = new KvCache(model.kvGeometry(), 1);
         KvSequence sequence = cache.reserve(4);
