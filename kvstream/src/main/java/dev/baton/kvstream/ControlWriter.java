@@ -118,7 +118,8 @@ final class ControlWriter {
     order
         .firstToken(what.firstToken())
         .boundaryLayer(what.boundaryLayer())
-        .chunkTokens(what.chunkTokens());
+        .chunkTokens(what.chunks().largestTokens())
+        .lastChunkTokens(what.chunks().smallestTokens());
     order.wireType(WireCodes.of(what.wireType()));
     int[] tokens = what.tokens();
     int at = order.limit();

@@ -292,7 +292,7 @@ final class DecodeLink implements Link {
         tokens,
         order.firstToken(),
         order.boundaryLayer(),
-        order.chunkTokens(),
+        new ChunkSchedule(order.chunkTokens(), order.lastChunkTokens()),
         WireCodes.wireType(order.wireType()));
   }
 

@@ -47,6 +47,14 @@ public interface KvReceiver extends AutoCloseable {
    */
   MemorySegment hiddenRows();
 
+  /**
+   * Payload bytes that have arrived, repeats included. Allocates nothing.
+   */
+  long receivedBytes();
+
+  /** Payload bytes of the whole order, each counted once. */
+  long orderedBytes();
+
   /** What was measured so far; complete once WHOLE. */
   TransferReport report();
 

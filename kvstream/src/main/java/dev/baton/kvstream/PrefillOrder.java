@@ -15,7 +15,7 @@ import java.util.Objects;
  * @param firstToken tokens before it need not be sent; the prefill node still computes what it
  *     lacks of them
  * @param boundaryLayer 1..layers
- * @param chunkTokens prompt tokens that go through the layers together
+ * @param chunks how the prompt is cut into runs of tokens that go through the layers together
  * @param wireType element type of the KV slices
  */
 public record PrefillOrder(
@@ -23,21 +23,19 @@ public record PrefillOrder(
     int[] tokens,
     int firstToken,
     int boundaryLayer,
-    int chunkTokens,
+    ChunkSchedule chunks,
     KvWireType wireType) {
   public PrefillOrder {
     Objects.requireNonNull(tokens, "tokens");
+    Objects.requireNonNull(chunks, "chunks");
     Objects.requireNonNull(wireType, "wireType");
     if (tokens.length < 1 || firstToken < 0 || firstToken >= tokens.length) {
       throw new IllegalArgumentException(
           "an order needs tokens, got [" + firstToken + ", " + tokens.length + ")");
     }
-    if (boundaryLayer < 1 || chunkTokens < 1) {
+    if (boundaryLayer < 1) {
       throw new IllegalArgumentException(
-          "an order needs a boundary layer and a chunk size of at least 1, got "
-              + boundaryLayer
-              + " and "
-              + chunkTokens);
+          "an order needs a boundary layer of at least 1, got " + boundaryLayer);
     }
   }
 }

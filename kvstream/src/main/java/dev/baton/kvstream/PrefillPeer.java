@@ -3,7 +3,7 @@ package dev.baton.kvstream;
 import org.jspecify.annotations.Nullable;
 
 /** A prefill node this node knows. Any thread may use it. */
-public final class PrefillPeer implements AutoCloseable {
+public final class PrefillPeer implements PrefillTarget, AutoCloseable {
   private static final int ORDER_OVERHEAD_BYTES = 128;
 
   private final StreamAgent agent;
@@ -47,14 +47,7 @@ public final class PrefillPeer implements AutoCloseable {
     return link.roundTripNs();
   }
 
-  /**
-   * Orders a prefill and returns at once; how it goes, the receiver says. An order to a node that
-   * is lost fails, with the reason in {@link KvReceiver#failure}.
-   *
-   * @param sink takes the KV, on the stream thread, until the receiver is closed
-   * @throws IllegalArgumentException when the order does not fit the model or is too long for the
-   *     node
-   */
+  @Override
   public KvReceiver order(PrefillOrder order, KvSink sink) {
     int layers = self.geometry().layers();
     if (order.boundaryLayer() > layers) {

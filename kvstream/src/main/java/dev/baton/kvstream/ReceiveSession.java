@@ -135,6 +135,17 @@ final class ReceiveSession implements KvReceiver {
   }
 
   @Override
+  public long receivedBytes() {
+    return meter.receivedBytes();
+  }
+
+  @Override
+  public long orderedBytes() {
+    long kvRows = (long) (endToken - order.firstToken()) * order.boundaryLayer();
+    return kvRows * tokenBytes + (long) (endToken - hiddenFirst) * hiddenRowBytes;
+  }
+
+  @Override
   public TransferReport report() {
     return meter.report();
   }

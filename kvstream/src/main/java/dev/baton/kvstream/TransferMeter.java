@@ -49,7 +49,12 @@ final class TransferMeter {
     spoiled.incrementAndGet();
   }
 
-  /** Payload bytes so far, repeats included. */
+  /** Payload bytes so far, repeats included, for any thread. */
+  long receivedBytes() {
+    return kvBytes.getAcquire() + hiddenBytes.getAcquire();
+  }
+
+  /** The same for the stream thread. */
   long totalBytes() {
     return kvBytes.getPlain() + hiddenBytes.getPlain();
   }
@@ -63,7 +68,7 @@ final class TransferMeter {
   /** What was measured; before the end, as if the sender still computed. */
   TransferReport report() {
     TransferReport known = complete;
-    return known != null ? known : report(kvBytes.getAcquire() + hiddenBytes.getAcquire(), 0, 0, 0);
+    return known != null ? known : report(receivedBytes(), 0, 0, 0);
   }
 
   private TransferReport report(

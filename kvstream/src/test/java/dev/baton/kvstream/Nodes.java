@@ -34,7 +34,8 @@ final class Nodes {
   }
 
   static PrefillOrder order(long session, int tokens, int first, int boundary, int chunk) {
-    return new PrefillOrder(session, prompt(tokens), first, boundary, chunk, KvWireType.F16);
+    return new PrefillOrder(
+        session, prompt(tokens), first, boundary, ChunkSchedule.equal(chunk), KvWireType.F16);
   }
 
   static boolean await(BooleanSupplier condition, long limitMs) {

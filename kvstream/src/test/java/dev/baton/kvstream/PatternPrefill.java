@@ -52,8 +52,9 @@ class PatternPrefill implements PrefillService, AutoCloseable {
     long startNs = System.nanoTime();
     MemorySegment hidden = hidden(node, end, order.sessionId());
     int chunk = 0;
-    for (int first = order.firstToken(); first < end; first += order.chunkTokens()) {
-      int tokens = Math.min(order.chunkTokens(), end - first);
+    int tokens;
+    for (int first = order.firstToken(); first < end; first += tokens) {
+      tokens = order.chunks().next(end - first);
       String reason = failure;
       if (reason != null && chunk++ == failAtChunk) {
         sender.fail(reason);
