@@ -1,9 +1,6 @@
 package dev.baton.prefill;
 
-import dev.baton.kernel.Kernels;
-import dev.baton.kernel.KvView;
 import dev.baton.kvstream.KvSender;
-import dev.baton.kvstream.KvSource;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.PrefillService;
 import dev.baton.model.ForwardPass;
@@ -12,33 +9,34 @@ import dev.baton.model.KvSequence;
 import dev.baton.model.LlamaModel;
 import dev.baton.model.TokenBatch;
 import java.util.Map;
-import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Computes prefill orders, first come first served, on one thread of its own. A layer's slice is
- * handed to the sender the moment the layer of that chunk is done; the compute never waits for the
- * network.
+ * Computes prefill orders on one thread of its own, chunk by chunk. Before each chunk it chooses
+ * the order anew: the one with the least work left, and every fourth time the one that has waited
+ * longest ({@link ChunkTurns}). A layer's slice is handed to the sender the moment the layer of that
+ * chunk is done; the compute never waits for the network.
  *
  * <p>Blocks are taken when an order is accepted and given back when both the compute and the stream
  * have let go of them.
  */
 public final class PrefillWorker implements PrefillService, AutoCloseable {
-  /** Orders that may wait; one more is refused. */
-  public static final int MAX_WAITING_ORDERS = 64;
+  /** Orders that may be under way; one more is refused. */
+  public static final int MAX_ORDERS = 64;
 
   private final LlamaModel model;
   private final KvCache cache;
   private final ForwardPass forward;
   private final TokenBatch batch;
   private final LongSupplier nanoClock;
-  private final BlockingQueue<Job> waiting = new ArrayBlockingQueue<>(MAX_WAITING_ORDERS);
-  private final Map<Long, Job> jobs = new ConcurrentHashMap<>();
+  private final Map<Long, PrefillJob> jobs = new ConcurrentHashMap<>();
   private final Thread thread;
-  private volatile boolean closed;
+
+  private final Object lock = new Object();
+  private final ChunkTurns<PrefillJob> turns = new ChunkTurns<>(); // guarded by lock
+  private boolean closed; // guarded by lock
 
   /**
    * @param model shared; the caller closes it after this
@@ -60,9 +58,6 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
 
   @Override
   public @Nullable String accept(PrefillOrder order, KvSender sender) {
-    if (closed) {
-      return "the prefill node is shutting down";
-    }
     String misfit = misfit(order);
     if (misfit != null) {
       return misfit;
@@ -77,14 +72,29 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
           + cache.totalBlocks()
           + " are free";
     }
-    Job job = new Job(order, sender, sequence);
+    PrefillJob job =
+        new PrefillJob(order, sender, sequence, model.kernels(), model.config().layers());
     jobs.put(order.sessionId(), job);
-    if (!waiting.offer(job)) {
+    String refusal = enqueue(job);
+    if (refusal != null) {
       jobs.remove(order.sessionId());
       sequence.close();
-      return "busy: " + MAX_WAITING_ORDERS + " orders are waiting already";
     }
-    return null;
+    return refusal;
+  }
+
+  private @Nullable String enqueue(PrefillJob job) {
+    synchronized (lock) {
+      if (closed) {
+        return "the prefill node is shutting down";
+      }
+      if (turns.size() == MAX_ORDERS) {
+        return "busy: " + MAX_ORDERS + " orders are under way already";
+      }
+      turns.add(job);
+      lock.notifyAll();
+      return null;
+    }
   }
 
   private @Nullable String misfit(PrefillOrder order) {
@@ -101,9 +111,9 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
           + " tokens are more than the context of "
           + model.config().contextLength();
     }
-    if (order.chunkTokens() > forward.maxTokens()) {
+    if (order.chunks().largestTokens() > forward.maxTokens()) {
       return "chunks of "
-          + order.chunkTokens()
+          + order.chunks().largestTokens()
           + " tokens are larger than this node's "
           + forward.maxTokens();
     }
@@ -119,7 +129,7 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
 
   @Override
   public void released(long sessionId) {
-    Job job = jobs.remove(sessionId);
+    PrefillJob job = jobs.remove(sessionId);
     if (job != null) {
       job.letGo();
     }
@@ -131,69 +141,45 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
   }
 
   private void work() {
-    while (!closed) {
+    for (PrefillJob job = nextTurn(); job != null; job = nextTurn()) {
+      boolean over = true;
       try {
-        Job job = waiting.take();
+        over = job.runChunk(forward, batch, nanoClock);
+      } catch (RuntimeException e) {
+        job.fail("the prefill node failed: " + e);
+      }
+      batch.clear();
+      if (over) {
+        synchronized (lock) {
+          turns.remove(job);
+        }
+        job.letGo();
+      }
+    }
+  }
+
+  /** Waits for an order whose next chunk is to be computed; null when the worker is closed. */
+  private @Nullable PrefillJob nextTurn() {
+    synchronized (lock) {
+      while (!closed && turns.size() == 0) {
         try {
-          run(job);
-        } catch (RuntimeException e) {
-          job.sender.fail("the prefill node failed: " + e);
-        } finally {
-          job.letGo();
-        }
-      } catch (InterruptedException e) {
-        break; // closing
-      }
-    }
-  }
-
-  private void run(Job job) {
-    PrefillOrder order = job.order;
-    KvSender sender = job.sender;
-    sender.begin(job);
-    int[] tokens = order.tokens();
-    long startNs = nanoClock.getAsLong();
-    for (int at = 0; at < tokens.length && !closed; at += order.chunkTokens()) {
-      int count = Math.min(order.chunkTokens(), tokens.length - at);
-      batch.clear().add(job.sequence, tokens, at, count, at);
-      forward.embed(batch);
-      for (int layer = 0; layer < order.boundaryLayer(); layer++) {
-        if (sender.isOver()) {
-          return;
-        }
-        forward.layers(batch, layer, layer + 1);
-        int from = Math.max(at, order.firstToken());
-        if (from < at + count) {
-          sender.slice(layer, from, at + count - from);
+          lock.wait();
+        } catch (InterruptedException _) {
+          // Nobody interrupts this thread for a reason: closing wakes it.
         }
       }
-      sendHidden(order, sender, at, count);
-    }
-    batch.clear();
-    if (closed) {
-      sender.fail("the prefill node is shutting down");
-    } else {
-      sender.done(startNs, nanoClock.getAsLong());
-    }
-  }
-
-  private void sendHidden(PrefillOrder order, KvSender sender, int at, int count) {
-    int end = at + count;
-    if (order.boundaryLayer() < model.config().layers()) {
-      int from = Math.max(at, order.firstToken());
-      if (from < end) {
-        sender.hidden(from, end - from, forward.hidden(), from - at);
-      }
-    } else if (end == order.tokens().length) {
-      sender.hidden(end - 1, 1, forward.hidden(), count - 1);
+      return closed ? null : turns.next();
     }
   }
 
   /** Ends the thread after the layer at hand; sessions fail with a reason. Twice is fine. */
   @Override
   public void close() {
-    closed = true;
-    thread.interrupt();
+    synchronized (lock) {
+      closed = true;
+      turns.forEach(job -> job.fail("the prefill node is shutting down"));
+      lock.notifyAll();
+    }
     boolean interrupted = false;
     while (thread.isAlive()) {
       try {
@@ -202,46 +188,15 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
         interrupted = true;
       }
     }
-    for (Job job = waiting.poll(); job != null; job = waiting.poll()) {
-      job.sender.fail("the prefill node is shutting down");
-      job.letGo();
+    synchronized (lock) {
+      for (PrefillJob job = turns.next(); job != null; job = turns.next()) {
+        turns.remove(job);
+        job.letGo();
+      }
     }
     forward.close();
     if (interrupted) {
       Thread.currentThread().interrupt();
-    }
-  }
-
-  /** An accepted order and its blocks, which two parties hold: the compute and the stream. */
-  private final class Job implements KvSource {
-    private final PrefillOrder order;
-    private final KvSender sender;
-    private final KvSequence sequence;
-    private final KvView view;
-    private final Kernels kernels = model.kernels();
-    private int holders = 2;
-
-    Job(PrefillOrder order, KvSender sender, KvSequence sequence) {
-      this.order = order;
-      this.sender = sender;
-      this.sequence = sequence;
-      this.view = sequence.view();
-    }
-
-    @Override
-    public long exportSlice(
-        int layer,
-        int firstToken,
-        int tokens,
-        java.lang.foreign.MemorySegment dst,
-        long dstOffset) {
-      return kernels.exportKv(view, layer, firstToken, tokens, order.wireType(), dst, dstOffset);
-    }
-
-    synchronized void letGo() {
-      if (--holders == 0) {
-        sequence.close();
-      }
     }
   }
 }

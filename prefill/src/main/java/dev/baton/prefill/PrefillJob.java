@@ -1,0 +1,114 @@
+package dev.baton.prefill;
+
+import dev.baton.kernel.Kernels;
+import dev.baton.kernel.KvView;
+import dev.baton.kvstream.KvSender;
+import dev.baton.kvstream.KvSource;
+import dev.baton.kvstream.PrefillOrder;
+import dev.baton.model.ForwardPass;
+import dev.baton.model.KvSequence;
+import dev.baton.model.TokenBatch;
+import java.lang.foreign.MemorySegment;
+import java.util.function.LongSupplier;
+
+/**
+ * An accepted order, computed a chunk at a time, and its blocks, which two parties hold: the
+ * compute and the stream. The chunks belong to the compute thread.
+ */
+final class PrefillJob implements KvSource, ChunkTurns.Work {
+  private final PrefillOrder order;
+  private final KvSender sender;
+  private final KvSequence sequence;
+  private final Kernels kernels;
+  private final KvView view;
+  private final int layers;
+  private int doneTokens;
+  private long startNs;
+  private volatile boolean stopped;
+  private int holders = 2; // guarded by this
+
+  /**
+   * @param layers the model's
+   */
+  PrefillJob(
+      PrefillOrder order, KvSender sender, KvSequence sequence, Kernels kernels, int layers) {
+    this.order = order;
+    this.sender = sender;
+    this.sequence = sequence;
+    this.kernels = kernels;
+    this.view = sequence.view();
+    this.layers = layers;
+  }
+
+  /** Ends the computing after the layer at hand and tells the other side why. Any thread. */
+  void fail(String reason) {
+    stopped = true;
+    sender.fail(reason);
+  }
+
+  private boolean isUnwanted() {
+    return stopped || sender.isOver();
+  }
+
+  /** Tokens times layers that are not computed yet; none once nobody wants them. */
+  @Override
+  public long remaining() {
+    return isUnwanted() ? 0 : (long) (order.tokens().length - doneTokens) * order.boundaryLayer();
+  }
+
+  /**
+   * Computes the next chunk; every layer's slice goes to the sender as soon as the layer is done.
+   *
+   * @return true when nothing is left to compute, or nobody wants the rest
+   */
+  boolean runChunk(ForwardPass forward, TokenBatch batch, LongSupplier nanoClock) {
+    if (isUnwanted()) {
+      return true;
+    }
+    if (doneTokens == 0) {
+      sender.begin(this);
+      startNs = nanoClock.getAsLong();
+    }
+    int[] tokens = order.tokens();
+    int at = doneTokens;
+    int end = at + order.chunks().next(tokens.length - at);
+    int from = Math.max(at, order.firstToken());
+    batch.clear().add(sequence, tokens, at, end - at, at, end == tokens.length ? 1 : 0);
+    forward.embed(batch);
+    for (int layer = 0; layer < order.boundaryLayer(); layer++) {
+      if (isUnwanted()) {
+        return true;
+      }
+      forward.layers(batch, layer, layer + 1);
+      if (from < end) {
+        sender.slice(layer, from, end - from);
+      }
+    }
+    doneTokens = end;
+    if (order.boundaryLayer() < layers) {
+      if (from < end) {
+        sender.hidden(from, end - from, forward.hidden(), from - at);
+      }
+    } else if (end == tokens.length) {
+      sender.hidden(end - 1, 1, forward.hidden(), 0); // the one row that was wanted
+    }
+    if (end < tokens.length) {
+      return false;
+    }
+    sender.done(startNs, nanoClock.getAsLong());
+    return true;
+  }
+
+  @Override
+  public long exportSlice(
+      int layer, int firstToken, int tokens, MemorySegment dst, long dstOffset) {
+    return kernels.exportKv(view, layer, firstToken, tokens, order.wireType(), dst, dstOffset);
+  }
+
+  /** One of the two holders needs the blocks no more. */
+  synchronized void letGo() {
+    if (--holders == 0) {
+      sequence.close();
+    }
+  }
+}

@@ -1,0 +1,189 @@
+package dev.baton.prefill;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.baton.kernel.KernelChoice;
+import dev.baton.kernel.KernelsConfig;
+import dev.baton.kvstream.ChunkSchedule;
+import dev.baton.kvstream.KvSender;
+import dev.baton.kvstream.KvSource;
+import dev.baton.kvstream.PrefillOrder;
+import dev.baton.kvstream.WireType;
+import dev.baton.model.KvCache;
+import dev.baton.model.LlamaModel;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class PrefillWorkerTest {
+  private static final Path BATON_TINY =
+      Path.of(
+          "..",
+          "engine",
+          "src",
+          "main",
+          "resources",
+          "dev",
+          "baton",
+          "catalog",
+          "baton-tiny-q8_0.gguf");
+
+  private static KernelChoice kernels;
+  private static LlamaModel model;
+
+  /** Sessions in the order in which their chunks began. */
+  private final List<Long> chunks = Collections.synchronizedList(new ArrayList<>());
+
+  @BeforeAll
+  static void load() {
+    kernels = KernelChoice.open(KernelsConfig.defaults());
+    model = LlamaModel.load(BATON_TINY, kernels.kernels(), done -> {});
+  }
+
+  @AfterAll
+  static void close() {
+    model.close();
+    kernels.kernels().close();
+  }
+
+  @Test
+  void shouldEndAShortPromptSoonThatArrivesBehindALongOne() throws InterruptedException {
+    try (KvCache cache = new KvCache(model.kvGeometry(), 32);
+        PrefillWorker worker = new PrefillWorker(model, cache, 32, System::nanoTime)) {
+      Sender slow = new Sender(1, true);
+      Sender quick = new Sender(2, false);
+      assertNull(worker.accept(order(1, 640, ChunkSchedule.equal(32)), slow));
+      slow.begun.await();
+      assertNull(worker.accept(order(2, 128, ChunkSchedule.equal(32)), quick));
+      slow.mayGoOn.countDown();
+      quick.await();
+      slow.await();
+      assertEquals(24, chunks.size());
+      int last = chunks.lastIndexOf(2L);
+      assertTrue(last <= 6, "four chunks of its own and every fourth of the other: " + chunks);
+      assertTrue(chunks.subList(1, last).contains(1L), "the long one gets on: " + chunks);
+      worker.released(1);
+      worker.released(2);
+      assertEquals(0, worker.sessions());
+    }
+  }
+
+  @Test
+  void shouldFollowTheScheduleAndHandOverTheLastRowAlone() throws InterruptedException {
+    try (KvCache cache = new KvCache(model.kvGeometry(), 32);
+        PrefillWorker worker = new PrefillWorker(model, cache, 64, System::nanoTime)) {
+      Sender sender = new Sender(1, false);
+      assertNull(worker.accept(order(1, 200, new ChunkSchedule(64, 16)), sender));
+      sender.await();
+      assertEquals(List.of("0+64", "64+64", "128+48", "176+24"), sender.slices);
+      assertEquals(List.of("199+1"), sender.hiddenRows);
+      worker.released(1);
+      for (int i = 0; i < 500 && cache.freeBlocks() < 32; i++) {
+        Thread.sleep(10);
+      }
+      assertEquals(32, cache.freeBlocks());
+    }
+  }
+
+  @Test
+  void shouldFailWhatIsUnderWayWhenClosedAndGiveTheBlocksBack() throws InterruptedException {
+    try (KvCache cache = new KvCache(model.kvGeometry(), 32)) {
+      PrefillWorker worker = new PrefillWorker(model, cache, 32, System::nanoTime);
+      Sender running = new Sender(1, true);
+      Sender waiting = new Sender(2, false);
+      assertNull(worker.accept(order(1, 640, ChunkSchedule.equal(32)), running));
+      running.begun.await();
+      assertNull(worker.accept(order(2, 640, ChunkSchedule.equal(32)), waiting));
+      Thread closing = Thread.ofPlatform().start(worker::close);
+      waiting.await();
+      running.mayGoOn.countDown();
+      closing.join();
+      worker.close();
+      assertNotNull(running.failure);
+      assertNotNull(waiting.failure);
+      assertNotNull(worker.accept(order(3, 64, ChunkSchedule.equal(32)), new Sender(3, false)));
+      worker.released(1);
+      worker.released(2);
+      assertEquals(32, cache.freeBlocks());
+    }
+  }
+
+  private static PrefillOrder order(long session, int tokens, ChunkSchedule schedule) {
+    int[] prompt = new int[tokens];
+    for (int i = 0; i < tokens; i++) {
+      prompt[i] = 2 + (int) (i * 37 + session) % 2000;
+    }
+    return new PrefillOrder(
+        session, prompt, 0, model.config().layers(), schedule, WireType.F16);
+  }
+
+  /** Writes down what it is handed; on request it holds the worker up before the first chunk. */
+  private final class Sender implements KvSender {
+    private final long session;
+    private final CountDownLatch begun = new CountDownLatch(1);
+    private final CountDownLatch mayGoOn;
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private final List<String> slices = new ArrayList<>();
+    private final List<String> hiddenRows = new ArrayList<>();
+    private volatile @Nullable String failure;
+
+    Sender(long session, boolean holdsUp) {
+      this.session = session;
+      this.mayGoOn = new CountDownLatch(holdsUp ? 1 : 0);
+    }
+
+    @Override
+    public void begin(KvSource source) {
+      begun.countDown();
+      try {
+        mayGoOn.await();
+      } catch (InterruptedException e) {
+        throw new AssertionError(e);
+      }
+    }
+
+    @Override
+    public void slice(int layer, int firstToken, int tokens) {
+      if (layer == 0) {
+        chunks.add(session);
+        slices.add(firstToken + "+" + tokens);
+      }
+    }
+
+    @Override
+    public void hidden(int firstToken, int tokens, MemorySegment rows, long row) {
+      hiddenRows.add(firstToken + "+" + tokens);
+    }
+
+    @Override
+    public void done(long computeStartNs, long computeEndNs) {
+      ended.countDown();
+    }
+
+    @Override
+    public void fail(String reason) {
+      failure = reason;
+      ended.countDown();
+    }
+
+    @Override
+    public boolean isOver() {
+      return false;
+    }
+
+    void await() throws InterruptedException {
+      assertTrue(ended.await(60, TimeUnit.SECONDS), "session " + session + " did not end");
+    }
+  }
+}
