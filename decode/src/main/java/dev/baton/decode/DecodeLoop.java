@@ -1,13 +1,10 @@
 package dev.baton.decode;
 
 import dev.baton.kernel.KvGeometry;
-import dev.baton.model.ForwardPass;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
 import dev.baton.model.LlamaModel;
 import dev.baton.model.TokenBatch;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,7 +16,8 @@ import java.util.function.LongSupplier;
 /**
  * The decode side of a node: one thread that takes requests in order of arrival, reserves their
  * blocks, goes on with what prefill nodes send, and runs all sessions as one continuous batch, a
- * decode step for each and a prefill chunk for one.
+ * decode step for each and a prefill chunk for one. A prefill node that has become slower than this
+ * one is left, and its session finished here.
  *
  * <p>{@link #submit} may be called from any thread. In the steady state the thread allocates
  * nothing.
@@ -32,10 +30,7 @@ public final class DecodeLoop implements AutoCloseable {
   private final LongSupplier nanoClock;
   private final int maxSessions;
   private final int chunkTokens;
-  private final ForwardPass forward;
-  private final TokenBatch batch;
-  private final Arena arena = Arena.ofShared();
-  private final MemorySegment logits; // (maxSessions + 1, vocab)
+  private final Workbench bench;
   private final List<DecodeSession> active = new ArrayList<>();
   private final DecodeSession[] inBatch;
   private final int[] rowsInBatch;
@@ -66,12 +61,10 @@ public final class DecodeLoop implements AutoCloseable {
     this.nanoClock = nanoClock;
     this.maxSessions = maxSessions;
     this.chunkTokens = chunkTokens;
-    int maxRows = maxSessions + chunkTokens;
-    this.forward = new ForwardPass(model, maxRows);
-    this.batch = new TokenBatch(maxRows);
+    this.bench =
+        new Workbench(model, cache, maxSessions + chunkTokens, maxSessions, nanoClock);
     this.inBatch = new DecodeSession[maxSessions];
     this.rowsInBatch = new int[maxSessions];
-    this.logits = arena.allocate((maxSessions + 1L) * model.config().vocab() * Float.BYTES, 64);
     this.thread = Thread.ofPlatform().daemon().name("baton-decode").unstarted(this::work);
     this.thread.start();
   }
@@ -138,7 +131,10 @@ public final class DecodeLoop implements AutoCloseable {
       for (int i = 0; i < active.size(); i++) {
         DecodeSession session = active.get(i);
         session.checkCancelled();
-        work += session.advanceRemote(forward, batch, logits, nanoClock.getAsLong());
+        work += session.advanceRemote(bench);
+        if (session.isLookDue(nanoClock.getAsLong())) {
+          session.reconsiderRemote(bench, pendingTokens());
+        }
         session.reportPrefill(nanoClock.getAsLong());
       }
       work += runBatch();
@@ -186,13 +182,23 @@ public final class DecodeLoop implements AutoCloseable {
     return admitted;
   }
 
+  /** Tokens that could go through all layers now, of all sessions. */
+  private int pendingTokens() {
+    int tokens = 0;
+    for (int i = 0; i < active.size(); i++) {
+      tokens += active.get(i).pending();
+    }
+    return tokens;
+  }
+
   /**
    * One pass over everything that is pending: decode rows first, then a chunk of the first prompt
    * in line.
    */
   private int runBatch() {
-    batch.clear();
+    TokenBatch batch = bench.batch().clear();
     int sessions = 0;
+    int chunk = 0;
     for (int i = 0; i < active.size(); i++) {
       DecodeSession session = active.get(i);
       if (session.pending() == 1) {
@@ -203,7 +209,8 @@ public final class DecodeLoop implements AutoCloseable {
     for (int i = 0; i < active.size(); i++) {
       DecodeSession session = active.get(i);
       if (session.pending() > 1) {
-        rowsInBatch[sessions] = session.addTo(batch, chunkTokens);
+        chunk = session.addTo(batch, chunkTokens);
+        rowsInBatch[sessions] = chunk;
         inBatch[sessions++] = session;
         break;
       }
@@ -211,39 +218,30 @@ public final class DecodeLoop implements AutoCloseable {
     if (sessions == 0) {
       return 0;
     }
-    forward.embed(batch);
-    forward.layers(batch, 0, model.config().layers());
+    long startNs = nanoClock.getAsLong();
+    bench.forward().embed(batch);
+    bench.forward().layers(batch, 0, model.config().layers());
+    bench.ranChunk(chunk, model.config().layers(), startNs);
     int rows = batch.rows();
     batch.clear();
     sampleBatch(sessions);
     return rows;
   }
 
+  /** Behind the last layer the batch's wanted rows stand side by side, one a session. */
   private void sampleBatch(int sessions) {
-    int row = 0;
+    int wanted = 0;
     for (int i = 0; i < sessions; i++) {
-      row += rowsInBatch[i];
-      boolean wanted = inBatch[i].advanced(rowsInBatch[i]);
-      rowsInBatch[i] = wanted ? row - 1 : -1;
+      if (inBatch[i].advanced(rowsInBatch[i])) {
+        inBatch[wanted++] = inBatch[i];
+      }
     }
-    // Rows of decode steps lie side by side and share one product with the output matrix.
-    int i = 0;
-    while (i < sessions) {
-      int first = rowsInBatch[i];
-      if (first < 0) {
-        i++;
-        continue;
-      }
-      int n = 1;
-      while (i + n < sessions && rowsInBatch[i + n] == first + n) {
-        n++;
-      }
-      forward.logits(first, n, logits);
+    if (wanted > 0) {
+      bench.forward().logits(0, wanted, bench.logits());
       long nowNs = nanoClock.getAsLong();
-      for (int j = 0; j < n; j++) {
-        inBatch[i + j].sample(logits, j, nowNs);
+      for (int row = 0; row < wanted; row++) {
+        inBatch[row].sample(bench.logits(), row, nowNs);
       }
-      i += n;
     }
     Arrays.fill(inBatch, 0, sessions, null);
   }
@@ -277,10 +275,7 @@ public final class DecodeLoop implements AutoCloseable {
         interrupted = true;
       }
     }
-    forward.close();
-    if (arena.scope().isAlive()) {
-      arena.close();
-    }
+    bench.close();
     if (interrupted) {
       Thread.currentThread().interrupt();
     }

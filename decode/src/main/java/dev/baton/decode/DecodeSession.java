@@ -3,19 +3,21 @@ package dev.baton.decode;
 import dev.baton.kvstream.KvReceiver;
 import dev.baton.kvstream.StreamException;
 import dev.baton.kvstream.TransferReport;
-import dev.baton.model.ForwardPass;
 import dev.baton.model.KvSequence;
 import dev.baton.model.LlamaModel;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One request in the decode loop. What it is about fits in two numbers: {@code length} tokens are
  * known (the prompt and the answer so far), and the first {@code ready} of them have their KV in
  * every layer. Running the tokens between the two gives the next one; whether that is a prefill
- * chunk or a decode step is only a matter of how many there are. While a prefill node works for the
- * session, {@link RemoteState} moves {@code ready} instead.
+ * chunk or a decode step is only a matter of how many there are. While the session awaits KV from a
+ * prefill node, {@link RemoteState} moves {@code ready} instead: the first token is chosen as soon
+ * as the prompt's last row is there, the step behind it runs layer by layer as they become whole,
+ * and from then on the session decodes like any other.
  *
  * <p>{@link #cancel} may be called from any thread; all else belongs to the decode thread.
  */
@@ -31,6 +33,8 @@ public final class DecodeSession {
   private int output;
   private @Nullable KvSequence sequence;
   private @Nullable RemoteState remote;
+  private @Nullable Patience patience;
+  private boolean awaitsKv;
   private DecodeOutcome.@Nullable End end;
   private @Nullable String failure;
   private @Nullable String fallback;
@@ -77,7 +81,10 @@ public final class DecodeSession {
       return;
     }
     try {
-      remote = new RemoteState(plan, request.prompt(), blocks, model);
+      RemoteState state = new RemoteState(plan, request.prompt(), blocks, model);
+      remote = state;
+      awaitsKv = true;
+      patience = plan.patient() ? null : new Patience(nowNs, state.receiver().orderedBytes());
     } catch (StreamException e) {
       fallback = e.getMessage();
     }
@@ -89,7 +96,7 @@ public final class DecodeSession {
 
   /** Tokens that could go through all layers now, here. */
   int pending() {
-    return remote == null && end == null ? length - ready : 0;
+    return !awaitsKv && end == null ? length - ready : 0;
   }
 
   void checkCancelled() {
@@ -100,35 +107,99 @@ public final class DecodeSession {
 
   /**
    * Goes on with what has come from the prefill node: layers [b, L) of the next chunk, the first
-   * token, the hand-over to plain decoding, or the fall-back.
+   * token, the step behind it, the hand-over to plain decoding, or the fall-back.
    *
    * @return work done, 0 when nothing new had come
    */
-  int advanceRemote(ForwardPass forward, TokenBatch batch, MemorySegment logits, long nowNs) {
+  int advanceRemote(Workbench bench) {
     RemoteState r = remote;
     if (r == null || end != null) {
       return 0;
     }
-    int work = r.runArrivedChunk(forward, batch);
-    if (firstTokenNs == 0 && r.takeLastRow(forward)) {
-      forward.logits(r.lastRow(), 1, logits);
-      prefilledNs = nowNs;
-      sample(logits, 0, nowNs);
-      work++;
-    }
     KvReceiver.State state = r.receiver().state();
-    if (state == KvReceiver.State.WHOLE && firstTokenNs != 0) {
-      ready = request.prompt().length;
-      endRemote();
+    int work = 0;
+    if (awaitsKv) {
+      long startNs = bench.nowNs();
+      work += r.runArrivedChunk(bench.forward(), bench.batch());
+      bench.ranChunk(work, r.upperLayers(), startNs);
+      work += beginAnswer(r, bench);
+    }
+    if (end != null) {
+      return work;
+    }
+    if (awaitsKv && state == KvReceiver.State.FAILED) {
+      fallBack(r, String.valueOf(r.receiver().failure()));
       work++;
-    } else if (state == KvReceiver.State.FAILED) {
-      fallback = r.receiver().failure();
-      int usable = r.usableTokens();
-      endRemote();
-      ready = Math.min(usable, length - 1);
+    } else if (!awaitsKv
+        && (state == KvReceiver.State.WHOLE || state == KvReceiver.State.FAILED)) {
+      endRemote(); // the report is complete, or will never be
       work++;
     }
     return work;
+  }
+
+  /** The first token, then the step behind it as far as the layers' KV is whole. */
+  private int beginAnswer(RemoteState r, Workbench bench) {
+    int work = 0;
+    if (firstTokenNs == 0) {
+      if (!r.takeLastRow(bench.forward())) {
+        return 0;
+      }
+      sampleRowZero(bench);
+      work++;
+    }
+    if (end == null && !r.isInStep() && r.isKvWhole()) {
+      ready = request.prompt().length;
+      awaitsKv = false; // nothing to run ahead of: the next step is an ordinary one
+      return work;
+    }
+    if (end == null) {
+      work += r.runStep(tokens, bench.forward(), bench.batch());
+      if (r.isStepDone()) {
+        ready = length;
+        awaitsKv = false;
+        sampleRowZero(bench);
+      }
+    }
+    return work;
+  }
+
+  private void sampleRowZero(Workbench bench) {
+    bench.forward().logits(0, 1, bench.logits());
+    sample(bench.logits(), 0, bench.nowNs());
+  }
+
+  /** True when it is time to ask whether the prefill node is still worth waiting for. */
+  boolean isLookDue(long nowNs) {
+    Patience p = patience;
+    return p != null && awaitsKv && end == null && p.isLookDue(nowNs);
+  }
+
+  /**
+   * Finishes the prefill here when that is clearly faster than to wait.
+   *
+   * @param queuedTokens what this node has to do for others already
+   */
+  void reconsiderRemote(Workbench bench, int queuedTokens) {
+    RemoteState r = Objects.requireNonNull(remote);
+    Patience p = Objects.requireNonNull(patience);
+    long restNs = p.look(bench.nowNs(), r.receiver().receivedBytes());
+    long hereNs = Long.MAX_VALUE;
+    // While this node's own part lags behind, there is nobody to wait for.
+    if (restNs > Patience.LEAST_GAIN_NS && !r.isBehind()) {
+      int tokensHere = queuedTokens + length - r.usableTokens();
+      hereNs = bench.prefillNs(tokensHere, request.prompt(), queuedTokens == 0);
+    }
+    if (p.isOver(hereNs)) {
+      fallBack(r, p.reason(bench.nowNs(), hereNs));
+    }
+  }
+
+  /** Goes on here, behind the last token whose KV stands in every layer. */
+  private void fallBack(RemoteState r, String why) {
+    fallback = why;
+    ready = Math.min(r.usableTokens(), length - 1);
+    endRemote();
   }
 
   private void endRemote() {
@@ -137,13 +208,15 @@ public final class DecodeSession {
       r.receiver().close();
       transfer = r.receiver().report();
       remote = null;
+      awaitsKv = false;
     }
   }
 
   /** Adds up to {@code budget} pending tokens to the batch. */
   int addTo(TokenBatch batch, int budget) {
     int count = Math.min(pending(), budget);
-    batch.add(java.util.Objects.requireNonNull(sequence), tokens, ready, count, ready);
+    int wanted = ready + count == length ? 1 : 0;
+    batch.add(Objects.requireNonNull(sequence), tokens, ready, count, ready, wanted);
     return count;
   }
 
@@ -200,7 +273,7 @@ public final class DecodeSession {
       return;
     }
     progressNs = nowNs;
-    int done = remote == null ? ready : remote.usableTokens();
+    int done = awaitsKv && remote != null ? remote.usableTokens() : ready;
     if (done > reportedReady) {
       reportedReady = done;
       request

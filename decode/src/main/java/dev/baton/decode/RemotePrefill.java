@@ -1,26 +1,40 @@
 package dev.baton.decode;
 
 import dev.baton.kernel.KvWireType;
+import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.KvReceiver;
 import dev.baton.kvstream.KvSink;
 import dev.baton.kvstream.PrefillOrder;
-import dev.baton.kvstream.PrefillPeer;
+import dev.baton.kvstream.PrefillTarget;
+import dev.baton.kvstream.WireType;
+import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
  * The remote part of a plan: which node prefills, up to which layer, in what chunks.
  *
- * @param peer the prefill node
+ * @param target the prefill node
  * @param boundaryLayer it computes layers [0, boundaryLayer), 1..layers
- * @param chunkTokens prompt tokens that go through the layers together
- * @param wireType element type of the KV on its way
+ * @param chunks how the prompt is cut, there and here
+ * @param wireType the form of the KV on its way
+ * @param patient true to wait for the node also when finishing here would be faster
  */
 public record RemotePrefill(
-    PrefillPeer peer, int boundaryLayer, int chunkTokens, KvWireType wireType) {
+    PrefillTarget target,
+    int boundaryLayer,
+    ChunkSchedule chunks,
+    KvWireType wireType,
+    boolean patient) {
+  public RemotePrefill {
+    Objects.requireNonNull(target, "target");
+    Objects.requireNonNull(chunks, "chunks");
+    Objects.requireNonNull(wireType, "wireType");
+  }
+
   /** Sends the order; slices then arrive in {@code sink}. */
   KvReceiver order(int[] prompt, KvSink sink) {
     long sessionId = ThreadLocalRandom.current().nextLong();
-    return peer.order(
-        new PrefillOrder(sessionId, prompt, 0, boundaryLayer, chunkTokens, wireType), sink);
+    return target.order(
+        new PrefillOrder(sessionId, prompt, 0, boundaryLayer, chunks, wireType), sink);
   }
 }

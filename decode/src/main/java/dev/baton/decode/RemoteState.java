@@ -2,33 +2,41 @@ package dev.baton.decode;
 
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvView;
+import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.KvReceiver;
 import dev.baton.model.ForwardPass;
 import dev.baton.model.KvSequence;
 import dev.baton.model.LlamaModel;
 import dev.baton.model.TokenBatch;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
  * The decode node's part while a prefill node works for a session: layers [b, L) of each chunk as
- * its hidden rows arrive.
+ * its hidden rows arrive, and then the first decode step, layer by layer as their KV becomes whole.
  */
 final class RemoteState {
   private final int[] prompt;
   private final KvSequence sequence;
+  private final ChunkSchedule chunks;
   private final int boundaryLayer;
   private final int layers;
-  private final int dim;
+  private final long rowBytes;
   private final KvReceiver receiver;
+  private final MemorySegment stepRow; // (1, dim): the step's row, while others use the pass
+  private int chunkedTokens;
   private int upperTokens;
-  private int lastRow;
+  private int wholeLayers;
+  private int stepLayer;
 
   RemoteState(RemotePrefill plan, int[] prompt, KvSequence sequence, LlamaModel model) {
     this.prompt = prompt;
     this.sequence = sequence;
+    this.chunks = plan.chunks();
     this.boundaryLayer = plan.boundaryLayer();
     this.layers = model.config().layers();
-    this.dim = model.config().dim();
+    this.rowBytes = (long) model.config().dim() * Float.BYTES;
+    this.stepRow = Arena.ofAuto().allocate(rowBytes, Float.BYTES);
     Kernels kernels = model.kernels();
     KvView view = sequence.view();
     this.receiver =
@@ -44,45 +52,116 @@ final class RemoteState {
   }
 
   /**
-   * Runs layers [b, L) over the hidden rows that have arrived and not gone through yet, up to one
-   * batch of them.
+   * Runs layers [b, L) over the hidden rows of the chunks that have arrived whole and not gone
+   * through yet, up to one batch of them. Part of a chunk waits for the rest: small batches cost
+   * more than they win.
+   *
+   * @return rows run
    */
   int runArrivedChunk(ForwardPass forward, TokenBatch batch) {
     if (boundaryLayer == layers) {
       return 0;
     }
-    int arrived = receiver.hiddenTokens();
-    int count = Math.min(arrived - upperTokens, forward.maxTokens());
+    int count = Math.min(arrivedChunks() - upperTokens, forward.maxTokens());
     if (count <= 0) {
       return 0;
     }
     copyRows(upperTokens, count, forward);
-    batch.clear().add(sequence, prompt, upperTokens, count, upperTokens);
+    int end = upperTokens + count;
+    int wanted = end == prompt.length ? 1 : 0;
+    batch.clear().add(sequence, prompt, upperTokens, count, upperTokens, wanted);
     forward.layers(batch, boundaryLayer, layers);
     batch.clear();
-    upperTokens += count;
-    lastRow = count - 1;
+    upperTokens = end;
     return count;
   }
 
+  /** Tokens in chunks whose hidden rows have all arrived. */
+  private int arrivedChunks() {
+    int arrived = receiver.hiddenTokens();
+    while (chunkedTokens < prompt.length) {
+      int next = chunkedTokens + chunks.next(prompt.length - chunkedTokens);
+      if (next > arrived) {
+        break;
+      }
+      chunkedTokens = next;
+    }
+    return chunkedTokens;
+  }
+
+  /** Layers that {@link #runArrivedChunk} runs. */
+  int upperLayers() {
+    return layers - boundaryLayer;
+  }
+
+  /** True while a chunk's hidden rows wait for this node. */
+  boolean isBehind() {
+    return boundaryLayer < layers && arrivedChunks() > upperTokens;
+  }
+
   /**
-   * True when the prompt's last row, out of the last layer, stands in {@link ForwardPass#hidden} at
-   * {@link #lastRow}.
+   * True when the prompt's last row, out of the last layer, stands in row 0 of {@link
+   * ForwardPass#hidden}. With the whole prefill there, that is as soon as this one row has come.
    */
   boolean takeLastRow(ForwardPass forward) {
     if (boundaryLayer < layers) {
       return upperTokens == prompt.length;
     }
-    if (receiver.state() != KvReceiver.State.WHOLE) {
+    if (receiver.hiddenTokens() < prompt.length) {
       return false;
     }
     copyRows(0, 1, forward);
-    lastRow = 0;
     return true;
   }
 
-  int lastRow() {
-    return lastRow;
+  /**
+   * Takes the first decode step, the row of the token behind the prompt, through those further
+   * layers whose KV is whole.
+   *
+   * @param tokens the prompt and the token behind it
+   * @return layers run
+   */
+  int runStep(int[] tokens, ForwardPass forward, TokenBatch batch) {
+    int until = usableLayers();
+    int from = stepLayer;
+    if (until <= from) {
+      return 0;
+    }
+    batch.clear().add(sequence, tokens, prompt.length, 1, prompt.length);
+    if (from == 0) {
+      forward.embed(batch);
+    } else {
+      MemorySegment.copy(stepRow, 0, forward.hidden(), 0, rowBytes);
+    }
+    forward.layers(batch, from, until);
+    batch.clear();
+    MemorySegment.copy(forward.hidden(), 0, stepRow, 0, rowBytes);
+    stepLayer = until;
+    return until - from;
+  }
+
+  /** True once the step has begun: its row is on its way through the layers. */
+  boolean isInStep() {
+    return stepLayer > 0;
+  }
+
+  /** True when the step's row stands in row 0 of {@link ForwardPass#hidden}, out of all layers. */
+  boolean isStepDone() {
+    return stepLayer == layers;
+  }
+
+  /** True when the prompt's KV stands here in every layer. */
+  boolean isKvWhole() {
+    return usableLayers() == layers;
+  }
+
+  /** Layers [0, n) in which the KV of the whole prompt stands here. */
+  private int usableLayers() {
+    while (wholeLayers < boundaryLayer && receiver.isLayerWhole(wholeLayers)) {
+      wholeLayers++;
+    }
+    boolean upperIsDone = boundaryLayer == layers || upperTokens == prompt.length;
+    return wholeLayers == boundaryLayer && upperIsDone ? layers : wholeLayers;
   }
 
   /**
@@ -94,7 +173,6 @@ final class RemoteState {
   }
 
   private void copyRows(int from, int count, ForwardPass forward) {
-    long rowBytes = (long) dim * Float.BYTES;
     MemorySegment.copy(
         receiver.hiddenRows(), from * rowBytes, forward.hidden(), 0, count * rowBytes);
   }

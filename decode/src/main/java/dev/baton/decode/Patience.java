@@ -1,0 +1,112 @@
+package dev.baton.decode;
+
+import java.util.Locale;
+
+/**
+ * Whether to go on waiting for a prefill node, or to finish here. Looks at what has arrived every
+ * {@link #LOOK_INTERVAL_NS}: at the pace of the last arrivals, how long will the rest take? That
+ * pace is the slower one of the node's compute and the link. While nothing arrives at all, for
+ * longer than pauses have been, the pause is expected to last as long again as it has.
+ *
+ * <p>Waiting is given up when in {@link #LOOKS} looks in a row it would have taken more than {@link
+ * #FACTOR} times as long as finishing here, and {@link #LEAST_GAIN_NS} longer. Not before {@link
+ * #GRACE_NS}, so that a node which has just begun is not judged by its first chunk.
+ */
+final class Patience {
+  static final long GRACE_NS = 500_000_000;
+  static final long LOOK_INTERVAL_NS = 200_000_000;
+  static final int LOOKS = 2;
+  static final double FACTOR = 1.5;
+  static final long LEAST_GAIN_NS = 300_000_000;
+
+  private static final int ARRIVALS = 6; // a look apart or more: the last second at least
+  private static final double USUAL_PAUSE = 1.5;
+
+  private final long orderedNs;
+  private final long orderedBytes;
+  private final long[] arrivalNs = new long[ARRIVALS];
+  private final long[] arrivalBytes = new long[ARRIVALS];
+  private int arrivals;
+  private int slowLooks;
+  private long nextLookNs;
+  private long arrivedNs;
+  private long arrivedBytes;
+  private long longestPauseNs;
+  private double bytesPerNs;
+  private long restNs;
+
+  /**
+   * @param orderedNs when the order was sent
+   * @param orderedBytes payload bytes that are to come in all
+   */
+  Patience(long orderedNs, long orderedBytes) {
+    this.orderedNs = orderedNs;
+    this.orderedBytes = orderedBytes;
+    this.arrivedNs = orderedNs;
+    this.nextLookNs = orderedNs + LOOK_INTERVAL_NS;
+  }
+
+  /** True when the next look is due. */
+  boolean isLookDue(long nowNs) {
+    return nowNs - nextLookNs >= 0;
+  }
+
+  /**
+   * Looks at what has arrived and returns how long the rest will take, 0 while it is too early to
+   * say.
+   */
+  long look(long nowNs, long receivedBytes) {
+    nextLookNs = nowNs + LOOK_INTERVAL_NS;
+    if (receivedBytes > arrivedBytes) {
+      noteArrival(nowNs, receivedBytes);
+    }
+    long missing = Math.max(0, orderedBytes - receivedBytes);
+    long atThisPaceNs = bytesPerNs == 0 ? 0 : Math.round(missing / bytesPerNs);
+    long pauseNs = nowNs - arrivedNs;
+    restNs = atThisPaceNs + (pauseNs > USUAL_PAUSE * longestPauseNs ? pauseNs : 0);
+    if (nowNs - orderedNs < GRACE_NS) {
+      restNs = 0;
+    }
+    return restNs;
+  }
+
+  private void noteArrival(long nowNs, long receivedBytes) {
+    longestPauseNs = Math.max(longestPauseNs, nowNs - arrivedNs);
+    arrivedNs = nowNs;
+    arrivedBytes = receivedBytes;
+    arrivalNs[arrivals % ARRIVALS] = nowNs;
+    arrivalBytes[arrivals % ARRIVALS] = receivedBytes;
+    arrivals++;
+    if (arrivals > 1) { // what came before the first arrival may have been a queue
+      int oldest = Math.max(0, arrivals - ARRIVALS) % ARRIVALS;
+      bytesPerNs =
+          (double) (receivedBytes - arrivalBytes[oldest]) / (nowNs - arrivalNs[oldest]);
+    }
+  }
+
+  /** Compares the last look with finishing here; true when it is time to leave. */
+  boolean isOver(long hereNs) {
+    boolean slow = restNs > FACTOR * hereNs && restNs - hereNs > LEAST_GAIN_NS;
+    slowLooks = slow ? slowLooks + 1 : 0;
+    return slowLooks >= LOOKS;
+  }
+
+  /** Why it was left, one line. */
+  String reason(long nowNs, long hereNs) {
+    String brings =
+        nowNs - arrivedNs > 2 * LOOK_INTERVAL_NS
+            ? String.format(
+                Locale.ROOT, "nothing has come for %.1f s", (nowNs - arrivedNs) / 1e9)
+            : String.format(Locale.ROOT, "the link brings %.1f MB/s", bytesPerNs * 1e3);
+    return String.format(
+        Locale.ROOT,
+        "%s: the rest would take %s, here %s",
+        brings,
+        seconds(restNs),
+        seconds(hereNs));
+  }
+
+  private static String seconds(long ns) {
+    return String.format(Locale.ROOT, ns < 9_950_000_000L ? "%.1f s" : "%.0f s", ns / 1e9);
+  }
+}

@@ -1,0 +1,105 @@
+package dev.baton.decode;
+
+import dev.baton.model.ForwardPass;
+import dev.baton.model.KvCache;
+import dev.baton.model.KvSequence;
+import dev.baton.model.LlamaModel;
+import dev.baton.model.TokenBatch;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.function.LongSupplier;
+
+/**
+ * What the decode thread computes with, shared by all its sessions one after the other: the forward
+ * pass, a batch, room for logits, the clock, and how fast it all is.
+ */
+final class Workbench implements AutoCloseable {
+  private static final int TRIAL_TOKENS = 32;
+  private static final long RATE_IS_FRESH_NS = 5_000_000_000L;
+
+  private final KvCache cache;
+  private final LongSupplier nanoClock;
+  private final int layers;
+  private final ForwardPass forward;
+  private final TokenBatch batch;
+  private final PrefillRate rate = new PrefillRate();
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment logits;
+
+  /**
+   * @param maxRows rows of the largest batch
+   * @param maxLogits rows of logits wanted at once
+   */
+  Workbench(
+      LlamaModel model, KvCache cache, int maxRows, int maxLogits, LongSupplier nanoClock) {
+    this.cache = cache;
+    this.nanoClock = nanoClock;
+    this.layers = model.config().layers();
+    this.forward = new ForwardPass(model, maxRows);
+    this.batch = new TokenBatch(maxRows);
+    this.logits = arena.allocate((long) maxLogits * model.config().vocab() * Float.BYTES, 64);
+  }
+
+  ForwardPass forward() {
+    return forward;
+  }
+
+  TokenBatch batch() {
+    return batch;
+  }
+
+  /** Room for rows of logits, (maxLogits, vocab). */
+  MemorySegment logits() {
+    return logits;
+  }
+
+  long nowNs() {
+    return nanoClock.getAsLong();
+  }
+
+  /** A chunk of {@code tokens} that began at {@code startNs} has gone through so many layers. */
+  void ranChunk(int tokens, int ofLayers, long startNs) {
+    long nowNs = nowNs();
+    rate.ran(tokens, ofLayers, nowNs - startNs, nowNs);
+  }
+
+  /**
+   * How long the prefill of so many tokens takes here. When that has not been measured of late, a
+   * small chunk of the prompt is run for it, in blocks that are given back at once.
+   *
+   * @param mayTry whether there is nothing else to do now
+   * @return {@link Long#MAX_VALUE} when it cannot be said
+   */
+  long prefillNs(int tokens, int[] prompt, boolean mayTry) {
+    boolean fresh = rate.isKnown() && nowNs() - rate.measuredNs() < RATE_IS_FRESH_NS;
+    if (!fresh && mayTry) {
+      runTrial(prompt);
+    }
+    return rate.isKnown() ? rate.nsFor((long) tokens * layers) : Long.MAX_VALUE;
+  }
+
+  private void runTrial(int[] prompt) {
+    int tokens = Math.min(Math.min(TRIAL_TOKENS, prompt.length), forward.maxTokens());
+    KvSequence scratch = cache.reserve(tokens);
+    if (scratch == null) {
+      return;
+    }
+    try (scratch) {
+      long startNs = nowNs();
+      batch.clear().add(scratch, prompt, 0, tokens, 0, 0);
+      forward.embed(batch);
+      forward.layers(batch, 0, layers);
+      batch.clear();
+      ranChunk(tokens, layers, startNs);
+    }
+  }
+
+  /** Frees the scratch memory; the thread must have ended. Twice is fine. */
+  @Override
+  public void close() {
+    forward.close();
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
+  }
+}

@@ -1,0 +1,171 @@
+package dev.baton.decode;
+
+import dev.baton.kvstream.KvReceiver;
+import dev.baton.kvstream.KvSink;
+import dev.baton.kvstream.PrefillOrder;
+import dev.baton.kvstream.PrefillTarget;
+import dev.baton.kvstream.TransferReport;
+import dev.baton.model.ForwardPass;
+import dev.baton.model.KvCache;
+import dev.baton.model.KvSequence;
+import dev.baton.model.LlamaModel;
+import dev.baton.model.TokenBatch;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A prefill node in the test's hand: it has computed all when the order comes, and what arrives
+ * when is the test's choice.
+ */
+final class SteppedPrefill implements PrefillTarget, KvReceiver {
+  private final LlamaModel model;
+  private final CountDownLatch ordered = new CountDownLatch(1);
+  private final AtomicIntegerArray whole;
+  private final int layers;
+  private PrefillOrder order;
+  private KvSink sink;
+  private MemorySegment[] slices;
+  private MemorySegment hidden;
+  private volatile State state = State.ORDERED;
+  private volatile @Nullable String failure;
+  private volatile int hiddenTokens;
+  private volatile int coveredTokens;
+  private volatile long receivedBytes;
+  private volatile boolean closed;
+
+  SteppedPrefill(LlamaModel model) {
+    this.model = model;
+    this.layers = model.config().layers();
+    this.whole = new AtomicIntegerArray(layers);
+  }
+
+  @Override
+  public KvReceiver order(PrefillOrder wanted, KvSink into) {
+    order = wanted;
+    sink = into;
+    compute();
+    ordered.countDown();
+    return this;
+  }
+
+  private void compute() {
+    int n = order.tokens().length;
+    int tokenBytes = model.kvGeometry().tokenBytes();
+    slices = new MemorySegment[order.boundaryLayer()];
+    try (KvCache cache = new KvCache(model.kvGeometry(), KvCache.blocksFor(n));
+        KvSequence sequence = cache.reserve(n);
+        ForwardPass forward = new ForwardPass(model, n)) {
+      TokenBatch batch = new TokenBatch(n).add(sequence, order.tokens(), 0, n, 0);
+      forward.embed(batch);
+      forward.layers(batch, 0, order.boundaryLayer());
+      for (int layer = 0; layer < slices.length; layer++) {
+        slices[layer] = Arena.ofAuto().allocate((long) n * tokenBytes, 64);
+        model.kernels().exportKv(sequence.view(), layer, 0, n, slices[layer], 0);
+      }
+      long rowBytes = model.config().dim() * 4L;
+      boolean all = order.boundaryLayer() < layers;
+      hidden = Arena.ofAuto().allocate(all ? n * rowBytes : rowBytes, 64);
+      long from = all ? 0 : (n - 1) * rowBytes;
+      MemorySegment.copy(forward.hidden(), from, hidden, 0, hidden.byteSize());
+    }
+  }
+
+  void awaitOrder() throws InterruptedException {
+    if (!ordered.await(60, TimeUnit.SECONDS)) {
+      throw new AssertionError("no order came");
+    }
+  }
+
+  /** The hidden rows arrive. */
+  void deliverHidden() {
+    state = State.STREAMING;
+    receivedBytes += hidden.byteSize();
+    hiddenTokens = order.tokens().length;
+  }
+
+  /** One layer arrives whole. */
+  void deliverLayer(int layer) {
+    state = State.STREAMING;
+    sink.importSlice(layer, 0, order.tokens().length, slices[layer], 0);
+    receivedBytes += slices[layer].byteSize();
+    if (layer == slices.length - 1) {
+      coveredTokens = order.tokens().length;
+    }
+    whole.setRelease(layer, 1);
+  }
+
+  void deliverAll() {
+    deliverHidden();
+    for (int layer = 0; layer < slices.length; layer++) {
+      deliverLayer(layer);
+    }
+  }
+
+  void becomeWhole() {
+    state = State.WHOLE;
+  }
+
+  void fail(String why) {
+    failure = why;
+    state = State.FAILED;
+  }
+
+  boolean isClosed() {
+    return closed;
+  }
+
+  @Override
+  public State state() {
+    return state;
+  }
+
+  @Override
+  public @Nullable String failure() {
+    return failure;
+  }
+
+  @Override
+  public boolean isLayerWhole(int layer) {
+    return whole.getAcquire(layer) != 0;
+  }
+
+  @Override
+  public int coveredTokens() {
+    return coveredTokens;
+  }
+
+  @Override
+  public int hiddenTokens() {
+    return hiddenTokens;
+  }
+
+  @Override
+  public MemorySegment hiddenRows() {
+    return hidden;
+  }
+
+  @Override
+  public long receivedBytes() {
+    return receivedBytes;
+  }
+
+  @Override
+  public long orderedBytes() {
+    return hidden.byteSize() + slices.length * slices[0].byteSize();
+  }
+
+  @Override
+  public TransferReport report() {
+    long end = state == State.WHOLE ? 2 : 0;
+    return new TransferReport(receivedBytes, 0, receivedBytes, 1, 1, end, 1, 2, 0);
+  }
+
+  @Override
+  public void close() {
+    closed = true;
+  }
+}
