@@ -58,7 +58,7 @@ public final class Baton implements AutoCloseable {
             compute.model(),
             compute.cache(),
             config.maxSessions(),
-            config.chunkTokens(),
+            config.chunks().largestTokens(),
             System::nanoTime);
   }
 
@@ -146,11 +146,14 @@ public final class Baton implements AutoCloseable {
     Split split = request.split() == null ? config.split() : request.split();
     int boundary = split.boundaryLayer(layers);
     RemotePrefill remote = null;
+    String prefillName = decodeName();
     String unplanned = null;
     if (boundary > 0) {
       try {
         PrefillPeer peer = link.peer(compute);
-        remote = new RemotePrefill(peer, boundary, config.chunkTokens(), config.wireType());
+        remote =
+            new RemotePrefill(peer, boundary, config.chunks(), config.wireType(), config.patient());
+        prefillName = peer.identity().name();
       } catch (StreamException | ClusterException e) {
         unplanned = e.getMessage();
       }
@@ -158,7 +161,7 @@ public final class Baton implements AutoCloseable {
     Generation.Plan plan =
         new Generation.Plan(
             modelName(),
-            remote == null ? decodeName() : remote.peer().identity().name(),
+            prefillName,
             decodeName(),
             remote == null ? 0 : boundary,
             layers,

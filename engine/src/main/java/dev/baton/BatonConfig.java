@@ -1,6 +1,7 @@
 package dev.baton;
 
 import dev.baton.kernel.KvWireType;
+import dev.baton.kvstream.ChunkSchedule;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
@@ -19,9 +20,9 @@ import org.jspecify.annotations.Nullable;
  * @param split where requests are cut that do not say it themselves
  * @param wireType the form in which KV travels; anything but F16 is lossy and so changes answers
  * @param threads compute threads; 0 for one per processor
- * @param chunkTokens prompt tokens that go through the layers together, here and at the prefill
- *     node
+ * @param chunks prompt tokens that go through the layers together, here and at the prefill node
  * @param lease how long a silent prefill node is waited for
+ * @param patient true to wait for the prefill node also when finishing here would be faster
  * @param maxSessions requests decoded at once; more wait
  */
 public record BatonConfig(
@@ -32,8 +33,9 @@ public record BatonConfig(
     Split split,
     KvWireType wireType,
     int threads,
-    int chunkTokens,
+    ChunkSchedule chunks,
     Duration lease,
+    boolean patient,
     int maxSessions) {
   /** Largest chunk that nodes take. */
   public static final int MAX_CHUNK_TOKENS = 1024;
@@ -45,9 +47,8 @@ public record BatonConfig(
       throw new IllegalArgumentException(
           "threads must be 0 (one per processor) or more, got " + threads);
     }
-    if (chunkTokens < 1 || chunkTokens > MAX_CHUNK_TOKENS) {
-      throw new IllegalArgumentException(
-          "a chunk has 1 to " + MAX_CHUNK_TOKENS + " tokens, got " + chunkTokens);
+    if (chunks.largestTokens() > MAX_CHUNK_TOKENS) {
+      throw new IllegalArgumentException(chunkMisfit(chunks.largestTokens()));
     }
     if (lease.toMillis() < 100) {
       throw new IllegalArgumentException("a lease lasts at least 100 ms, got " + lease.toMillis());
@@ -56,6 +57,10 @@ public record BatonConfig(
       throw new IllegalArgumentException(
           "an engine decodes at least one session, got " + maxSessions);
     }
+  }
+
+  private static String chunkMisfit(int chunkTokens) {
+    return "a chunk has 1 to " + MAX_CHUNK_TOKENS + " tokens, got " + chunkTokens;
   }
 
   /** A configuration with the defaults for {@code model}. */
@@ -73,7 +78,9 @@ public record BatonConfig(
     private KvWireType wireType = KvWireType.F16;
     private int threads;
     private int chunkTokens = 128;
+    private int lastChunkTokens = 32;
     private Duration lease = Duration.ofSeconds(8);
+    private boolean patient;
     private int maxSessions = 16;
 
     private Builder(Path model) {
@@ -119,6 +126,20 @@ public record BatonConfig(
       return this;
     }
 
+    /**
+     * Tokens down to which the last chunks of a prompt are halved; no more than a chunk's are
+     * taken.
+     */
+    public Builder lastChunkTokens(int lastChunkTokens) {
+      this.lastChunkTokens = lastChunkTokens;
+      return this;
+    }
+
+    public Builder patient(boolean patient) {
+      this.patient = patient;
+      return this;
+    }
+
     public Builder lease(Duration lease) {
       this.lease = lease;
       return this;
@@ -133,6 +154,14 @@ public record BatonConfig(
      * @throws IllegalArgumentException naming the value that cannot be
      */
     public BatonConfig build() {
+      if (chunkTokens < 1) {
+        throw new IllegalArgumentException(chunkMisfit(chunkTokens));
+      }
+      if (lastChunkTokens < 1) {
+        throw new IllegalArgumentException(
+            "the last chunk has at least 1 token, got " + lastChunkTokens);
+      }
+      ChunkSchedule chunks = new ChunkSchedule(chunkTokens, Math.min(lastChunkTokens, chunkTokens));
       return new BatonConfig(
           model,
           prefill,
@@ -141,8 +170,9 @@ public record BatonConfig(
           split,
           wireType,
           threads,
-          chunkTokens,
+          chunks,
           lease,
+          patient,
           maxSessions);
     }
   }

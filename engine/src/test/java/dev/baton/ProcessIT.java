@@ -77,6 +77,7 @@ class ProcessIT {
                 .prefill(node.awaitReady())
                 .split(split)
                 .chunkTokens(32)
+                .patient(true)
                 .lease(Duration.ofSeconds(2))
                 .build();
         assertEquals(wanted, answer(config, node), split.toString());

@@ -15,6 +15,7 @@ import dev.baton.decode.TokenListener;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kernel.NativeKernels;
+import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
@@ -113,8 +114,11 @@ class SplitIdentityTest {
             if (length > 1024 && boundary % 15 != 0) {
               continue;
             }
+            ChunkSchedule chunks = new ChunkSchedule(chunk, Math.clamp(chunk / 4, 1, 16));
             RemotePrefill remote =
-                boundary == 0 ? null : new RemotePrefill(peer, boundary, chunk, KvWireType.F16);
+                boundary == 0
+                    ? null
+                    : new RemotePrefill(peer, boundary, chunks, KvWireType.F16, true);
             Answer got = answer(loop, prompt, remote);
             assertSame(
                 wanted,

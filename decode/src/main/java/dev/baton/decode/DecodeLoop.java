@@ -61,8 +61,7 @@ public final class DecodeLoop implements AutoCloseable {
     this.nanoClock = nanoClock;
     this.maxSessions = maxSessions;
     this.chunkTokens = chunkTokens;
-    this.bench =
-        new Workbench(model, cache, maxSessions + chunkTokens, maxSessions, nanoClock);
+    this.bench = new Workbench(model, cache, maxSessions + chunkTokens, maxSessions, nanoClock);
     this.inBatch = new DecodeSession[maxSessions];
     this.rowsInBatch = new int[maxSessions];
     this.thread = Thread.ofPlatform().daemon().name("baton-decode").unstarted(this::work);

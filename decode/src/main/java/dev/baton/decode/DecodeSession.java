@@ -130,8 +130,7 @@ public final class DecodeSession {
     if (awaitsKv && state == KvReceiver.State.FAILED) {
       fallBack(r, String.valueOf(r.receiver().failure()));
       work++;
-    } else if (!awaitsKv
-        && (state == KvReceiver.State.WHOLE || state == KvReceiver.State.FAILED)) {
+    } else if (!awaitsKv && (state == KvReceiver.State.WHOLE || state == KvReceiver.State.FAILED)) {
       endRemote(); // the report is complete, or will never be
       work++;
     }

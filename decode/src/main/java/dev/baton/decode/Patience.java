@@ -79,8 +79,7 @@ final class Patience {
     arrivals++;
     if (arrivals > 1) { // what came before the first arrival may have been a queue
       int oldest = Math.max(0, arrivals - ARRIVALS) % ARRIVALS;
-      bytesPerNs =
-          (double) (receivedBytes - arrivalBytes[oldest]) / (nowNs - arrivalNs[oldest]);
+      bytesPerNs = (double) (receivedBytes - arrivalBytes[oldest]) / (nowNs - arrivalNs[oldest]);
     }
   }
 
@@ -95,8 +94,7 @@ final class Patience {
   String reason(long nowNs, long hereNs) {
     String brings =
         nowNs - arrivedNs > 2 * LOOK_INTERVAL_NS
-            ? String.format(
-                Locale.ROOT, "nothing has come for %.1f s", (nowNs - arrivedNs) / 1e9)
+            ? String.format(Locale.ROOT, "nothing has come for %.1f s", (nowNs - arrivedNs) / 1e9)
             : String.format(Locale.ROOT, "the link brings %.1f MB/s", bytesPerNs * 1e3);
     return String.format(
         Locale.ROOT,

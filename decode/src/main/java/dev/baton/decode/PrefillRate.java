@@ -20,9 +20,7 @@ final class PrefillRate {
     }
     double rate = (double) tokens * layers / tookNs;
     tokenLayersPerNs =
-        tokenLayersPerNs == 0
-            ? rate
-            : tokenLayersPerNs + WEIGHT_OF_NEW * (rate - tokenLayersPerNs);
+        tokenLayersPerNs == 0 ? rate : tokenLayersPerNs + WEIGHT_OF_NEW * (rate - tokenLayersPerNs);
     measuredNs = nowNs;
   }
 

@@ -6,7 +6,6 @@ import dev.baton.kvstream.KvReceiver;
 import dev.baton.kvstream.KvSink;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.PrefillTarget;
-import dev.baton.kvstream.WireType;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 

@@ -30,8 +30,7 @@ final class Workbench implements AutoCloseable {
    * @param maxRows rows of the largest batch
    * @param maxLogits rows of logits wanted at once
    */
-  Workbench(
-      LlamaModel model, KvCache cache, int maxRows, int maxLogits, LongSupplier nanoClock) {
+  Workbench(LlamaModel model, KvCache cache, int maxRows, int maxLogits, LongSupplier nanoClock) {
     this.cache = cache;
     this.nanoClock = nanoClock;
     this.layers = model.config().layers();

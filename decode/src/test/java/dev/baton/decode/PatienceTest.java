@@ -24,7 +24,8 @@ class PatienceTest {
 
   @Test
   void shouldLeaveALinkThatBreaksDownInMidTransfer() {
-    long left = leftAt(atMs -> atMs < 3_000 ? atMs * 5_000 : 15_000_000 + (atMs - 3_000) * 50, 4_000);
+    long left =
+        leftAt(atMs -> atMs < 3_000 ? atMs * 5_000 : 15_000_000 + (atMs - 3_000) * 50, 4_000);
     assertTrue(left > 3_000 && left <= 4_800, "left at " + left);
   }
 

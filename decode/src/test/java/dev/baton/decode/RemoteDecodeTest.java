@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
+import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.model.KvCache;
 import dev.baton.model.LlamaModel;
@@ -191,8 +192,7 @@ class RemoteDecodeTest {
 
       SteppedPrefill noToken = new SteppedPrefill(model);
       Answer ended = new Answer();
-      loop.submit(
-          request(prompt, 5, token -> token == firstToken, remote(noToken, layers), ended));
+      loop.submit(request(prompt, 5, token -> token == firstToken, remote(noToken, layers), ended));
       noToken.awaitOrder();
       noToken.deliverHidden();
       assertEquals(DecodeOutcome.End.END_OF_GENERATION, ended.outcome().end());
@@ -257,11 +257,12 @@ class RemoteDecodeTest {
       SteppedPrefill awaited = new SteppedPrefill(model);
       Answer patient = new Answer();
       RemotePrefill waits =
-          new RemotePrefill(awaited, layers, new ChunkSchedule(64, 16), true);
+          new RemotePrefill(awaited, layers, new ChunkSchedule(64, 16), KvWireType.F16, true);
       loop.submit(request(prompt, ANSWER, token -> false, waits, patient));
       assertSame(locally(prompt, ANSWER), answer, "left");
       String why = String.valueOf(answer.outcome().fallback());
-      assertTrue(why.matches("nothing has come for .* s: the rest would take .* s, here .* s"), why);
+      assertTrue(
+          why.matches("nothing has come for .* s: the rest would take .* s, here .* s"), why);
       Thread.sleep(500);
       assertEquals(0, patient.count());
       awaited.awaitOrder();
@@ -297,7 +298,7 @@ class RemoteDecodeTest {
   }
 
   private static RemotePrefill remote(SteppedPrefill node, int boundary) {
-    return new RemotePrefill(node, boundary, new ChunkSchedule(64, 16), false);
+    return new RemotePrefill(node, boundary, new ChunkSchedule(64, 16), KvWireType.F16, false);
   }
 
   private static DecodeRequest request(

@@ -5,6 +5,7 @@ import dev.baton.kvstream.KvSink;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.PrefillTarget;
 import dev.baton.kvstream.TransferReport;
+import dev.baton.kvstream.TransferTrace;
 import dev.baton.model.ForwardPass;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
@@ -29,6 +30,7 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
   private PrefillOrder order;
   private KvSink sink;
   private MemorySegment[] slices;
+  private long[] digests;
   private MemorySegment hidden;
   private volatile State state = State.ORDERED;
   private volatile @Nullable String failure;
@@ -56,6 +58,7 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
     int n = order.tokens().length;
     int tokenBytes = model.kvGeometry().tokenBytes();
     slices = new MemorySegment[order.boundaryLayer()];
+    digests = new long[order.boundaryLayer()];
     try (KvCache cache = new KvCache(model.kvGeometry(), KvCache.blocksFor(n));
         KvSequence sequence = cache.reserve(n);
         ForwardPass forward = new ForwardPass(model, n)) {
@@ -64,7 +67,10 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
       forward.layers(batch, 0, order.boundaryLayer());
       for (int layer = 0; layer < slices.length; layer++) {
         slices[layer] = Arena.ofAuto().allocate((long) n * tokenBytes, 64);
-        model.kernels().exportKv(sequence.view(), layer, 0, n, slices[layer], 0);
+        digests[layer] =
+            model
+                .kernels()
+                .exportKv(sequence.view(), layer, 0, n, order.wireType(), slices[layer], 0);
       }
       long rowBytes = model.config().dim() * 4L;
       boolean all = order.boundaryLayer() < layers;
@@ -90,7 +96,7 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
   /** One layer arrives whole. */
   void deliverLayer(int layer) {
     state = State.STREAMING;
-    sink.importSlice(layer, 0, order.tokens().length, slices[layer], 0);
+    sink.importSlice(layer, 0, order.tokens().length, slices[layer], 0, digests[layer]);
     receivedBytes += slices[layer].byteSize();
     if (layer == slices.length - 1) {
       coveredTokens = order.tokens().length;
@@ -161,7 +167,12 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
   @Override
   public TransferReport report() {
     long end = state == State.WHOLE ? 2 : 0;
-    return new TransferReport(receivedBytes, 0, receivedBytes, 1, 1, end, 1, 2, 0);
+    return new TransferReport(receivedBytes, 0, receivedBytes, 1, 1, end, 1, 2, 0, 0, 0, 0);
+  }
+
+  @Override
+  public @Nullable TransferTrace trace() {
+    return null;
   }
 
   @Override

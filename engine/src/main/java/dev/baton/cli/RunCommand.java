@@ -110,6 +110,15 @@ final class RunCommand implements Callable<Integer> {
   private int chunk;
 
   @Option(
+      names = "--last-chunk",
+      paramLabel = "N",
+      defaultValue = "32",
+      description =
+          "Tokens down to which the prompt's last chunks are halved; --chunk's N for equal chunks"
+              + " (default: ${DEFAULT-VALUE}).")
+  private int lastChunk;
+
+  @Option(
       names = "--threads",
       paramLabel = "N",
       defaultValue = "0",
@@ -125,6 +134,12 @@ final class RunCommand implements Callable<Integer> {
           "How long a silent prefill node is waited for before this process goes on without it"
               + " (default: ${DEFAULT-VALUE}).")
   private double timeoutSeconds;
+
+  @Option(
+      names = "--patient",
+      description =
+          "Wait for the prefill node also when this process would be done sooner without it.")
+  private boolean patient;
 
   @Option(
       names = "--json",
@@ -159,6 +174,8 @@ final class RunCommand implements Callable<Integer> {
             .wireType(wire.type())
             .threads(threads)
             .chunkTokens(chunk)
+            .lastChunkTokens(lastChunk)
+            .patient(patient)
             .lease(Duration.ofMillis(Math.round(1000 * timeoutSeconds)))
             .build();
     try (CleanEnd end = CleanEnd.with(this::cancel);

@@ -15,7 +15,8 @@ public record ChunkSchedule(int largestTokens, int smallestTokens) {
   public ChunkSchedule {
     if (smallestTokens < 1 || largestTokens < smallestTokens) {
       throw new IllegalArgumentException(
-          "a schedule's chunks have at least 1 token and the last are no larger than the first, got "
+          "a schedule's chunks have at least 1 token and the last are no larger than the first, got"
+              + " "
               + largestTokens
               + " and "
               + smallestTokens);

@@ -47,9 +47,7 @@ public interface KvReceiver extends AutoCloseable {
    */
   MemorySegment hiddenRows();
 
-  /**
-   * Payload bytes that have arrived, repeats included. Allocates nothing.
-   */
+  /** Payload bytes that have arrived, repeats included. Allocates nothing. */
   long receivedBytes();
 
   /** Payload bytes of the whole order, each counted once. */

@@ -235,11 +235,6 @@ final class ReceiveSession implements KvReceiver {
     }
   }
 
-  /** Payload that has arrived in all. */
-  long receivedBytes() {
-    return meter.totalBytes();
-  }
-
   /** A whole window from here on. */
   long renewCredit() {
     creditLimit = meter.totalBytes() + creditWindow;

@@ -153,8 +153,7 @@ public final class ForwardPass implements AutoCloseable {
       int row = batch.firstRow(run);
       int tokens = batch.runTokens(run);
       int position = batch.firstPosition(run);
-      kernels.rope(
-          k, row, tokens, config.kvHeads(), config.headDim(), model.rope(), position);
+      kernels.rope(k, row, tokens, config.kvHeads(), config.headDim(), model.rope(), position);
       kernels.storeKv(batch.sequence(run).view(), index, k, v, row, position, tokens);
     }
   }

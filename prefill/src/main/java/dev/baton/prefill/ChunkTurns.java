@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
  * to the order whose last chunk (or whose arrival) is the longest ago, so that a long prompt always
  * gets on. Of equals the one that waits longer is chosen.
  *
- * <p>With n orders under way, each gets a chunk at least once in n times {@link #PATIENT_EVERY}. Not
- * safe for use by several threads at a time.
+ * <p>With n orders under way, each gets a chunk at least once in n times {@link #PATIENT_EVERY}.
+ * Not safe for use by several threads at a time.
  */
 final class ChunkTurns<T extends ChunkTurns.Work> {
   /** One chunk in this many goes to the order that has waited longest. */

@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Computes prefill orders on one thread of its own, chunk by chunk. Before each chunk it chooses
  * the order anew: the one with the least work left, and every fourth time the one that has waited
- * longest ({@link ChunkTurns}). A layer's slice is handed to the sender the moment the layer of that
- * chunk is done; the compute never waits for the network.
+ * longest ({@link ChunkTurns}). A layer's slice is handed to the sender the moment the layer of
+ * that chunk is done; the compute never waits for the network.
  *
  * <p>Blocks are taken when an order is accepted and given back when both the compute and the stream
  * have let go of them.

@@ -7,11 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.KernelsConfig;
+import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.KvSender;
 import dev.baton.kvstream.KvSource;
 import dev.baton.kvstream.PrefillOrder;
-import dev.baton.kvstream.WireType;
 import dev.baton.model.KvCache;
 import dev.baton.model.LlamaModel;
 import java.lang.foreign.MemorySegment;
@@ -124,8 +124,7 @@ class PrefillWorkerTest {
     for (int i = 0; i < tokens; i++) {
       prompt[i] = 2 + (int) (i * 37 + session) % 2000;
     }
-    return new PrefillOrder(
-        session, prompt, 0, model.config().layers(), schedule, WireType.F16);
+    return new PrefillOrder(session, prompt, 0, model.config().layers(), schedule, KvWireType.F16);
   }
 
   /** Writes down what it is handed; on request it holds the worker up before the first chunk. */
