@@ -5,7 +5,6 @@ import dev.baton.kvstream.codec.CreditDecoder;
 import dev.baton.kvstream.codec.GoodbyeDecoder;
 import dev.baton.kvstream.codec.LeaseRenewalDecoder;
 import dev.baton.kvstream.codec.PrefillOrderDecoder;
-import dev.baton.kvstream.codec.ProofDecoder;
 import dev.baton.kvstream.codec.ReceivedDecoder;
 import dev.baton.kvstream.codec.SliceRequestDecoder;
 import java.nio.ByteOrder;
@@ -57,7 +56,6 @@ final class DecodeLink implements Link {
   private final long handshakeTimeoutNs;
   private final Long2ObjectHashMap<SendSession> sessions = new Long2ObjectHashMap<>();
   private final List<SendSession> turns = new ArrayList<>();
-  private final ProofDecoder proof = new ProofDecoder();
   private final PrefillOrderDecoder order = new PrefillOrderDecoder();
   private final CreditDecoder credit = new CreditDecoder();
   private final SliceRequestDecoder request = new SliceRequestDecoder();
@@ -67,9 +65,6 @@ final class DecodeLink implements Link {
   private final GoodbyeDecoder goodbye = new GoodbyeDecoder();
   private State state = State.ANSWERING;
   private @Nullable KeyResponder responder;
-  private Runnable proved = () -> {};
-  private @Nullable LinkSecrets secrets;
-  private @Nullable OpenedMessage opened;
   private boolean answered;
   private int quantum;
 
@@ -119,14 +114,9 @@ final class DecodeLink implements Link {
     return new DecodeLink(caller, 0, refusal, self, null, control, null);
   }
 
-  /**
-   * Has the decode node prove that it has the cluster key, before anything else.
-   *
-   * @param then run when it has
-   */
-  void requireProof(KeyResponder key, Runnable then) {
+  /** Has the decode node prove that it has the cluster key, before anything else. */
+  void requireProof(KeyResponder key) {
     responder = key;
-    proved = then;
   }
 
   @Override
@@ -158,38 +148,26 @@ final class DecodeLink implements Link {
 
   @Override
   public void onControl(Frame frame, DirectBuffer buffer, long nowNs) {
-    OpenedMessage inside = opened;
     if (state == State.OVER) {
       return;
     }
+    OpenedMessage inside = responder == null ? null : responder.control();
     if (inside != null) {
       onMessage(inside.open(frame, buffer), inside.buffer(), nowNs);
     } else if (responder == null || frame.templateId() == GoodbyeDecoder.TEMPLATE_ID) {
       onMessage(frame, buffer, nowNs);
     } else {
-      onProof(frame, buffer);
+      onProof(responder, frame, buffer, nowNs);
     }
   }
 
-  private void onProof(Frame frame, DirectBuffer buffer) {
-    LinkSecrets due = secrets;
-    KvStream out = kv;
-    if (due == null || out == null || frame.templateId() != ProofDecoder.TEMPLATE_ID) {
-      throw new MalformedMessage("message " + frame.templateId() + " where a proof was due");
-    }
-    frame.requireBlock(ProofDecoder.BLOCK_LENGTH);
-    frame.requireTexts(buffer, 0);
-    proof.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
-    byte[] bytes = new byte[LinkSecrets.PROOF_BYTES];
-    proof.getProof(bytes, 0, bytes.length);
-    if (!due.isDecodeProof(bytes)) {
+  private void onProof(KeyResponder due, Frame frame, DirectBuffer buffer, long nowNs) {
+    if (kv != null && due.accept(frame, buffer, kv)) {
+      lease.heard(nowNs);
+      state = State.OPEN;
+    } else {
       end("your cluster key is another one");
-      return;
     }
-    opened = new OpenedMessage(due.opener(LinkSecrets.Direction.CONTROL_FROM_DECODE));
-    out.seal(due.sealer(LinkSecrets.Direction.KV_FROM_PREFILL));
-    state = State.OPEN;
-    proved.run();
   }
 
   private void onMessage(Frame frame, DirectBuffer buffer, long nowNs) {
@@ -359,15 +337,20 @@ final class DecodeLink implements Link {
     if (!answered && (kv == null || kv.isReady())) {
       int streamSession = kv == null ? 0 : kv.streamSession();
       var acceptance = new ControlWriter.Acceptance(lease.lengthNs(), linkId, streamSession);
-      sendReply(
+      int length =
           refusal == null
               ? control.writer().helloReply(caller, acceptance, self)
-              : control.writer().helloReply(caller, refusal, self));
+              : control.writer().helloReply(caller, refusal, self);
+      if (responder == null) {
+        control.send(length);
+      } else {
+        responder.answer(control, length);
+      }
       answered = true;
     }
     if (answered && control.isFlushed()) {
       lease.heard(nowNs);
-      state = secrets == null ? State.OPEN : State.PROVING;
+      state = responder == null ? State.OPEN : State.PROVING;
       if (refusal != null) {
         close();
       }
@@ -377,18 +360,6 @@ final class DecodeLink implements Link {
       close();
     }
     return 0;
-  }
-
-  private void sendReply(int length) {
-    KeyResponder key = responder;
-    if (key == null) {
-      control.send(length);
-      return;
-    }
-    LinkSecrets shared = key.answer(control.writer(), length);
-    control.send(length);
-    control.seal(shared.sealer(LinkSecrets.Direction.CONTROL_FROM_PREFILL));
-    secrets = shared;
   }
 
   /**

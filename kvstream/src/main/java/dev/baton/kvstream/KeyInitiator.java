@@ -1,12 +1,16 @@
 package dev.baton.kvstream;
 
+import dev.baton.kvstream.LinkSecrets.Direction;
 import dev.baton.kvstream.codec.HelloReplyDecoder;
 import dev.baton.kvstream.codec.MessageHeaderDecoder;
 import org.agrona.DirectBuffer;
 import org.agrona.concurrent.UnsafeBuffer;
 import org.jspecify.annotations.Nullable;
 
-/** A decode node's half of one handshake with a cluster key; {@link KeyResponder} is the other. */
+/**
+ * A decode node's half of one handshake with a cluster key; {@link KeyResponder} is the other.
+ * Stream thread only.
+ */
 final class KeyInitiator {
   static final int PROOF_OFFSET =
       MessageHeaderDecoder.ENCODED_LENGTH + HelloReplyDecoder.proofEncodingOffset();
@@ -14,6 +18,8 @@ final class KeyInitiator {
   private final ClusterKey key;
   private final byte[] random;
   private final DirectBuffer hello;
+  private @Nullable OpenedMessage control;
+  private @Nullable OpenedMessage kv;
 
   /**
    * Puts the random bytes, fresh ones, into the Hello of {@code length} bytes that was just
@@ -28,11 +34,32 @@ final class KeyInitiator {
     this.hello = new UnsafeBuffer(copy);
   }
 
-  /** What both nodes know now, or null when the reply does not prove the same key. */
-  @Nullable LinkSecrets accept(Handshake.Reply reply, Frame frame, DirectBuffer buffer) {
+  /**
+   * Checks the prefill node's proof, sends this node's, and seals what is said after it.
+   *
+   * @return false when the reply does not prove the same key; nothing was sent then
+   */
+  boolean accept(Handshake.Reply reply, Frame frame, DirectBuffer buffer, LinkControl out) {
     DirectBuffer message = new UnsafeBuffer(buffer, frame.messageOffset(), frame.messageLength());
     byte[] transcript = LinkSecrets.transcript(hello, message, PROOF_OFFSET);
     LinkSecrets secrets = LinkSecrets.derive(key, random, reply.random(), transcript);
-    return secrets.isPrefillProof(reply.proof()) ? secrets : null;
+    if (!secrets.isPrefillProof(reply.proof())) {
+      return false;
+    }
+    out.send(out.writer().proof(secrets.decodeProof()));
+    out.seal(secrets.sealer(Direction.CONTROL_FROM_DECODE));
+    control = new OpenedMessage(secrets.opener(Direction.CONTROL_FROM_PREFILL));
+    kv = new OpenedMessage(secrets.opener(Direction.KV_FROM_PREFILL));
+    return true;
+  }
+
+  /** Opens the peer's control messages; null before its proof. */
+  @Nullable OpenedMessage control() {
+    return control;
+  }
+
+  /** Opens the peer's KV messages; null before its proof. */
+  @Nullable OpenedMessage kv() {
+    return kv;
   }
 }

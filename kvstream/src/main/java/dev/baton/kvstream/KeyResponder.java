@@ -1,26 +1,43 @@
 package dev.baton.kvstream;
 
+import dev.baton.kvstream.LinkSecrets.Direction;
+import dev.baton.kvstream.codec.ProofDecoder;
 import org.agrona.DirectBuffer;
 import org.agrona.concurrent.UnsafeBuffer;
+import org.jspecify.annotations.Nullable;
 
-/** A prefill node's half of one handshake with a cluster key; {@link KeyInitiator} is the other. */
+/**
+ * A prefill node's half of one handshake with a cluster key; {@link KeyInitiator} is the other.
+ * Stream thread only.
+ */
 final class KeyResponder {
   private final ClusterKey key;
   private final byte[] random;
   private final byte[] decodeRandom;
   private final DirectBuffer hello;
+  private final Runnable proved;
+  private final ProofDecoder proof = new ProofDecoder();
+  private @Nullable LinkSecrets secrets;
+  private @Nullable OpenedMessage control;
 
   /**
-   * Keeps a copy of the Hello.
+   * Keeps a copy of the Hello in the frame.
    *
    * @param random this node's own bytes, fresh ones
    * @param decodeRandom those in the Hello
+   * @param proved run when the decode node has proved the key
    */
   KeyResponder(
-      ClusterKey key, byte[] random, byte[] decodeRandom, Frame frame, DirectBuffer buffer) {
+      ClusterKey key,
+      byte[] random,
+      byte[] decodeRandom,
+      Frame frame,
+      DirectBuffer buffer,
+      Runnable proved) {
     this.key = key;
     this.random = random;
     this.decodeRandom = decodeRandom;
+    this.proved = proved;
     byte[] copy = new byte[frame.messageLength()];
     buffer.getBytes(frame.messageOffset(), copy);
     this.hello = new UnsafeBuffer(copy);
@@ -28,14 +45,47 @@ final class KeyResponder {
 
   /**
    * Puts the random bytes and the proof into the HelloReply of {@code length} bytes that was just
-   * written.
+   * written, sends it, and seals what is said after it.
    */
-  LinkSecrets answer(ControlWriter writer, int length) {
+  void answer(LinkControl out, int length) {
+    ControlWriter writer = out.writer();
     writer.putReplyRandom(random);
     DirectBuffer reply = new UnsafeBuffer(writer.buffer(), 0, length);
     byte[] transcript = LinkSecrets.transcript(hello, reply, KeyInitiator.PROOF_OFFSET);
-    LinkSecrets secrets = LinkSecrets.derive(key, decodeRandom, random, transcript);
-    writer.putReplyProof(secrets.prefillProof());
-    return secrets;
+    LinkSecrets shared = LinkSecrets.derive(key, decodeRandom, random, transcript);
+    writer.putReplyProof(shared.prefillProof());
+    out.send(length);
+    out.seal(shared.sealer(Direction.CONTROL_FROM_PREFILL));
+    secrets = shared;
+  }
+
+  /**
+   * Checks the decode node's proof and seals the KV from now on.
+   *
+   * @return false when it does not prove the same key
+   * @throws MalformedMessage when the message is no proof, or none is due
+   */
+  boolean accept(Frame frame, DirectBuffer buffer, KvStream kv) {
+    LinkSecrets shared = secrets;
+    if (shared == null || frame.templateId() != ProofDecoder.TEMPLATE_ID) {
+      throw new MalformedMessage("message " + frame.templateId() + " where a proof was due");
+    }
+    frame.requireBlock(ProofDecoder.BLOCK_LENGTH);
+    frame.requireTexts(buffer, 0);
+    proof.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
+    byte[] bytes = new byte[LinkSecrets.PROOF_BYTES];
+    proof.getProof(bytes, 0, bytes.length);
+    if (!shared.isDecodeProof(bytes)) {
+      return false;
+    }
+    control = new OpenedMessage(shared.opener(Direction.CONTROL_FROM_DECODE));
+    kv.seal(shared.sealer(Direction.KV_FROM_PREFILL));
+    proved.run();
+    return true;
+  }
+
+  /** Opens the peer's control messages; null before its proof. */
+  @Nullable OpenedMessage control() {
+    return control;
   }
 }

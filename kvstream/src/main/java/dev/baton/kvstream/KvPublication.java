@@ -177,6 +177,13 @@ final class KvPublication implements KvStream {
   private boolean reserve(int length) {
     ExclusivePublication stream = ready();
     int sentBytes = sealer == null ? length : length + SealedMessage.OVERHEAD_BYTES;
+    if (sentBytes > stream.maxMessageLength()) {
+      throw new IllegalArgumentException(
+          "a row of "
+              + sentBytes
+              + " bytes is longer than the stream's limit of "
+              + stream.maxMessageLength());
+    }
     if (sentBytes > maxFramePayload) {
       claimed = false;
       // What is sealed must not be turned away: room for all of it, also behind a term's end.
@@ -234,7 +241,9 @@ final class KvPublication implements KvStream {
     if (with == null) {
       return offer(staging, length);
     }
-    lost |= !offer(sealed, with.seal(staging, 0, length, sealed, 0));
+    // Until it is on its way: without it the peer would take none of those after it.
+    lost = true;
+    lost = !offer(sealed, with.seal(staging, 0, length, sealed, 0));
     return !lost;
   }
 

@@ -58,8 +58,6 @@ final class PrefillLink implements Link {
   private long linkId;
   private @Nullable NodeIdentity peer;
   private @Nullable KeyInitiator initiator;
-  private @Nullable OpenedMessage openedControl;
-  private @Nullable OpenedMessage openedKv;
   private int kvStreamSession;
   private int roundTrips;
 
@@ -88,8 +86,6 @@ final class PrefillLink implements Link {
         writer.hello(nonce, clock.nanoTime(), lease.lengthNs(), linkId, self, line.replyTo());
     if (clusterKey != null) {
       initiator = new KeyInitiator(clusterKey, line.random(), writer, length);
-      openedControl = null;
-      openedKv = null;
     }
     control.send(length);
   }
@@ -183,7 +179,7 @@ final class PrefillLink implements Link {
     if (state == State.LOST) {
       return;
     }
-    OpenedMessage opened = openedKv;
+    OpenedMessage opened = initiator == null ? null : initiator.kv();
     Frame message = opened == null ? frame : opened.open(frame, buffer);
     lease.heard(nowNs);
     reader.onMessage(message, opened == null ? buffer : opened.buffer(), nowNs);
@@ -194,7 +190,7 @@ final class PrefillLink implements Link {
     if (state == State.LOST) {
       return;
     }
-    OpenedMessage opened = openedControl;
+    OpenedMessage opened = initiator == null ? null : initiator.control();
     if (opened != null) {
       onMessage(opened.open(frame, buffer), opened.buffer(), nowNs);
     } else if (initiator == null || frame.templateId() == HelloReplyDecoder.TEMPLATE_ID) {
@@ -251,7 +247,7 @@ final class PrefillLink implements Link {
       refuse(Handshake.wrongVersion(answer.version(), Handshake.PROTOCOL_VERSION).reason());
     } else if (identity == null) {
       refuse(answer.reason());
-    } else if (!agree(answer, frame, buffer)) {
+    } else if (initiator != null && !initiator.accept(answer, frame, buffer, control)) {
       end(label + " cannot be used: " + Handshake.wrongKey().reason());
     } else {
       Handshake.Refusal refusal = Handshake.judge(identity, self);
@@ -266,26 +262,6 @@ final class PrefillLink implements Link {
       lease.renewAt(nowNs);
       state = State.ACCEPTED;
     }
-  }
-
-  /**
-   * With a cluster key: proves it to the peer when the peer has proved it, and opens and seals all
-   * that follows.
-   */
-  private boolean agree(Handshake.Reply answer, Frame frame, DirectBuffer buffer) {
-    KeyInitiator greeted = initiator;
-    if (greeted == null) {
-      return true;
-    }
-    LinkSecrets secrets = greeted.accept(answer, frame, buffer);
-    if (secrets == null) {
-      return false;
-    }
-    control.send(control.writer().proof(secrets.decodeProof()));
-    control.seal(secrets.sealer(LinkSecrets.Direction.CONTROL_FROM_DECODE));
-    openedControl = new OpenedMessage(secrets.opener(LinkSecrets.Direction.CONTROL_FROM_PREFILL));
-    openedKv = new OpenedMessage(secrets.opener(LinkSecrets.Direction.KV_FROM_PREFILL));
-    return true;
   }
 
   private void refuse(String reason) {

@@ -303,7 +303,7 @@ final class StreamAgent implements Agent {
       goOn.run();
     } else {
       byte[] own = LinkSecrets.nonce(random);
-      link.requireProof(new KeyResponder(key, own, introduction.random(), frame, buffer), goOn);
+      link.requireProof(new KeyResponder(key, own, introduction.random(), frame, buffer, goOn));
     }
   }
 

@@ -15,8 +15,12 @@ final class HandMadeNode implements AutoCloseable {
   Handshake.@Nullable Caller caller;
 
   HandMadeNode() {
+    this("127.0.0.1:0");
+  }
+
+  HandMadeNode(String hostPort) {
     StreamConfig config = StreamConfig.builder().build();
-    Endpoint listen = Endpoint.parse("127.0.0.1:0");
+    Endpoint listen = Endpoint.parse(hostPort);
     media = EmbeddedMedia.launch(config, listen);
     Inbound.Receiver receiver =
         (from, frame, buffer, nowNs) -> {
@@ -36,13 +40,17 @@ final class HandMadeNode implements AutoCloseable {
   }
 
   boolean await(BooleanSupplier condition) {
+    return await(condition, 5000);
+  }
+
+  boolean await(BooleanSupplier condition, long limitMs) {
     return Nodes.await(
         () -> {
           media.doWork();
           streams.forEach(InboundStream::poll);
           return condition.getAsBoolean();
         },
-        5000);
+        limitMs);
   }
 
   @Override

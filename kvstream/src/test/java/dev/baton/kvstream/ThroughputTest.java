@@ -4,6 +4,7 @@ import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.RowDigest;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.security.SecureRandom;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -58,37 +59,43 @@ class ThroughputTest {
   }
 
   @Test
-  @Timeout(120)
+  @Timeout(240)
   void shouldPrintHowFastKvTravels() {
+    ClusterKey key = ClusterKey.random(new SecureRandom());
     for (int mtu : new int[] {65504, 8192, 1408}) {
-      NodeIdentity node = Nodes.node(GEOMETRY, 64, TOKENS);
-      StreamConfig.Builder config = StreamConfig.builder().mtuBytes(mtu);
-      MemorySegment rows = Arena.ofAuto().allocate((long) TOKENS * GEOMETRY.tokenBytes(), 64);
-      KvSink sink =
-          (layer, first, tokens, src, offset, digest) -> {
-            if (RowDigest.ofSlice(layer, first, tokens, ROW_BYTES, src, offset) != digest) {
-              return false;
-            }
-            long at = (long) first * GEOMETRY.tokenBytes();
-            MemorySegment.copy(src, offset, rows, at, (long) tokens * GEOMETRY.tokenBytes());
-            return true;
-          };
-      try (StreamNode sending =
-              StreamNode.launch(config.listen("127.0.0.1:0").build(), node, new ReadyPrefill());
-          StreamNode receiving = StreamNode.launch(config.listen(null).build(), node, null);
-          PrefillPeer peer = receiving.connect(sending.endpoint())) {
-        StringBuilder line = new StringBuilder("kvstream loopback, MTU " + mtu + ":");
-        for (int round = 0; round < ROUNDS; round++) {
-          try (KvReceiver receiver =
-              peer.order(Nodes.order(round, TOKENS, 0, GEOMETRY.layers(), TOKENS), sink)) {
-            Nodes.awaitWhole(receiver);
-            TransferReport report = receiver.report();
-            double seconds = (report.lastByteNs() - report.firstByteNs()) / 1e9;
-            line.append(String.format(Locale.ROOT, " %.0f", report.kvBytes() / seconds / 1e6));
+      print("plain", StreamConfig.builder().mtuBytes(mtu));
+      print("sealed", StreamConfig.builder().mtuBytes(mtu).clusterKey(key));
+    }
+  }
+
+  private static void print(String what, StreamConfig.Builder config) {
+    NodeIdentity node = Nodes.node(GEOMETRY, 64, TOKENS);
+    MemorySegment rows = Arena.ofAuto().allocate((long) TOKENS * GEOMETRY.tokenBytes(), 64);
+    KvSink sink =
+        (layer, first, tokens, src, offset, digest) -> {
+          if (RowDigest.ofSlice(layer, first, tokens, ROW_BYTES, src, offset) != digest) {
+            return false;
           }
+          long at = (long) first * GEOMETRY.tokenBytes();
+          MemorySegment.copy(src, offset, rows, at, (long) tokens * GEOMETRY.tokenBytes());
+          return true;
+        };
+    StreamConfig listening = config.listen("127.0.0.1:0").build();
+    try (StreamNode sending = StreamNode.launch(listening, node, new ReadyPrefill());
+        StreamNode receiving = StreamNode.launch(config.listen(null).build(), node, null);
+        PrefillPeer peer = receiving.connect(sending.endpoint())) {
+      StringBuilder line =
+          new StringBuilder("kvstream loopback, MTU " + listening.mtuBytes() + ", " + what + ":");
+      for (int round = 0; round < ROUNDS; round++) {
+        try (KvReceiver receiver =
+            peer.order(Nodes.order(round, TOKENS, 0, GEOMETRY.layers(), TOKENS), sink)) {
+          Nodes.awaitWhole(receiver);
+          TransferReport report = receiver.report();
+          double seconds = (report.lastByteNs() - report.firstByteNs()) / 1e9;
+          line.append(String.format(Locale.ROOT, " %.0f", report.kvBytes() / seconds / 1e6));
         }
-        System.out.println(line + " MB/s, round trip " + peer.roundTripNs() / 1000 + " us");
       }
+      System.out.println(line + " MB/s, round trip " + peer.roundTripNs() / 1000 + " us");
     }
   }
 }
