@@ -84,6 +84,7 @@ public final class Baton implements AutoCloseable {
             StreamConfig.builder()
                 .listen(config.listen())
                 .advertise(config.advertise())
+                .clusterKey(config.clusterKey())
                 .leaseNs(config.lease().toNanos())
                 .build(),
             () ->
@@ -92,6 +93,7 @@ public final class Baton implements AutoCloseable {
                     config.threads(),
                     BatonConfig.MAX_CHUNK_TOKENS,
                     config.lease(),
+                    config.clusterKey(),
                     NODE_MAIN));
     NodeCompute compute = null;
     try {

@@ -2,6 +2,7 @@ package dev.baton;
 
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
+import dev.baton.kvstream.ClusterKey;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
@@ -17,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  *     reach
  * @param advertise HOST:PORT that prefill nodes are told instead, behind a relay or in a container;
  *     null for the listening one
+ * @param clusterKey the secret that prefill nodes share with this one: then all that travels is
+ *     encrypted, and they may be on other machines; null to stay on this machine
  * @param split where requests are cut that do not say it themselves
  * @param wireType the form in which KV travels; anything but F16 is lossy and so changes answers
  * @param threads compute threads; 0 for one per processor
@@ -30,6 +33,7 @@ public record BatonConfig(
     @Nullable String prefill,
     @Nullable String listen,
     @Nullable String advertise,
+    @Nullable ClusterKey clusterKey,
     Split split,
     KvWireType wireType,
     int threads,
@@ -74,6 +78,7 @@ public record BatonConfig(
     private @Nullable String prefill;
     private @Nullable String listen;
     private @Nullable String advertise;
+    private @Nullable ClusterKey clusterKey;
     private Split split = new Split.Remote();
     private KvWireType wireType = KvWireType.F16;
     private int threads;
@@ -102,6 +107,12 @@ public record BatonConfig(
     /** Tells prefill nodes to send to HOST:PORT, which leads here. */
     public Builder advertise(@Nullable String hostPort) {
       this.advertise = hostPort;
+      return this;
+    }
+
+    /** Uses prefill nodes that have this key, on other machines as well. */
+    public Builder clusterKey(@Nullable ClusterKey key) {
+      this.clusterKey = key;
       return this;
     }
 
@@ -167,6 +178,7 @@ public record BatonConfig(
           prefill,
           listen,
           advertise,
+          clusterKey,
           split,
           wireType,
           threads,

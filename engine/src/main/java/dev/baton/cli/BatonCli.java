@@ -39,6 +39,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "  BATON_HOME        the cache folder for models (else the user's cache folder)",
       "  BATON_CPU_ISA     avx512, avx2, neon, scalar or java: compute with these kernels, not the"
           + " best ones",
+      "  BATON_CLUSTER_KEY, BATON_CLUSTER_KEY_FILE",
+      "                    the key that all nodes share, or its file; see 'baton key --help'",
       "  BATON_JAVA_HOME   the JDK that the launcher uses",
       "  BATON_JAVA_OPTS   more options for the JVM, e.g. -Xmx8g",
       "  BATON_TRACE       1: stack traces with errors",

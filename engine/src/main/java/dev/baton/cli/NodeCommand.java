@@ -4,6 +4,7 @@ import dev.baton.BatonConfig;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.cluster.PrefillNode;
 import dev.baton.kernel.KernelsConfig;
+import dev.baton.kvstream.ClusterKey;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.Callable;
@@ -52,6 +53,8 @@ final class NodeCommand implements Callable<Integer> {
       description = "Where to listen; port 0 takes any free one (default: ${DEFAULT-VALUE}).")
   private String listen = "127.0.0.1:0";
 
+  @Mixin private ClusterKeyOption clusterKey = new ClusterKeyOption();
+
   @Mixin private ModelOption model = new ModelOption();
 
   @Option(
@@ -93,6 +96,7 @@ final class NodeCommand implements Callable<Integer> {
     if (child) {
       Thread.ofPlatform().daemon().name("baton-parent-watch").start(this::watchParent);
     }
+    ClusterKey key = clusterKey.key(terminal);
     KernelsConfig kernels = KernelsConfig.fromEnvironment(terminal.env());
     try (CleanEnd _ = CleanEnd.with(this::end);
         StatusLine status = new StatusLine(terminal, System::nanoTime);
@@ -102,7 +106,7 @@ final class NodeCommand implements Callable<Integer> {
                 threads == 0 ? kernels : kernels.withThreads(threads),
                 done -> status.show("loading " + model.nameOrPath(), done));
         PrefillNode node =
-            PrefillNode.launch(compute, listen, maxChunk, Duration.ofMillis(leaseMs))) {
+            PrefillNode.launch(compute, listen, maxChunk, Duration.ofMillis(leaseMs), key)) {
       status.clear();
       if (!child) {
         compute.kernelNotice().ifPresent(terminal::note);

@@ -64,6 +64,8 @@ final class RunCommand implements Callable<Integer> {
           "What the prefill node is told instead of that, in a container or behind a relay.")
   private @Nullable String advertise;
 
+  @Mixin private ClusterKeyOption clusterKey = new ClusterKeyOption();
+
   @Option(
       names = "--split",
       paramLabel = "local|remote|N",
@@ -170,6 +172,7 @@ final class RunCommand implements Callable<Integer> {
             .prefill(prefill)
             .listen(listen)
             .advertise(advertise)
+            .clusterKey(clusterKey.key(terminal))
             .split(where)
             .wireType(wire.type())
             .threads(threads)

@@ -1,5 +1,6 @@
 package dev.baton.cluster;
 
+import dev.baton.kvstream.ClusterKey;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -12,6 +13,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A prefill node as a child process on this machine. It ends with its parent, whatever ends that:
@@ -31,11 +33,17 @@ public final class ChildNode implements AutoCloseable {
   /**
    * Starts the process and returns at once; it loads its model meanwhile.
    *
+   * @param key what the two talk with; null for nothing
    * @param main the class whose {@code node} command runs a node
    * @throws ClusterException when no process can be started
    */
   public static ChildNode start(
-      Path model, int threads, int maxChunkTokens, Duration lease, String main) {
+      Path model,
+      int threads,
+      int maxChunkTokens,
+      Duration lease,
+      @Nullable ClusterKey key,
+      String main) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
@@ -62,8 +70,14 @@ public final class ChildNode implements AutoCloseable {
             Long.toString(lease.toMillis()),
             "--child"));
     try {
-      Process process =
-          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.PIPE).start();
+      ProcessBuilder builder =
+          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.PIPE);
+      // Not on the command line, which every user of the machine can read.
+      builder.environment().keySet().removeAll(ClusterKey.VARIABLES);
+      if (key != null) {
+        builder.environment().put(ClusterKey.VARIABLE, key.text());
+      }
+      Process process = builder.start();
       ChildNode child = new ChildNode(process);
       Thread.ofPlatform().daemon().name("baton-child-out").start(child::readOutput);
       Thread.ofPlatform().daemon().name("baton-child-err").start(child::readErrors);

@@ -1,9 +1,11 @@
 package dev.baton.cluster;
 
+import dev.baton.kvstream.ClusterKey;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
 import dev.baton.prefill.PrefillWorker;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A prefill node: takes orders at an endpoint and streams their KV. Owns the stream and the worker,
@@ -24,14 +26,24 @@ public final class PrefillNode implements AutoCloseable {
    * @param listen HOST:PORT, port 0 for any free one
    * @param maxChunkTokens largest chunk an order may ask for
    * @param lease how long a silent decode node's session is kept
+   * @param key what decode nodes must have too; null to listen on this machine only
    * @throws dev.baton.kvstream.StreamException when the endpoint cannot be had
    */
   public static PrefillNode launch(
-      NodeCompute compute, String listen, int maxChunkTokens, Duration lease) {
+      NodeCompute compute,
+      String listen,
+      int maxChunkTokens,
+      Duration lease,
+      @Nullable ClusterKey key) {
     PrefillWorker worker =
         new PrefillWorker(compute.model(), compute.cache(), maxChunkTokens, System::nanoTime);
     try {
-      StreamConfig config = StreamConfig.builder().listen(listen).leaseNs(lease.toNanos()).build();
+      StreamConfig config =
+          StreamConfig.builder()
+              .listen(listen)
+              .clusterKey(key)
+              .leaseNs(lease.toNanos())
+              .build();
       String name =
           "prefill node pid "
               + ProcessHandle.current().pid()

@@ -30,6 +30,9 @@ public final class ClusterKey {
   /** The environment's variable that names the file with the key's text. */
   public static final String FILE_VARIABLE = "BATON_CLUSTER_KEY_FILE";
 
+  /** Both. */
+  public static final Set<String> VARIABLES = Set.of(VARIABLE, FILE_VARIABLE);
+
   static final int BYTES = 32;
   private static final int MAX_FILE_BYTES = 1024;
   private static final Set<PosixFilePermission> OWNERS_OWN =

@@ -101,6 +101,14 @@ final class Handshake {
         "that node does not prefill: start one with 'baton node --role prefill'");
   }
 
+  /**
+   * Whether a Hello from {@code source} is answered at {@code replyTo}: without a cluster key
+   * nothing leaves this machine, and nobody elsewhere has this machine call itself.
+   */
+  static boolean mayAnswer(Endpoint replyTo, Endpoint source, boolean hasKey) {
+    return replyTo.isOneNode() && (replyTo.isLoopback() ? source.isLoopback() : hasKey);
+  }
+
   /** Whether nodes may talk as far as keys go; a Hello without a key has zeros for random bytes. */
   static @Nullable Refusal judgeKey(boolean prefillHasKey, byte[] random) {
     boolean decodeHasKey = !Arrays.equals(random, new byte[LinkSecrets.NONCE_BYTES]);

@@ -214,7 +214,7 @@ final class StreamAgent implements Agent {
     Handshake.Caller caller = Handshake.readCaller(frame, buffer, hello);
     Endpoint replyTo = Endpoint.parseLiteral(caller.replyTo());
     Endpoint source = source(from);
-    if (links.size() >= MAX_LINKS * 2 || source == null || !mayAnswer(replyTo, source)) {
+    if (links.size() >= MAX_LINKS * 2 || source == null || !Handshake.mayAnswer(replyTo, source, hasKey())) {
       return;
     }
     Handshake.Introduction introduction =
@@ -243,10 +243,8 @@ final class StreamAgent implements Agent {
     return null;
   }
 
-  /** Without a cluster key nothing leaves this machine; nobody elsewhere gets it to call itself. */
-  private boolean mayAnswer(Endpoint replyTo, Endpoint source) {
-    return replyTo.isOneNode()
-        && (replyTo.isLoopback() ? source.isLoopback() : self.config().clusterKey() != null);
+  private boolean hasKey() {
+    return self.config().clusterKey() != null;
   }
 
   private Handshake.@Nullable Refusal refusal(
@@ -255,7 +253,7 @@ final class StreamAgent implements Agent {
       return Handshake.wrongVersion(Handshake.PROTOCOL_VERSION, caller.version());
     }
     Handshake.Refusal key =
-        Handshake.judgeKey(self.config().clusterKey() != null, introduction.random());
+        Handshake.judgeKey(hasKey(), introduction.random());
     if (key != null) {
       return key;
     }

@@ -377,6 +377,22 @@ class KeyedLinkTest {
   }
 
   @Test
+  void shouldAnswerOnlyWhereThatIsAllowed() {
+    Endpoint here = Endpoint.parse("127.0.0.1:7001");
+    Endpoint elsewhere = Endpoint.parse("192.0.2.1:7001");
+    assertTrue(Handshake.mayAnswer(here, here, false));
+    assertTrue(Handshake.mayAnswer(here, here, true));
+    assertTrue(Handshake.mayAnswer(elsewhere, elsewhere, true));
+    assertTrue(Handshake.mayAnswer(elsewhere, here, true), "through a relay");
+    assertFalse(Handshake.mayAnswer(elsewhere, elsewhere, false));
+    assertFalse(Handshake.mayAnswer(elsewhere, here, false));
+    assertFalse(Handshake.mayAnswer(here, elsewhere, true));
+    for (String nobody : List.of("0.0.0.0:7001", "224.0.0.1:7001", "127.0.0.1:0", "[::]:7001")) {
+      assertFalse(Handshake.mayAnswer(Endpoint.parse(nobody), here, true), nobody);
+    }
+  }
+
+  @Test
   void shouldNameWhatIsWrongWhenOneSideHasNoKey() {
     byte[] none = new byte[LinkSecrets.NONCE_BYTES];
     byte[] some = {1};
