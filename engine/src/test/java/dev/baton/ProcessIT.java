@@ -50,6 +50,26 @@ class ProcessIT {
   }
 
   @Test
+  void shouldAnswerAlikeWithAClusterKeyAndRefuseWhoHasNone() {
+    Path key = folder.resolve("cluster.key");
+    try (BatonProcess made = BatonProcess.start("key", "--out", key.toString())) {
+      assertEquals(0, made.await(), made.err());
+    }
+    String local = json("--split", "local").path("text").asString();
+    try (BatonProcess node = node(Map.of("BATON_CLUSTER_KEY_FILE", key.toString()))) {
+      String endpoint = node.awaitReady();
+      JsonNode answer = json("--prefill", endpoint, "--cluster-key-file", key.toString());
+      assertEquals(local, answer.path("text").asString());
+      assertTrue(answer.path("report").path("fallback").isNull(), answer.toString());
+      assertTrue(answer.path("report").path("kvBytes").asLong() > 0, answer.toString());
+      fails(1, "it needs a cluster key and this node has none", "run", "--prefill", endpoint, FOX);
+    }
+    JsonNode own = json("--cluster-key-file", key.toString());
+    assertEquals(local, own.path("text").asString());
+    assertTrue(own.path("report").path("fallback").isNull(), own.toString());
+  }
+
+  @Test
   void shouldHideTheTransferBehindTheCompute() throws IOException {
     Path prompt = Files.writeString(folder.resolve("prompt.txt"), STORY);
     try (BatonProcess run =

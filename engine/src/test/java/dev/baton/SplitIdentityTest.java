@@ -93,7 +93,8 @@ class SplitIdentityTest {
       throws Exception {
     NodeCompute decode = NODES.get(decodeIsa);
     try (PrefillNode node =
-            PrefillNode.launch(NODES.get(prefillIsa), "127.0.0.1:0", 512, Duration.ofSeconds(20), null);
+            PrefillNode.launch(
+                NODES.get(prefillIsa), "127.0.0.1:0", 512, Duration.ofSeconds(20), null);
         StreamNode stream =
             StreamNode.launch(
                 StreamConfig.builder().leaseNs(TimeUnit.SECONDS.toNanos(20)).build(),

@@ -39,11 +39,7 @@ public final class PrefillNode implements AutoCloseable {
         new PrefillWorker(compute.model(), compute.cache(), maxChunkTokens, System::nanoTime);
     try {
       StreamConfig config =
-          StreamConfig.builder()
-              .listen(listen)
-              .clusterKey(key)
-              .leaseNs(lease.toNanos())
-              .build();
+          StreamConfig.builder().listen(listen).clusterKey(key).leaseNs(lease.toNanos()).build();
       String name =
           "prefill node pid "
               + ProcessHandle.current().pid()

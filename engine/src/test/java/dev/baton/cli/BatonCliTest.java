@@ -68,7 +68,13 @@ final class BatonCliTest {
   void shouldShowCommandsExamplesExitCodesAndEnvironmentInItsHelp() {
     assertEquals(0, run("--help"));
     for (String word :
-        List.of("perplexity", "baton pull smollm2-135m", "Exit codes", "BATON_HOME", "NO_COLOR")) {
+        List.of(
+            "perplexity",
+            "baton pull smollm2-135m",
+            "Exit codes",
+            "BATON_HOME",
+            "BATON_CLUSTER_KEY_FILE",
+            "NO_COLOR")) {
       assertTrue(out().contains(word), () -> word + " is missing in\n" + out());
     }
   }
@@ -133,6 +139,9 @@ final class BatonCliTest {
         "tokenize --model pom.xml hi    | pom.xml",
         "pull baton                     | did you mean baton-tiny?",
         "key --out gone/cluster.key     | cannot write gone/cluster.key: the folder",
+        "run --cluster-key-file gone.key hi | the cluster key file gone.key does not exist: make it"
+            + " with 'baton key --out gone.key'",
+        "node --cluster-key-file src     | the cluster key file src is a folder",
         "perplexity gone.txt            | cannot read gone.txt as UTF-8 text (it does not exist)",
       })
   void shouldSayInOneLineWhatFailedAndEndWithExitCode1(String words, String part) {

@@ -214,7 +214,9 @@ final class StreamAgent implements Agent {
     Handshake.Caller caller = Handshake.readCaller(frame, buffer, hello);
     Endpoint replyTo = Endpoint.parseLiteral(caller.replyTo());
     Endpoint source = source(from);
-    if (links.size() >= MAX_LINKS * 2 || source == null || !Handshake.mayAnswer(replyTo, source, hasKey())) {
+    if (links.size() >= MAX_LINKS * 2
+        || source == null
+        || !Handshake.mayAnswer(replyTo, source, hasKey())) {
       return;
     }
     Handshake.Introduction introduction =
@@ -252,8 +254,7 @@ final class StreamAgent implements Agent {
     if (introduction == null) {
       return Handshake.wrongVersion(Handshake.PROTOCOL_VERSION, caller.version());
     }
-    Handshake.Refusal key =
-        Handshake.judgeKey(hasKey(), introduction.random());
+    Handshake.Refusal key = Handshake.judgeKey(hasKey(), introduction.random());
     if (key != null) {
       return key;
     }
