@@ -27,6 +27,8 @@ import org.jspecify.annotations.Nullable;
  * @param lease how long a silent prefill node is waited for
  * @param patient true to wait for the prefill node also when finishing here would be faster
  * @param maxSessions requests decoded at once; more wait
+ * @param kvTokens size of the KV cache here, in tokens; 0 for several contexts, as far as memory
+ *     goes. A request waits until there is room for its prompt and its longest answer
  */
 public record BatonConfig(
     Path model,
@@ -40,7 +42,8 @@ public record BatonConfig(
     ChunkSchedule chunks,
     Duration lease,
     boolean patient,
-    int maxSessions) {
+    int maxSessions,
+    int kvTokens) {
   /** Largest chunk that nodes take. */
   public static final int MAX_CHUNK_TOKENS = 1024;
 
@@ -60,6 +63,10 @@ public record BatonConfig(
     if (maxSessions < 1) {
       throw new IllegalArgumentException(
           "an engine decodes at least one session, got " + maxSessions);
+    }
+    if (kvTokens < 0) {
+      throw new IllegalArgumentException(
+          "a KV cache holds 1 token or more (0 for the usual size), got " + kvTokens);
     }
   }
 
@@ -87,6 +94,7 @@ public record BatonConfig(
     private Duration lease = Duration.ofSeconds(8);
     private boolean patient;
     private int maxSessions = 16;
+    private int kvTokens;
 
     private Builder(Path model) {
       this.model = model;
@@ -161,6 +169,11 @@ public record BatonConfig(
       return this;
     }
 
+    public Builder kvTokens(int kvTokens) {
+      this.kvTokens = kvTokens;
+      return this;
+    }
+
     /**
      * @throws IllegalArgumentException naming the value that cannot be
      */
@@ -185,7 +198,8 @@ public record BatonConfig(
           chunks,
           lease,
           patient,
-          maxSessions);
+          maxSessions,
+          kvTokens);
     }
   }
 }

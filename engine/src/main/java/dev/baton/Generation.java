@@ -189,6 +189,8 @@ public final class Generation implements AutoCloseable {
         prefillRate(end),
         transfer == null ? 0 : transfer.kvBytes(),
         transfer == null ? 1.0 : transfer.hiddenShare(),
+        transfer == null ? 0 : transfer.resumes(),
+        transfer == null ? 0 : transfer.savedBytes(),
         ttftNs,
         after == 0 || decodeSeconds == 0 ? 0 : after / decodeSeconds,
         end.fallback() != null ? end.fallback() : plan.unplanned());

@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param prefillTokensPerSecond promptTokens over the compute time of the prefill
  * @param kvBytes payload bytes of KV streamed here
  * @param hiddenShare share of the transfer that arrived while the prefill node still computed, 0..1
+ * @param resumes how often the transfer went on over a new connection
+ * @param savedBytes payload bytes that were here at the last resume and did not travel again
  * @param ttftNs from the request until the first token
  * @param decodeTokensPerSecond tokens after the first over the time they took; 0 for fewer than two
  * @param fallback why the request did not run as planned, one line, or null
@@ -34,6 +36,8 @@ public record Report(
     double prefillTokensPerSecond,
     long kvBytes,
     double hiddenShare,
+    int resumes,
+    long savedBytes,
     long ttftNs,
     double decodeTokensPerSecond,
     @Nullable String fallback) {}

@@ -80,6 +80,15 @@ final class NodeCommand implements Callable<Integer> {
   private long leaseMs;
 
   @Option(
+      names = "--kv-tokens",
+      paramLabel = "N",
+      defaultValue = "0",
+      description =
+          "Tokens of all prompts that may be here at once; an order for which there is no room is"
+              + " refused. 0: several contexts, as far as memory goes (default: ${DEFAULT-VALUE}).")
+  private int kvTokens;
+
+  @Option(
       names = "--child",
       hidden = true,
       description = "End when stdin does: the node belongs to the process at its other end.")
@@ -98,12 +107,16 @@ final class NodeCommand implements Callable<Integer> {
     }
     ClusterKey key = clusterKey.key(terminal);
     KernelsConfig kernels = KernelsConfig.fromEnvironment(terminal.env());
+    if (kvTokens < 0) {
+      throw new IllegalArgumentException("--kv-tokens is 0 or more, got " + kvTokens);
+    }
     try (CleanEnd _ = CleanEnd.with(this::end);
         StatusLine status = new StatusLine(terminal, System::nanoTime);
         NodeCompute compute =
             NodeCompute.open(
                 model.file(terminal),
                 threads == 0 ? kernels : kernels.withThreads(threads),
+                kvTokens,
                 done -> status.show("loading " + model.nameOrPath(), done));
         PrefillNode node =
             PrefillNode.launch(compute, listen, maxChunk, Duration.ofMillis(leaseMs), key)) {

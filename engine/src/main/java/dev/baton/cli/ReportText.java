@@ -42,6 +42,15 @@ final class ReportText {
             : bytes(report.kvBytes())
                 + String.format(
                     Locale.ROOT, ", %.1f %% hidden behind compute", 100 * report.hiddenShare()));
+    if (report.resumes() > 0) {
+      text.line(
+          "link",
+          "resumed "
+              + times(report.resumes())
+              + ", "
+              + bytes(report.savedBytes())
+              + " were here already and did not travel again");
+    }
     text.line("TTFT", duration(report.ttftNs()));
     if (params.temperature() > 0) {
       text.line("seed", Long.toString(params.seed()));
@@ -72,6 +81,10 @@ final class ReportText {
       case "stop" -> "stop text";
       default -> end;
     };
+  }
+
+  private static String times(int count) {
+    return count == 1 ? "once" : count + " times";
   }
 
   private static String count(int tokens) {

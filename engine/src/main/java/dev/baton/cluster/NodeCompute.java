@@ -28,20 +28,28 @@ public final class NodeCompute implements AutoCloseable {
     this.cache = cache;
   }
 
+  /** {@link #open(Path, KernelsConfig, int, DoubleConsumer)} with a KV cache of the usual size. */
+  public static NodeCompute open(Path path, KernelsConfig kernels, DoubleConsumer progress) {
+    return open(path, kernels, 0, progress);
+  }
+
   /**
    * Chooses kernels and loads the model.
    *
    * @param kernels what to compute with
+   * @param kvTokens size of the KV cache; 0 for several contexts, as far as memory goes
    * @param progress told the share done, 0..1
    * @throws dev.baton.gguf.GgufException when the file is no sound GGUF
    * @throws dev.baton.model.ModelException when it holds a model that this version does not run
    */
-  public static NodeCompute open(Path path, KernelsConfig kernels, DoubleConsumer progress) {
+  public static NodeCompute open(
+      Path path, KernelsConfig kernels, int kvTokens, DoubleConsumer progress) {
     KernelChoice choice = KernelChoice.open(kernels);
     try {
       LlamaModel model = LlamaModel.load(path, choice.kernels(), progress);
       try {
-        return new NodeCompute(choice, model, new KvCache(model.kvGeometry(), cacheBlocks(model)));
+        int blocks = kvTokens == 0 ? cacheBlocks(model) : KvCache.blocksFor(kvTokens);
+        return new NodeCompute(choice, model, new KvCache(model.kvGeometry(), blocks));
       } catch (RuntimeException | Error e) {
         model.close();
         throw e;

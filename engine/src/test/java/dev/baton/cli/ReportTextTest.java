@@ -25,6 +25,8 @@ final class ReportTextTest {
             20_000,
             3_072_000,
             0.975,
+            0,
+            0,
             61_400_000,
             211.6,
             null);
@@ -59,6 +61,8 @@ final class ReportTextTest {
             0,
             0,
             1,
+            2,
+            12_300_000,
             2_500_000_000L,
             0,
             "the node is\ngone");
@@ -67,6 +71,10 @@ final class ReportTextTest {
 
     assertTrue(text.contains("seed        7\n"), text);
     assertTrue(text.contains("note        the node is; gone\n"), text);
+    assertTrue(
+        text.contains(
+            "link        resumed 2 times, 12.3 MB were here already and did not travel again\n"),
+        text);
     assertTrue(text.contains("output      1 token (the model ended it)\n"), text);
     assertTrue(text.contains("TTFT        2.50 s\n"), text);
   }

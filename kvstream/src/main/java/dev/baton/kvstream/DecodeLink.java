@@ -181,7 +181,7 @@ final class DecodeLink implements Link {
         credit.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
         SendSession session = sessions.get(credit.sessionId());
         if (session != null) {
-          session.credit(credit.limitBytes());
+          session.credit(credit.limitBytes(), nowNs);
         }
       }
       case SliceRequestDecoder.TEMPLATE_ID -> {

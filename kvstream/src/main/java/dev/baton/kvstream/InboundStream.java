@@ -24,10 +24,14 @@ final class InboundStream {
     this.assembler = new ImageFragmentAssembler(inbound, FIRST_ASSEMBLY_BYTES, true);
   }
 
-  /** Hears no more of this stream when it is the link's. */
+  /**
+   * Hears no more of this stream when it is the link's, and asks for nothing of it again: what was
+   * lost of it would only take the way of what comes instead.
+   */
   void forget(Link link) {
     if (inbound.link() == link) {
       inbound.forget();
+      image.reject("replaced");
     }
   }
 

@@ -80,7 +80,7 @@ final class KvPublication implements KvStream {
 
   @Override
   public void close() {
-    later.close();
+    later.revoke();
   }
 
   @Override

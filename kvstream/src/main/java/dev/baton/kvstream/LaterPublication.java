@@ -77,6 +77,15 @@ final class LaterPublication implements ControlChannel {
         || counters.getCounterValue(sent) >= (closed ? finalPosition : ready.position());
   }
 
+  /** Closes without sending what has not left yet, or again what was lost. */
+  void revoke() {
+    ExclusivePublication ready = closed ? null : get();
+    if (ready != null) {
+      ready.revokeOnClose();
+    }
+    close();
+  }
+
   @Override
   public void close() {
     if (closed) {

@@ -334,7 +334,8 @@ final class PrefillLink implements Link {
       greetAgain();
       work++;
     } else if (state != State.GREETING) {
-      work += renewLease(nowNs) + (state == State.OPEN ? tendSessions() : 0);
+      int renewals = renewLease(nowNs);
+      work += renewals + (state == State.OPEN ? tendSessions(renewals > 0) : 0);
     }
     return work;
   }
@@ -352,7 +353,7 @@ final class PrefillLink implements Link {
     return 1;
   }
 
-  private int tendSessions() {
+  private int tendSessions(boolean renewing) {
     int work = 0;
     for (int i = inOrder.size() - 1; i >= 0; i--) {
       ReceiveSession session = inOrder.get(i);
@@ -366,7 +367,7 @@ final class PrefillLink implements Link {
         work++;
         continue;
       }
-      long limit = session.creditDue();
+      long limit = session.creditDue(renewing);
       if (limit >= 0
           && control.trySend(control.writer().credit(session.order().sessionId(), limit))) {
         session.credited(limit);

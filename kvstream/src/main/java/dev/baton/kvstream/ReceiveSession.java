@@ -246,10 +246,15 @@ final class ReceiveSession implements KvReceiver {
     return creditLimit;
   }
 
-  /** A higher limit that is worth telling the sender, or -1. */
-  long creditDue() {
-    long received = meter.totalBytes();
-    return creditLimit - received < creditWindow - creditWindow / 4 ? received + creditWindow : -1;
+  /**
+   * A higher limit that is worth telling the sender, or -1.
+   *
+   * @param anyWorth whatever came since the last time: over a slow link the sender learns from it
+   *     that its bytes arrive
+   */
+  long creditDue(boolean anyWorth) {
+    long limit = meter.totalBytes() + creditWindow;
+    return limit - creditLimit > (anyWorth ? 0 : creditWindow / 4) ? limit : -1;
   }
 
   /** The sender was told this limit. */

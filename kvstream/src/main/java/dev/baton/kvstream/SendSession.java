@@ -210,9 +210,12 @@ final class SendSession implements KvSender {
     over = true;
   }
 
-  /** The receiver takes up to this many payload bytes in all. */
-  void credit(long limitBytes) {
-    creditLimit = Math.max(creditLimit, limitBytes);
+  /** The receiver takes up to this many payload bytes in all; a higher limit says that some came. */
+  void credit(long limitBytes, long nowNs) {
+    if (limitBytes > creditLimit) {
+      creditLimit = limitBytes;
+      waitsSinceNs = nowNs;
+    }
   }
 
   /** Payload that has not left yet, computed or not. */

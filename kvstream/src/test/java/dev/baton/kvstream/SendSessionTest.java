@@ -91,10 +91,10 @@ class SendSessionTest {
     session.slice(0, 0, 8);
     session.pump(out, ALL, 0);
     assertEquals(List.of("kv 0:0+3"), out.sent);
-    session.credit(2L * tokenBytes);
+    session.credit(2L * tokenBytes, 0);
     session.pump(out, ALL, 0);
     assertEquals(1, out.sent.size(), "credit is never taken back nor given twice");
-    session.credit(8L * tokenBytes);
+    session.credit(8L * tokenBytes, 0);
     session.pump(out, ALL, 0);
     assertEquals(List.of("kv 0:0+3", "kv 0:3+4", "kv 0:7+1", "digest 0 of 8"), out.sent);
   }
