@@ -22,7 +22,14 @@ record Footprint(List<String> threads, List<Path> streams) {
       Pattern.compile("baton.*|aeron.*|\\[.*|.*sender.*|.*receiver.*|.*conductor.*");
 
   static Footprint of(BatonProcess node) {
-    long pid = node.process().pid();
+    return of(node.process().pid());
+  }
+
+  static Footprint ofThisProcess() {
+    return of(ProcessHandle.current().pid());
+  }
+
+  private static Footprint of(long pid) {
     return new Footprint(
         threadsOf(pid),
         filesOf(pid).stream().filter(it -> it.toString().endsWith(".logbuffer")).toList());
@@ -43,14 +50,6 @@ record Footprint(List<String> threads, List<Path> streams) {
       throw new UncheckedIOException(e);
     }
     return names.stream().filter(OURS.asMatchPredicate()).sorted().toList();
-  }
-
-  static List<String> threadsOfThisProcess() {
-    return Thread.getAllStackTraces().keySet().stream()
-        .map(Thread::getName)
-        .filter(OURS.asMatchPredicate())
-        .sorted()
-        .toList();
   }
 
   /** Files of the process in shared memory. */

@@ -51,9 +51,9 @@ final class RelayedNodes implements AutoCloseable {
   private final int nodePort;
   private final Duration lease;
   private final Map<String, Answer> localAnswers = new HashMap<>();
-  private final List<String> ownThreads;
-  private BatonProcess node;
+  private final Footprint ownFootprint;
   private Footprint nodeFootprint;
+  private BatonProcess node;
 
   private RelayedNodes(Duration lease, long seed, int chunkTokens) {
     System.out.println("seed " + seed);
@@ -62,7 +62,6 @@ final class RelayedNodes implements AutoCloseable {
     this.node = startNode();
     int decodePort = freePort();
     this.relay = new Relay("127.0.0.1:" + nodePort, "127.0.0.1:" + decodePort, seed);
-    this.ownThreads = Footprint.threadsOfThisProcess();
     this.baton =
         Baton.open(
             BatonConfig.builder(BatonProcess.TINY)
@@ -73,6 +72,7 @@ final class RelayedNodes implements AutoCloseable {
                 .lease(lease)
                 .build());
     this.nodeFootprint = Footprint.of(node);
+    this.ownFootprint = Footprint.ofThisProcess();
   }
 
   static RelayedNodes open(Duration lease, long seed) {
@@ -190,8 +190,8 @@ final class RelayedNodes implements AutoCloseable {
         await(() -> Footprint.of(node).isWithin(nodeFootprint)),
         () -> "the prefill node: " + Footprint.of(node) + " where there was " + nodeFootprint);
     assertTrue(
-        await(() -> ownThreads.size() + 3 >= Footprint.threadsOfThisProcess().size()),
-        () -> Footprint.threadsOfThisProcess() + " where there was " + ownThreads);
+        await(() -> Footprint.ofThisProcess().isWithin(ownFootprint)),
+        () -> "here: " + Footprint.ofThisProcess() + " where there was " + ownFootprint);
   }
 
   private boolean wholeContextIsPrefilledThere(List<String> refusals) {

@@ -17,6 +17,7 @@ final class InboundStream {
   private final Image image;
   private final Inbound inbound;
   private final ImageFragmentAssembler assembler;
+  private boolean rejected;
 
   InboundStream(Image image, Inbound inbound) {
     this.image = image;
@@ -24,14 +25,10 @@ final class InboundStream {
     this.assembler = new ImageFragmentAssembler(inbound, FIRST_ASSEMBLY_BYTES, true);
   }
 
-  /**
-   * Hears no more of this stream when it is the link's, and asks for nothing of it again: what was
-   * lost of it would only take the way of what comes instead.
-   */
+  /** Hears no more of this stream when it is the link's. */
   void forget(Link link) {
     if (inbound.link() == link) {
       inbound.forget();
-      image.reject("replaced");
     }
   }
 
@@ -49,11 +46,15 @@ final class InboundStream {
   }
 
   /**
-   * Takes what has arrived. A stream that is not heard any more is not read: its sender runs out of
-   * window.
+   * Takes what has arrived. A stream that is not heard any more is rejected: unread it would stay
+   * for ever, and what was lost of it would take the way of what comes in its place.
    */
   int poll() {
     if (inbound.isDeaf()) {
+      if (!rejected) {
+        rejected = true;
+        image.reject("not heard any more");
+      }
       return 0;
     }
     int fragments = image.poll(assembler, FRAGMENT_LIMIT);
