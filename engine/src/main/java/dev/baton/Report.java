@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param layers the model's layers
  * @param promptTokens tokens of the prompt
  * @param outputTokens tokens of the answer
- * @param prefillNs time in which the prompt went through all layers, transfer included
+ * @param prefillNs time until the prompt had gone through all layers and its last row was here
  * @param prefillTokensPerSecond promptTokens over the compute time of the prefill
  * @param kvBytes payload bytes of KV streamed here
  * @param hiddenShare share of the transfer that arrived while the prefill node still computed, 0..1

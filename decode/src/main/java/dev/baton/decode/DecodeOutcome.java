@@ -10,10 +10,12 @@ import org.jspecify.annotations.Nullable;
  * @param failure one line, when {@code end} is {@link End#FAILED}
  * @param promptTokens tokens prefilled
  * @param outputTokens tokens answered
- * @param prefillNs from admission until the whole prompt had gone through all layers
+ * @param prefillNs from admission until the whole prompt had gone through all layers, wherever that
+ *     was, and its last row was here
  * @param ttftNs from submission until the first token
  * @param decodeNs from the first token until the last
- * @param transfer what the KV stream measured, or null when nothing was streamed
+ * @param transfer what the KV stream measured, or null when nothing was streamed; incomplete when
+ *     the session ended before the last KV had come
  * @param fallback why the prefill was finished here instead of remotely, one line, or null
  */
 public record DecodeOutcome(

@@ -35,13 +35,7 @@ final class ReportText {
             + " ("
             + ending(report.end())
             + ")");
-    text.line(
-        "KV streamed",
-        report.kvBytes() == 0
-            ? "nothing, there was no transfer to hide"
-            : bytes(report.kvBytes())
-                + String.format(
-                    Locale.ROOT, ", %.1f %% hidden behind compute", 100 * report.hiddenShare()));
+    text.line("KV streamed", streamed(report));
     if (report.resumes() > 0) {
       text.line(
           "link",
@@ -72,6 +66,17 @@ final class ReportText {
       return " (all here)";
     }
     return boundary == layers ? " (the whole prefill there)" : " (both prefill)";
+  }
+
+  private static String streamed(Report report) {
+    if (report.kvBytes() == 0) {
+      return "nothing, there was no transfer to hide";
+    }
+    String hidden =
+        String.format(Locale.ROOT, "%.1f %% hidden behind compute", 100 * report.hiddenShare());
+    return bytes(report.kvBytes())
+        + ", "
+        + (report.fallback() == null ? hidden : "the rest of the prompt was computed here");
   }
 
   private static String ending(String end) {

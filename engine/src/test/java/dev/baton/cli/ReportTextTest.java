@@ -46,6 +46,19 @@ final class ReportTextTest {
   }
 
   @Test
+  void shouldSayThatThePrefillWasFinishedHere() {
+    String why = "the link brings 1.2 MB/s: the rest would take 41 s, here 2.1 s";
+    Report report =
+        new Report(
+            "Tiny", "length", "prefill@1", "here", 6, 6, 1000, 64, 1, 1, 2_000_000, 1, 0, 0, 1, 1, why);
+
+    String text = ReportText.of(report, SamplingParams.greedy(), Ansi.OFF);
+
+    assertTrue(text.contains("2.0 MB, the rest of the prompt was computed here\n"), text);
+    assertTrue(text.contains("note        " + why + "\n"), text);
+  }
+
+  @Test
   void shouldTellTheSeedOfADrawAndWhyThePlanWasLeft() {
     Report report =
         new Report(
