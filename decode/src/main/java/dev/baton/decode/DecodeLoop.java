@@ -23,7 +23,8 @@ import java.util.function.LongSupplier;
  * nothing.
  */
 public final class DecodeLoop implements AutoCloseable {
-  private static final long REMOTE_POLL_NS = 50_000;
+  private static final long SHORTEST_POLL_NS = 50_000;
+  private static final long LONGEST_POLL_NS = 400_000;
 
   private final LlamaModel model;
   private final KvCache cache;
@@ -105,6 +106,7 @@ public final class DecodeLoop implements AutoCloseable {
   }
 
   private void work() {
+    long pollNs = SHORTEST_POLL_NS;
     while (true) {
       boolean nobodyWaits;
       synchronized (lock) {
@@ -113,12 +115,13 @@ public final class DecodeLoop implements AutoCloseable {
         }
         nobodyWaits = waiting.isEmpty();
       }
-      if (step() == 0) {
-        if (nobodyWaits && active.isEmpty()) {
-          LockSupport.park(this);
-        } else {
-          LockSupport.parkNanos(this, REMOTE_POLL_NS);
-        }
+      if (step() > 0) {
+        pollNs = SHORTEST_POLL_NS;
+      } else if (nobodyWaits && active.isEmpty()) {
+        LockSupport.park(this);
+      } else {
+        LockSupport.parkNanos(this, pollNs);
+        pollNs = Math.min(2 * pollNs, LONGEST_POLL_NS);
       }
     }
     endAll("the engine was closed");

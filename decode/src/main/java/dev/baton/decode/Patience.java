@@ -6,7 +6,8 @@ import java.util.Locale;
  * Whether to go on waiting for a prefill node, or to finish here. Looks at what has arrived every
  * {@link #LOOK_INTERVAL_NS}: at the pace of the last arrivals, how long will the rest take? That
  * pace is the slower one of the node's compute and the link. While nothing arrives at all, for
- * longer than pauses have been, the pause is expected to last as long again as it has.
+ * longer than pauses have been and than a node that was held up for a moment needs, the pause is
+ * expected to last as long again as it has.
  *
  * <p>Waiting is given up when in {@link #LOOKS} looks in a row it would have taken more than {@link
  * #FACTOR} times as long as finishing here, and {@link #LEAST_GAIN_NS} longer. Not before {@link
@@ -21,6 +22,7 @@ final class Patience {
 
   private static final int ARRIVALS = 6; // a look apart or more: the last second at least
   private static final double USUAL_PAUSE = 1.5;
+  private static final long SHORT_PAUSE_NS = 1_500_000_000;
 
   private final long orderedNs;
   private final long orderedBytes;
@@ -63,7 +65,8 @@ final class Patience {
     long missing = Math.max(0, orderedBytes - receivedBytes);
     long atThisPaceNs = bytesPerNs == 0 ? 0 : Math.round(missing / bytesPerNs);
     long pauseNs = nowNs - arrivedNs;
-    restNs = atThisPaceNs + (pauseNs > USUAL_PAUSE * longestPauseNs ? pauseNs : 0);
+    boolean unusual = pauseNs > SHORT_PAUSE_NS && pauseNs > USUAL_PAUSE * longestPauseNs;
+    restNs = atThisPaceNs + (unusual ? pauseNs : 0);
     if (nowNs - orderedNs < GRACE_NS) {
       restNs = 0;
     }
