@@ -19,7 +19,7 @@ BT_INLINE uint64_t nh_bytes(const uint8_t *p, const uint64_t *keys, int64_t byte
       memcpy(&last, p + bytes - 8, 8);
       last >>= 64 - 8 * (bytes % 8);
     } else {
-      memcpy(&last, p, (size_t)bytes);
+      memcpy(&last, p, (size_t)(bytes % 8));
     }
     sum += nh_product(last ^ keys[words]);
   }

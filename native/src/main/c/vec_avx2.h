@@ -113,7 +113,7 @@ BT_INLINE v16 v16_neg_evens(v16 x) {
 
 /* --- the wire --- */
 
-#include "transpose_avx.h"
+#include "halves_avx.h"
 
 BT_INLINE v16 v16_load_i8(const int8_t *p) {
   const __m128i x = _mm_loadu_si128((const __m128i *)p);

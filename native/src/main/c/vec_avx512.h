@@ -64,7 +64,7 @@ BT_INLINE v16 v16_neg_evens(v16 a) {
 
 /* --- the wire --- */
 
-#include "transpose_avx.h"
+#include "halves_avx.h"
 
 BT_INLINE v16 v16_load_i8(const int8_t *p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
@@ -85,7 +85,11 @@ BT_INLINE uint64_t nh_words(const uint8_t *p, const uint64_t *keys, int64_t n) {
     a = nh_8(_mm512_maskz_loadu_epi64(mask, p + i * 8), _mm512_maskz_loadu_epi64(mask, keys + i),
              a);
   }
-  return (uint64_t)_mm512_reduce_add_epi64(_mm512_add_epi64(a, b));
+  a = _mm512_add_epi64(a, b);
+  uint64_t sums[4];
+  _mm256_storeu_si256((__m256i *)sums,
+                      _mm256_add_epi64(_mm512_castsi512_si256(a), _mm512_extracti64x4_epi64(a, 1)));
+  return sums[0] + sums[1] + sums[2] + sums[3];
 }
 
 /* --- rows as lanes --- */

@@ -88,6 +88,13 @@ BT_INLINE v16 v16_load_i8(const int8_t *p) {
   return (v16){{vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))), vcvtq_f32_s32(vmovl_high_s16(low)),
                 vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))), vcvtq_f32_s32(vmovl_high_s16(high))}};
 }
+BT_INLINE uint16_t f16_amax_32(const uint16_t *p) {
+  const uint16x8_t magnitude = vdupq_n_u16(0x7fff);
+  uint16x8_t most = vandq_u16(vld1q_u16(p), magnitude);
+  for (int i = 8; i < 32; i += 8)
+    most = vmaxq_u16(most, vandq_u16(vld1q_u16(p + i), magnitude));
+  return vmaxvq_u16(most);
+}
 BT_INLINE uint64x2_t nh_2(const uint8_t *p, const uint64_t *keys, uint64x2_t sum) {
   const uint64x2_t x = veorq_u64(vreinterpretq_u64_u8(vld1q_u8(p)), vld1q_u64(keys));
   return vmlal_u32(sum, vmovn_u64(x), vshrn_n_u64(x, 32));

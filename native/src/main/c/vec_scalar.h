@@ -102,6 +102,12 @@ BT_INLINE v16 v16_neg_evens(v16 a) { V16_MAP(i & 1 ? a.v[i] : -a.v[i]); }
 /* --- the wire --- */
 
 BT_INLINE v16 v16_load_i8(const int8_t *p) { V16_MAP(p[i]); }
+BT_INLINE uint16_t f16_amax_32(const uint16_t *p) {
+  uint16_t most = 0;
+  for (int i = 0; i < 32; i++)
+    most = (p[i] & 0x7fff) > most ? p[i] & 0x7fff : most;
+  return most;
+}
 BT_INLINE uint64_t nh_words(const uint8_t *p, const uint64_t *keys, int64_t n) {
   return nh_words_plain(p, keys, n);
 }

@@ -142,14 +142,12 @@ static void import_f16(const struct wire_run *run) {
 static void encode_q8(const uint16_t *rows, int64_t row_halves, int64_t n, uint8_t *wire,
                       int64_t stride) {
   const v16 limit = v16_set1(127.0f), minus_limit = v16_set1(-127.0f);
-  float amax[TILE] = {0}, inverse[TILE];
-  uint16_t scale[TILE];
-  for (int64_t i = 0; i < n; i++) { /* a NaN counts as nothing: max gives its second operand */
-    const uint16_t *x = rows + i * row_halves;
-    const v16 most = v16_max(v16_abs(v16_load_f16(x)), v16_zero());
-    amax[i] = v16_fold_max(v16_max(v16_abs(v16_load_f16(x + 16)), most));
-  }
-  v16_store_f16_clamped(scale, v16_div(v16_load(amax), limit));
+  const v16 finite = v16_set1(65504.0f); /* what is not counts as this */
+  uint16_t amax[TILE] = {0}, scale[TILE];
+  float inverse[TILE];
+  for (int64_t i = 0; i < n; i++)
+    amax[i] = f16_amax_32(rows + i * row_halves);
+  v16_store_f16(scale, v16_div(v16_min(v16_load_f16(amax), finite), limit));
   const v16 d = v16_load_f16(scale);
   v16_store(inverse, v16_select_lt(v16_zero(), d, v16_div(v16_set1(1.0f), d), v16_zero()));
   for (int64_t i = 0; i < n; i++) {
@@ -157,7 +155,7 @@ static void encode_q8(const uint16_t *rows, int64_t row_halves, int64_t n, uint8
     memcpy(run, scale + i, sizeof *scale);
     for (int j = 0; j < 2; j++) {
       const v16 x = v16_mul(v16_load_f16(rows + i * row_halves + 16 * j), v16_set1(inverse[i]));
-      v16_store_i8((int8_t *)run + 2 + 16 * j, v16_rint(v16_max(v16_min(x, limit), minus_limit)));
+      v16_store_i8((int8_t *)run + 2 + 16 * j, v16_max(v16_min(x, limit), minus_limit));
     }
   }
 }

@@ -132,35 +132,6 @@ public final class GgufFile implements AutoCloseable {
   }
 
   /**
-   * All elements of a small tensor as floats: a norm's weights, RoPE factors.
-   *
-   * @throws GgufException if the tensor is not of type F32, F16 or BF16
-   */
-  public float[] floats(GgufTensor tensor) {
-    MemorySegment data = data(tensor);
-    int count = Math.toIntExact(Math.multiplyExact(tensor.rows(), tensor.cols()));
-    float[] floats = new float[count];
-    for (int i = 0; i < count; i++) {
-      floats[i] =
-          switch (tensor.type()) {
-            case F32 -> Float.intBitsToFloat(data.get(GgufCursor.INT, (long) i * Integer.BYTES));
-            case F16 -> Float.float16ToFloat(data.get(GgufCursor.SHORT, (long) i * Short.BYTES));
-            case BF16 ->
-                Float.intBitsToFloat(data.get(GgufCursor.SHORT, (long) i * Short.BYTES) << 16);
-            case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K ->
-                throw new GgufException(
-                    path
-                        + ": tensor "
-                        + GgufException.quoted(tensor.name())
-                        + ": wanted F32, F16 or BF16, found "
-                        + tensor.type()
-                        + "; convert the model again");
-          };
-    }
-    return floats;
-  }
-
-  /**
    * 32 hex digits that stand for this model: SHA-256, cut short, over the head, the file's length,
    * and the first and last 4 KiB of every tensor. Cheap on any size; it tells models apart, it does
    * not prove that two files are equal. Computed once.

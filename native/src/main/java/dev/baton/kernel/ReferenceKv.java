@@ -120,25 +120,26 @@ final class ReferenceKv {
 
   private static void writeRun(
       MemorySegment pool, long from, int step, MemorySegment dst, long to) {
-    float amax = 0f;
+    int most = 0;
     for (int i = 0; i < KvWireType.Q8_RUN_VALUES; i++) {
-      float magnitude = Math.abs(value(pool, from, step, i));
-      amax = magnitude > amax ? magnitude : amax; // a NaN counts as nothing
+      most = Math.max(most, bits(pool, from, step, i) & 0x7FFF); // magnitudes order like their bits
     }
-    short scale = Numerics.toF16Saturating(amax / 127f);
+    float found = Numerics.fromF16((short) most);
+    float amax = found < Numerics.F16_MAX ? found : Numerics.F16_MAX;
+    short scale = Float.floatToFloat16(amax / 127f);
     float d = Numerics.fromF16(scale);
     float inverse = d > 0f ? 1f / d : 0f;
     dst.set(F16, to, scale);
     for (int i = 0; i < KvWireType.Q8_RUN_VALUES; i++) {
-      float scaled = value(pool, from, step, i) * inverse;
+      float scaled = Numerics.fromF16(bits(pool, from, step, i)) * inverse;
       float below = scaled < 127f ? scaled : 127f; // a NaN becomes that too
       float q = Numerics.rint(below > -127f ? below : -127f);
       dst.set(ValueLayout.JAVA_BYTE, to + Short.BYTES + i, (byte) q);
     }
   }
 
-  private static float value(MemorySegment pool, long from, int step, int i) {
-    return Numerics.fromF16(pool.get(ValueLayout.JAVA_SHORT, from + 2L * step * i));
+  private static short bits(MemorySegment pool, long from, int step, int i) {
+    return pool.get(ValueLayout.JAVA_SHORT, from + 2L * step * i);
   }
 
   /** The reverse of {@link #write}. */

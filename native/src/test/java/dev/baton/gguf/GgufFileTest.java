@@ -197,10 +197,15 @@ class GgufFileTest {
       assertEquals("[64, 3]", w.shape());
       assertEquals(0, w.offset() % 32);
       assertArrayEquals(q8, file.data(w).toArray(ValueLayout.JAVA_BYTE));
-      assertArrayEquals(new float[] {1, -2, 3.5f}, file.floats(file.tensor("norm")));
-      assertArrayEquals(new float[] {1, 0x1p-24f}, file.floats(file.tensor("half")));
-      assertArrayEquals(new float[] {1, -2}, file.floats(file.tensor("brain")));
-      assertRefused(() -> file.floats(w), "'w'", "wanted F32, F16 or BF16", "found Q8_0");
+      assertArrayEquals(
+          new float[] {1, -2, 3.5f},
+          file.data(file.tensor("norm")).toArray(ValueLayout.JAVA_FLOAT));
+      assertArrayEquals(
+          new short[] {0x3C00, 0x0001},
+          file.data(file.tensor("half")).toArray(ValueLayout.JAVA_SHORT));
+      assertArrayEquals(
+          new short[] {0x3F80, (short) 0xC000},
+          file.data(file.tensor("brain")).toArray(ValueLayout.JAVA_SHORT));
       assertRefused(() -> file.tensor("output.weight"), "'output.weight'", "is missing");
       assertTrue(file.find("output.weight").isEmpty());
       assertThrows(

@@ -77,6 +77,7 @@ class CReplayTest {
       if (type.fits(geometry)) {
         OperationCases.copyKv(kernels, geometry, 3, 1, type, 1);
         OperationCases.copyKv(kernels, geometry, 17, 85, type, 0);
+        OperationCases.importAnyBytes(kernels, geometry, 60, 7, type);
       }
     }
   }

@@ -107,6 +107,34 @@ class NativeOperationsTest {
 
   @ParameterizedTest
   @MethodSource("levels")
+  void shouldPutTheShapesOfModelsOnTheWireLikeTheReference(String isa, int threads) {
+    try (Kernels kernels = open(isa, threads)) {
+      for (int headDim : new int[] {24, 32, 48, 64, 96, 128}) {
+        for (int kvHeads : new int[] {1, 3, 8}) {
+          KvGeometry geometry = new KvGeometry(2, kvHeads, headDim);
+          for (KvWireType type : KvWireType.values()) {
+            if (!type.fits(geometry)) {
+              continue;
+            }
+            String shape = " as " + type + " of " + kvHeads + " heads of " + headDim;
+            for (int first : new int[] {0, 50, 85}) {
+              same(
+                  "a slice from " + first + shape,
+                  kernels,
+                  k -> OperationCases.copyKv(k, geometry, first, 85, type, 13));
+            }
+            same(
+                "any bytes" + shape,
+                kernels,
+                k -> OperationCases.importAnyBytes(k, geometry, 47, 33, type));
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("levels")
   void shouldAttendLikeTheReference(String isa, int threads) {
     try (Kernels kernels = open(isa, threads)) {
       for (int headDim : new int[] {8, 32, 64, 80, 128}) {

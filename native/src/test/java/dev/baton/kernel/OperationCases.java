@@ -151,6 +151,7 @@ final class OperationCases {
       RandomTensors random = new RandomTensors(geometry.headDim(), arena);
       KvView from = random.cache(geometry, firstToken + tokens);
       KvView to = random.cache(geometry, firstToken + tokens);
+      putOddValues(from, firstToken);
       int tokenBytes = type.tokenBytes(geometry);
       MemorySegment wire = arena.allocate(offset + (long) tokens * tokenBytes + 5);
       long digest = kernels.exportKv(from, LAYER, firstToken, tokens, type, wire, offset);
@@ -165,6 +166,38 @@ final class OperationCases {
           ByteBuffer.allocate((int) (8 + wire.byteSize() + 2 * to.pool().byteSize()));
       answer.putLong(digest).put(wire.asByteBuffer());
       return answer.put(untouched).put(to.pool().asByteBuffer()).array();
+    }
+  }
+
+  /**
+   * What no store leaves in a cache, but a peer may: not finite, or all too small, in one token.
+   */
+  private static void putOddValues(KvView kv, int token) {
+    int[] odd = {0x7e01, 0xfc00, 0x7c00, 0x7bff, 0x8001, 0x0001, 0x03ff, 0x8000, 0x0400, 0xfdff};
+    int dim = kv.geometry().headDim();
+    long keys = ReferenceKv.keyPlane(kv, LAYER, 0, token);
+    for (int d = 0; d < dim; d++) {
+      long key = keys + 2L * (KvGeometry.BLOCK_TOKENS * d + token % KvGeometry.BLOCK_TOKENS);
+      long value =
+          keys + kv.geometry().planeBytes() + 2L * (token % KvGeometry.BLOCK_TOKENS * dim + d);
+      kv.pool().set(ValueLayout.JAVA_SHORT, key, (short) (d % 32 < 10 ? odd[d % 32] : d));
+      kv.pool().set(ValueLayout.JAVA_SHORT, value, (short) (d % 16 + 1)); // a scale of 0 or 2^-24
+    }
+  }
+
+  /** Import of random bytes; what became of them. */
+  static byte[] importAnyBytes(
+      Kernels kernels, KvGeometry geometry, int firstToken, int tokens, KvWireType type) {
+    try (Arena arena = Arena.ofConfined()) {
+      RandomTensors random = new RandomTensors(geometry.headDim(), arena);
+      KvView kv = random.cache(geometry, firstToken + tokens);
+      int tokenBytes = type.tokenBytes(geometry);
+      MemorySegment wire = random.bytes(1 + (long) tokens * tokenBytes);
+      long digest = RowDigest.ofSlice(LAYER, firstToken, tokens, tokenBytes / 2, wire, 1);
+      if (!kernels.importKv(kv, LAYER, firstToken, tokens, type, wire, 1, digest)) {
+        throw new AssertionError("KV was refused in spite of its digest");
+      }
+      return kv.pool().toArray(ValueLayout.JAVA_BYTE);
     }
   }
 

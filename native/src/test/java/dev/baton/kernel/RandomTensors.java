@@ -44,6 +44,14 @@ final class RandomTensors {
     return out;
   }
 
+  MemorySegment bytes(long count) {
+    MemorySegment out = arena.allocate(count, 64);
+    for (long i = 0; i < count; i++) {
+      out.set(ValueLayout.JAVA_BYTE, i, (byte) random.nextInt());
+    }
+    return out;
+  }
+
   /** A GGUF tensor of any bit pattern whose floats are finite. */
   MemorySegment weights(GgmlType type, int rows, int cols) {
     MemorySegment out = arena.allocate(rows * type.rowBytes(cols), 64);

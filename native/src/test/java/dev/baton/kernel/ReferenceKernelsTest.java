@@ -257,6 +257,43 @@ class ReferenceKernelsTest {
   }
 
   @Test
+  void shouldKeepEachValueWithinHalfAStepOfItsRunInQ8() {
+    KvGeometry geometry = new KvGeometry(2, 2, 64);
+    KvView from = random.cache(geometry, 70);
+    KvView to = random.cache(geometry, 70);
+    MemorySegment wire = arena.allocate(70L * KvWireType.Q8.tokenBytes(geometry));
+    assertEquals(70 * 2 * 2 * 2 * 34, wire.byteSize());
+    long digest = KERNELS.exportKv(from, 1, 0, 70, KvWireType.Q8, wire, 0);
+    assertTrue(KERNELS.importKv(to, 1, 0, 70, KvWireType.Q8, wire, 0, digest));
+    for (int token = 0; token < 70; token++) {
+      for (int d = 0; d < 64; d++) {
+        double amax = 0;
+        for (int i = d / 32 * 32; i < d / 32 * 32 + 32; i++) {
+          amax = Math.max(amax, Math.abs(cached(from, 1, token, i, false)));
+        }
+        double exact = cached(from, 1, token, d, false);
+        assertEquals(exact, cached(to, 1, token, d, false), amax / 127 * 0.6 + 0x1p-24);
+      }
+    }
+  }
+
+  @Test
+  void shouldWriteAQ8RunAsTheReadmeSays() {
+    KvView kv = random.cache(new KvGeometry(1, 1, 32), 1);
+    for (int d = 0; d < 32; d++) {
+      short bits = Float.floatToFloat16(d == 5 ? -254f : d - 0.5f);
+      kv.pool().set(ValueLayout.JAVA_SHORT, ReferenceKv.keyPlane(kv, 0, 0, 0) + 128L * d, bits);
+    }
+    MemorySegment wire = arena.allocate(68);
+    KERNELS.exportKv(kv, 0, 0, 1, KvWireType.Q8, wire, 0);
+    assertEquals(2f, Float.float16ToFloat(wire.get(ValueLayout.JAVA_SHORT, 0)));
+    for (int d = 0; d < 32; d++) {
+      int q = d == 5 ? -127 : (int) Math.rint((d - 0.5) / 2);
+      assertEquals(q, wire.get(ValueLayout.JAVA_BYTE, 2 + d), "value " + d);
+    }
+  }
+
+  @Test
   void shouldStoreTheSameCacheInAnyChunks() {
     KvGeometry geometry = new KvGeometry(2, 2, 16);
     byte[] whole = OperationCases.storeKv(KERNELS, geometry, 60, 70, 70);

@@ -1,4 +1,4 @@
-/* The transpose of 16 x 16 halves that both x86 levels use (vec_avx2.h, vec_avx512.h). */
+/* What both x86 levels do with halves for the wire; part of vec_avx2.h and vec_avx512.h. */
 
 /* Columns [0, 8) of 16 rows become 8 rows of 16; rows 0-7 are the low lanes, rows 8-15 the high. */
 BT_INLINE void transpose_8_columns(const uint8_t *src, int64_t src_stride, uint8_t *dst,
@@ -30,4 +30,16 @@ BT_INLINE void transpose_16(const uint8_t *src, int64_t src_stride, uint8_t *dst
                             int64_t dst_stride) {
   transpose_8_columns(src, src_stride, dst, dst_stride);
   transpose_8_columns(src + 16, src_stride, dst + 8 * dst_stride, dst_stride);
+}
+
+BT_INLINE uint16_t f16_amax_32(const uint16_t *p) {
+  const __m256i magnitude = _mm256_set1_epi16(0x7fff);
+  const __m256i a = _mm256_and_si256(_mm256_loadu_si256((const __m256i *)p), magnitude);
+  const __m256i b = _mm256_and_si256(_mm256_loadu_si256((const __m256i *)(p + 16)), magnitude);
+  const __m256i most = _mm256_max_epu16(a, b);
+  const __m128i eight =
+      _mm_max_epu16(_mm256_castsi256_si128(most), _mm256_extracti128_si256(most, 1));
+  /* there is only an instruction for the least of eight */
+  const __m128i least = _mm_minpos_epu16(_mm_xor_si128(eight, _mm_set1_epi16(-1)));
+  return (uint16_t)~_mm_cvtsi128_si32(least);
 }
