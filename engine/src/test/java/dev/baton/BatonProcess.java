@@ -35,8 +35,14 @@ public final class BatonProcess implements AutoCloseable {
   }
 
   public static BatonProcess start(Map<String, String> environment, String... arguments) {
-    List<String> command =
-        new ArrayList<>(
+    return start(List.of(), environment, arguments);
+  }
+
+  /** Starts it by another command: {@code prefix java ...}. */
+  public static BatonProcess start(
+      List<String> prefix, Map<String, String> environment, String... arguments) {
+    List<String> command = new ArrayList<>(prefix);
+    command.addAll(
             List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED",

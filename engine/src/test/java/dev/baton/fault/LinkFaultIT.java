@@ -1,8 +1,10 @@
 package dev.baton.fault;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.BatonProcess;
 import dev.baton.GenerateRequest;
 import dev.baton.Report;
 import dev.baton.Split;
@@ -52,6 +54,7 @@ class LinkFaultIT {
     for (Split split : new Split[] {new Split.Remote(), new Split.At(2)}) {
       nodes.assertGoesOn(LONG.withSplit(split));
     }
+    assertTrue(nodes.relay.disturbed() > 0, "nothing was disturbed");
     nodes.assertNothingIsLeft();
   }
 
@@ -68,7 +71,7 @@ class LinkFaultIT {
           Thread.ofVirtual()
               .start(
                   () -> {
-                    dev.baton.BatonProcess.pause(3_000);
+                    BatonProcess.pause(3_000);
                     passedAtReturn.set(nodes.relay.passedBytes(Relay.Way.TO_DECODE));
                     nodes.relay.cut(false);
                   });
@@ -87,9 +90,60 @@ class LinkFaultIT {
   }
 
   @Test
-  void shouldGiveTheSameAnswerOverALinkAtAHundredthOfItsSpeed() {
+  void shouldWaitForALinkAtAHundredthOfItsSpeedWhenToldTo() {
     nodes.relay.suffer(new Fault.Bandwidth(1_000_000, 256 << 10));
-    nodes.assertSameAnswer(LONG);
+    nodes.assertGoesOn(LONG);
+    nodes.assertNothingIsLeft();
+  }
+
+  @Test
+  void shouldFinishHereWhenALinkAtAHundredthOfItsSpeedWouldTakeLonger() {
+    try (RelayedNodes impatient = RelayedNodes.openImpatient(LEASE, SEED)) {
+      impatient.local(LONG);
+      impatient.relay.suffer(new Fault.Bandwidth(500_000, 4 << 20));
+      Report report = impatient.assertSameAnswer(LONG);
+      assertTrue(String.valueOf(report.fallback()).contains("the rest would take"), report::toString);
+      assertTrue(report.ttftNs() < 3_000_000_000L, report::toString);
+      impatient.assertNothingIsLeft();
+    }
+  }
+
+  @Test
+  void shouldNotPrefillAnOrderThatWasChangedOnItsWay() {
+    nodes.relay.edit(
+        (way, bytes) -> {
+          // Aeron's header, Baton's header with the message's number, the order; its last tokens.
+          if (way == Relay.Way.TO_PREFILL && bytes.length > 4000 && bytes[34] == 3) {
+            bytes[4000] ^= 1;
+          }
+          return bytes;
+        });
+    try {
+      Report report = nodes.assertSameAnswer(LONG);
+      assertNotNull(report.fallback(), report::toString);
+      assertTrue(report.fallback().contains("changed on its way"), report::toString);
+    } finally {
+      nodes.relay.edit((way, bytes) -> bytes);
+    }
+    nodes.assertNothingIsLeft();
+  }
+
+  @Test
+  void shouldSayInOneLineThatTheOtherNodeSpeaksAnotherProtocol() {
+    try (DecodeProcess decode = new DecodeProcess(nodes, LONG, new Fault.Loss(0), SEED)) {
+      decode.relay.edit(
+          (way, bytes) -> {
+            // Hello or HelloReply: the version is the last number of Baton's header.
+            if (bytes.length > 100 && (bytes[34] == 1 || bytes[34] == 2)) {
+              bytes[38] = 9;
+            }
+            return bytes;
+          });
+      assertEquals(1, decode.process.await());
+      String error = decode.process.err().strip();
+      assertEquals(1, error.lines().count(), error);
+      assertTrue(error.contains("run the same version of Baton on both"), error);
+    }
     nodes.assertNothingIsLeft();
   }
 

@@ -19,7 +19,7 @@ import java.util.PriorityQueue;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.UnaryOperator;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -128,7 +128,8 @@ final class Relay implements AutoCloseable {
   private final Map<Way, Point> points = new EnumMap<>(Way.class); // guarded by itself
   private final Thread thread;
   private volatile List<Fault> faults = List.of();
-  private volatile UnaryOperator<byte[]> edit = UnaryOperator.identity();
+  private volatile BiFunction<Way, byte[], byte[]> edit = (way, bytes) -> bytes;
+  private final AtomicLong disturbed = new AtomicLong();
   private volatile boolean cut;
   private volatile boolean closed;
   private long queuedBytes;
@@ -185,13 +186,18 @@ final class Relay implements AutoCloseable {
   }
 
   /** Changes what every datagram says. */
-  void edit(UnaryOperator<byte[]> change) {
+  void edit(BiFunction<Way, byte[], byte[]> change) {
     edit = change;
   }
 
   /** Bytes that have left here. */
   long passedBytes(Way way) {
     return passedBytes.get(way).get();
+  }
+
+  /** Datagrams to which a fault happened. */
+  long disturbed() {
+    return disturbed.get();
   }
 
   /** Runs the action on the relay's thread, once, when this many more bytes have gone that way. */
@@ -243,7 +249,7 @@ final class Relay implements AutoCloseable {
   }
 
   private void disturb(Way way, byte[] original, DatagramChannel from, SocketAddress to) {
-    byte[] bytes = edit.apply(original);
+    byte[] bytes = edit.apply(way, original);
     long dueNs = System.nanoTime();
     int copies = 1;
     for (Fault fault : faults) {
@@ -256,6 +262,7 @@ final class Relay implements AutoCloseable {
           long jitterNs = TimeUnit.MILLISECONDS.toNanos(jitterMs);
           long randomNs = jitterNs == 0 ? 0 : random.nextLong(-jitterNs, jitterNs + 1);
           dueNs += TimeUnit.MILLISECONDS.toNanos(ms) + randomNs;
+          disturbed.incrementAndGet();
         }
         case Fault.Bandwidth(long bytesPerSecond, long queueBytes) -> {
           long freeNs = Math.max(System.nanoTime(), narrowFreeNs.get(way));
@@ -290,7 +297,11 @@ final class Relay implements AutoCloseable {
   }
 
   private boolean happens(double share) {
-    return random.nextDouble() < share;
+    boolean now = random.nextDouble() < share;
+    if (now) {
+      disturbed.incrementAndGet();
+    }
+    return now;
   }
 
   private void deliver() {

@@ -41,6 +41,10 @@ final class RelayedNodes implements AutoCloseable {
   static final long WHOLE_CONTEXT_KV_BYTES = 1001L * 512 * 6;
 
   private static final int CONTEXT_TOKENS = 1024;
+
+  /** Small, so that there are many datagrams to lose. */
+  private static final int CHUNK_TOKENS = 16;
+
   private static final int PATIENCE_MS = 20_000;
 
   /** What stays equal whoever answers. */
@@ -55,7 +59,7 @@ final class RelayedNodes implements AutoCloseable {
   private Footprint nodeFootprint;
   private BatonProcess node;
 
-  private RelayedNodes(Duration lease, long seed, int chunkTokens) {
+  private RelayedNodes(Duration lease, long seed, boolean patient) {
     System.out.println("seed " + seed);
     this.lease = lease;
     this.nodePort = freePort();
@@ -68,15 +72,22 @@ final class RelayedNodes implements AutoCloseable {
                 .prefill(relay.toPrefill())
                 .listen("127.0.0.1:" + decodePort)
                 .advertise(relay.toDecode())
-                .chunkTokens(chunkTokens)
+                .chunkTokens(CHUNK_TOKENS)
+                .patient(patient)
                 .lease(lease)
                 .build());
     this.nodeFootprint = Footprint.of(node);
     this.ownFootprint = Footprint.ofThisProcess();
   }
 
+  /** Nodes whose decode side waits for the prefill node as long as it lives. */
   static RelayedNodes open(Duration lease, long seed) {
-    return new RelayedNodes(lease, seed, 16);
+    return new RelayedNodes(lease, seed, true);
+  }
+
+  /** Nodes whose decode side finishes by itself what it would wait for in vain. */
+  static RelayedNodes openImpatient(Duration lease, long seed) {
+    return new RelayedNodes(lease, seed, false);
   }
 
   private BatonProcess startNode() {
@@ -106,6 +117,15 @@ final class RelayedNodes implements AutoCloseable {
 
   BatonProcess node() {
     return node;
+  }
+
+  /** HOST:PORT of the prefill node, without a relay. */
+  String nodeEndpoint() {
+    return "127.0.0.1:" + nodePort;
+  }
+
+  Duration lease() {
+    return lease;
   }
 
   /** Starts the prefill node again, where it was. */

@@ -120,7 +120,7 @@ final class ControlWriter {
         .boundaryLayer(what.boundaryLayer())
         .chunkTokens(what.chunks().largestTokens())
         .lastChunkTokens(what.chunks().smallestTokens());
-    order.wireType(WireCodes.of(what.wireType()));
+    order.wireType(WireCodes.of(what.wireType())).digest(what.digest());
     int[] tokens = what.tokens();
     int at = order.limit();
     buffer.putInt(at, tokens.length * Integer.BYTES, ByteOrder.LITTLE_ENDIAN);

@@ -265,13 +265,18 @@ final class DecodeLink implements Link {
     for (int i = 0; i < tokens.length; i++) {
       tokens[i] = buffer.getInt(from + i * Integer.BYTES, ByteOrder.LITTLE_ENDIAN);
     }
-    return new PrefillOrder(
-        order.sessionId(),
-        tokens,
-        order.firstToken(),
-        order.boundaryLayer(),
-        new ChunkSchedule(order.chunkTokens(), order.lastChunkTokens()),
-        WireCodes.wireType(order.wireType()));
+    PrefillOrder wanted =
+        new PrefillOrder(
+            order.sessionId(),
+            tokens,
+            order.firstToken(),
+            order.boundaryLayer(),
+            new ChunkSchedule(order.chunkTokens(), order.lastChunkTokens()),
+            WireCodes.wireType(order.wireType()));
+    if (wanted.digest() != order.digest()) {
+      throw new MalformedMessage("an order that was changed on its way");
+    }
+    return wanted;
   }
 
   private @Nullable String reasonAgainst(PrefillOrder wanted) {

@@ -31,9 +31,16 @@ final class EmbeddedMedia implements AutoCloseable {
    */
   private static final long SAME_PROCESS_NS = TimeUnit.DAYS.toNanos(365);
 
+  /** A stream's log: that many terms, and a little. */
+  private static final int TERMS = 3;
+
+  /** The driver's own file of counters and commands. */
+  private static final long DRIVER_BYTES = 12 << 20;
+
   private static final long BIND_LIMIT_NS = TimeUnit.SECONDS.toNanos(5);
 
   private final StreamConfig config;
+  private final int controlTermBytes;
   private final int mtuBytes;
   private final AtomicBoolean busy = new AtomicBoolean();
   private final MediaDirectory directory;
@@ -46,8 +53,10 @@ final class EmbeddedMedia implements AutoCloseable {
 
   private String endpoint = "";
 
-  private EmbeddedMedia(StreamConfig config, int mtuBytes, MediaDirectory directory) {
+  private EmbeddedMedia(
+      StreamConfig config, int controlTermBytes, int mtuBytes, MediaDirectory directory) {
     this.config = config;
+    this.controlTermBytes = controlTermBytes;
     this.mtuBytes = mtuBytes;
     this.directory = directory;
     this.driver = MediaDriver.launch(driverContext());
@@ -61,7 +70,7 @@ final class EmbeddedMedia implements AutoCloseable {
   }
 
   /** Starts the driver and the client. */
-  static EmbeddedMedia launch(StreamConfig config, Endpoint listen) {
+  static EmbeddedMedia launch(StreamConfig config, int controlTermBytes, Endpoint listen) {
     requireFree(listen);
     int mtuBytes =
         config.mtuBytes() != 0
@@ -69,7 +78,12 @@ final class EmbeddedMedia implements AutoCloseable {
             : listen.isLoopback() ? LOOPBACK_MTU_BYTES : NETWORK_MTU_BYTES;
     MediaDirectory directory = MediaDirectory.create(config.directoryParent());
     try {
-      return new EmbeddedMedia(config, mtuBytes, directory);
+      directory.requireRoom(
+          DRIVER_BYTES + 2L * TERMS * (controlTermBytes + config.kvTermBytes()));
+      return new EmbeddedMedia(config, controlTermBytes, mtuBytes, directory);
+    } catch (StreamException e) {
+      directory.close();
+      throw e;
     } catch (RuntimeException e) {
       directory.close();
       throw new StreamException("the media driver does not start: " + e.getMessage(), e);
@@ -88,10 +102,11 @@ final class EmbeddedMedia implements AutoCloseable {
         .threadingMode(ThreadingMode.SHARED)
         .sharedIdleStrategy(new Nap(busy))
         .asyncExecutorEnabled(
-            false) // one thread less; no name is looked up here, and sparse files are made quickly
+            false) // one thread less; no name is looked up here, and small files are made quickly
         .sharedThreadFactory(EmbeddedMedia::daemon)
         .errorHandler(this::note)
-        .termBufferSparseFile(true)
+        // A sparse file that does not fit when it is written to is a dead JVM, not an error.
+        .termBufferSparseFile(false)
         .mtuLength(mtuBytes)
         .initialWindowLength(windowBytes)
         .socketRcvbufLength(windowBytes)
@@ -115,7 +130,7 @@ final class EmbeddedMedia implements AutoCloseable {
 
   /** Keeps what went wrong somewhere below, for {@link #trouble}. Any thread. */
   void note(Throwable error) {
-    trouble = String.valueOf(error.getMessage()).lines().findFirst().orElse("");
+    trouble = directory.explain(String.valueOf(error.getMessage()));
   }
 
   /** What went wrong last, one line. */
@@ -179,12 +194,16 @@ final class EmbeddedMedia implements AutoCloseable {
 
   /** A control stream to another node. */
   LaterPublication control(Endpoint to) {
-    return new LaterPublication(aeron, channel(to, config.controlTermBytes()), CONTROL_STREAM);
+    return later(channel(to, controlTermBytes), CONTROL_STREAM);
   }
 
   /** A KV stream to another node. */
   LaterPublication kv(Endpoint to) {
-    return new LaterPublication(aeron, channel(to, config.kvTermBytes()), KV_STREAM);
+    return later(channel(to, config.kvTermBytes()), KV_STREAM);
+  }
+
+  private LaterPublication later(String channel, int streamId) {
+    return new LaterPublication(aeron, channel, streamId, directory::explain);
   }
 
   private String channel(Endpoint to, int termBytes) {
@@ -193,7 +212,7 @@ final class EmbeddedMedia implements AutoCloseable {
         .endpoint(to.toString())
         .mtu(mtuBytes)
         .termLength(termBytes)
-        .sparse(true)
+        .sparse(false)
         .build();
   }
 

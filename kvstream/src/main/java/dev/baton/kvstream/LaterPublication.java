@@ -5,6 +5,7 @@ import io.aeron.ExclusivePublication;
 import io.aeron.Publication;
 import io.aeron.driver.status.SenderPos;
 import io.aeron.exceptions.AeronException;
+import java.util.function.UnaryOperator;
 import org.agrona.DirectBuffer;
 import org.jspecify.annotations.Nullable;
 
@@ -15,13 +16,18 @@ import org.jspecify.annotations.Nullable;
 final class LaterPublication implements ControlChannel {
   private final Aeron aeron;
   private final long registrationId;
+  private final UnaryOperator<String> explain;
   private @Nullable ExclusivePublication publication;
   private @Nullable String failure;
   private boolean closed;
   private long finalPosition;
 
-  LaterPublication(Aeron aeron, String channel, int streamId) {
+  /**
+   * @param explain makes one line for the user of what the driver says
+   */
+  LaterPublication(Aeron aeron, String channel, int streamId, UnaryOperator<String> explain) {
     this.aeron = aeron;
+    this.explain = explain;
     this.registrationId = aeron.asyncAddExclusivePublication(channel, streamId);
   }
 
@@ -31,7 +37,7 @@ final class LaterPublication implements ControlChannel {
       try {
         publication = aeron.getExclusivePublication(registrationId);
       } catch (AeronException e) {
-        failure = e.getMessage();
+        failure = explain.apply(String.valueOf(e.getMessage()));
       }
     }
     return publication;

@@ -15,6 +15,7 @@ import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -29,6 +30,9 @@ import org.jspecify.annotations.Nullable;
 final class MediaDirectory implements AutoCloseable {
   private static final String PREFIX = "baton-";
   private static final String LOCK = "lock";
+
+  /** Aeron's words for a file that does not fit. */
+  private static final String NO_ROOM = "insufficient usable storage";
 
   /** A folder without a lock file may be just being made. */
   private static final Duration YOUNG = Duration.ofSeconds(10);
@@ -88,6 +92,47 @@ final class MediaDirectory implements AutoCloseable {
   /** Where the media driver's files go. */
   Path driver() {
     return path.resolve("aeron");
+  }
+
+  /**
+   * Makes sure that the streams' files fit.
+   *
+   * @throws StreamException when they do not
+   */
+  void requireRoom(long bytes) {
+    try {
+      long free = Files.getFileStore(path).getUsableSpace();
+      if (free < bytes) {
+        throw new StreamException(full(free, bytes));
+      }
+    } catch (IOException e) {
+      throw new StreamException("the stream's folder " + path + " cannot be used: " + e, e);
+    }
+  }
+
+  /** What the media driver says, as one line; that there is no room, with what to do. */
+  String explain(String said) {
+    if (!said.contains(NO_ROOM)) {
+      return said.lines().findFirst().orElse("");
+    }
+    try {
+      return full(Files.getFileStore(path).getUsableSpace(), 0);
+    } catch (IOException e) {
+      return full(0, 0);
+    }
+  }
+
+  private String full(long freeBytes, long neededBytes) {
+    return String.format(
+        Locale.ROOT,
+        "%s is full: %.1f MB are free%s; free some, or make it larger (mount -o"
+            + " remount,size=1G %s; docker run --shm-size=1g)",
+        path.getParent(),
+        freeBytes / 1e6,
+        neededBytes == 0
+            ? ""
+            : String.format(Locale.ROOT, " and the stream needs %.1f MB", neededBytes / 1e6),
+        path.getParent());
   }
 
   /** Removes the folder. */

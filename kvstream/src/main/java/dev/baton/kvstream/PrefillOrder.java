@@ -38,4 +38,27 @@ public record PrefillOrder(
           "an order needs a boundary layer of at least 1, got " + boundaryLayer);
     }
   }
+
+  /**
+   * A number that any single change of the order changes: nothing else on the wire would tell that
+   * another prompt was prefilled than the one that was meant. FNV-1a over whole numbers.
+   */
+  long digest() {
+    long hash = 0xcbf29ce484222325L;
+    hash = mix(hash, sessionId);
+    hash = mix(hash, firstToken);
+    hash = mix(hash, boundaryLayer);
+    hash = mix(hash, chunks.largestTokens());
+    hash = mix(hash, chunks.smallestTokens());
+    hash = mix(hash, wireType.ordinal());
+    for (int token : tokens) {
+      hash = mix(hash, token);
+    }
+    return hash;
+  }
+
+  private static long mix(long hash, long number) {
+    long mixed = (hash ^ number) * 0x100000001b3L;
+    return mixed ^ (mixed >>> 32);
+  }
 }

@@ -4,8 +4,6 @@ import org.jspecify.annotations.Nullable;
 
 /** A prefill node this node knows. Any thread may use it. */
 public final class PrefillPeer implements PrefillTarget, AutoCloseable {
-  private static final int ORDER_OVERHEAD_BYTES = 128;
-
   private final StreamAgent agent;
   private final PrefillLink link;
   private final NodeIdentity self;
@@ -55,9 +53,7 @@ public final class PrefillPeer implements PrefillTarget, AutoCloseable {
           "boundary layer " + order.boundaryLayer() + " of a model with " + layers + " layers");
     }
     int longest =
-        Math.min(
-            identity.contextTokens(),
-            (config.controlTermBytes() / 8 - ORDER_OVERHEAD_BYTES) / Integer.BYTES);
+        Math.min(identity.contextTokens(), config.longestOrder(self.contextTokens()));
     if (order.tokens().length > longest) {
       throw new IllegalArgumentException(
           "a prompt of "

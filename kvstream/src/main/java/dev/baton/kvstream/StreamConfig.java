@@ -18,9 +18,10 @@ import org.jspecify.annotations.Nullable;
  * @param leaseNs how long a silent peer is waited for
  * @param handshakeTimeoutNs how long an answer to the first message is waited for
  * @param mtuBytes largest datagram, a multiple of 32, or 0 for what suits the address
- * @param kvTermBytes length of a KV stream's term, a power of two; three of them are mapped for
- *     each stream and direction
- * @param controlTermBytes the same for control streams; an eighth bounds the longest order
+ * @param kvTermBytes length of a KV stream's term, a power of two; three of them are taken for each
+ *     stream and direction
+ * @param controlTermBytes the same for control streams; an eighth bounds the longest order. 0 for
+ *     what the model's context needs
  * @param receiveWindowBytes what a sender may have under way; no more than the kernel's socket
  *     buffer is used
  * @param creditBytes payload that a session's sender may send before it hears more
@@ -45,6 +46,15 @@ public record StreamConfig(
   /** Shorter leases end by accident. */
   public static final long MIN_LEASE_NS = TimeUnit.MILLISECONDS.toNanos(100);
 
+  /** Aeron takes messages of up to an eighth of a term. */
+  private static final int ORDERS_IN_A_TERM = 8;
+
+  private static final int ORDER_OVERHEAD_BYTES = 256;
+
+  /** Half of it holds the largest datagram twice. */
+  private static final int LEAST_CONTROL_TERM_BYTES = 256 << 10;
+
+  private static final int MAX_TERM_BYTES = 1 << 30;
   private static final int MIN_MTU_BYTES = 512;
   private static final int MAX_MTU_BYTES = 65504;
 
@@ -69,7 +79,9 @@ public record StreamConfig(
               + mtuBytes);
     }
     requireTerm(kvTermBytes);
-    requireTerm(controlTermBytes);
+    if (controlTermBytes != 0) {
+      requireTerm(controlTermBytes);
+    }
     if (receiveWindowBytes < MAX_MTU_BYTES || creditBytes < MAX_MTU_BYTES) {
       throw new IllegalArgumentException(
           "a receive window and a credit hold at least one datagram, got "
@@ -79,8 +91,24 @@ public record StreamConfig(
     }
   }
 
+  /** Length of a control term in which an order of {@code contextTokens} tokens fits. */
+  int controlTermBytes(int contextTokens) {
+    if (controlTermBytes != 0) {
+      return controlTermBytes;
+    }
+    long order = ORDER_OVERHEAD_BYTES + (long) contextTokens * Integer.BYTES;
+    long term = Long.highestOneBit(Math.max(1, ORDERS_IN_A_TERM * order - 1)) << 1;
+    return (int) Math.clamp(term, LEAST_CONTROL_TERM_BYTES, MAX_TERM_BYTES);
+  }
+
+  /** Tokens of the longest order that a control stream takes. */
+  int longestOrder(int contextTokens) {
+    return (controlTermBytes(contextTokens) / ORDERS_IN_A_TERM - ORDER_OVERHEAD_BYTES)
+        / Integer.BYTES;
+  }
+
   private static void requireTerm(int bytes) {
-    if (bytes < 64 * 1024 || bytes > 1 << 30 || Integer.bitCount(bytes) != 1) {
+    if (bytes < 64 * 1024 || bytes > MAX_TERM_BYTES || Integer.bitCount(bytes) != 1) {
       throw new IllegalArgumentException(
           "a term is a power of two from 64 KiB to 1 GiB, got " + bytes);
     }
@@ -99,8 +127,8 @@ public record StreamConfig(
     private long leaseNs = TimeUnit.SECONDS.toNanos(8);
     private long handshakeTimeoutNs = TimeUnit.SECONDS.toNanos(5);
     private int mtuBytes;
-    private int kvTermBytes = 16 << 20;
-    private int controlTermBytes = 8 << 20;
+    private int kvTermBytes = 4 << 20;
+    private int controlTermBytes;
     private int receiveWindowBytes = 2 << 20;
     private long creditBytes = 16 << 20;
     private Path directoryParent = usualParent();

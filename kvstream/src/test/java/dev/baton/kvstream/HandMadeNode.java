@@ -21,7 +21,7 @@ final class HandMadeNode implements AutoCloseable {
   HandMadeNode(String hostPort) {
     StreamConfig config = StreamConfig.builder().build();
     Endpoint listen = Endpoint.parse(hostPort);
-    media = EmbeddedMedia.launch(config, listen);
+    media = EmbeddedMedia.launch(config, 1 << 20, listen);
     Inbound.Receiver receiver =
         (from, frame, buffer, nowNs) -> {
           if (frame.templateId() == HelloReplyDecoder.TEMPLATE_ID) {
