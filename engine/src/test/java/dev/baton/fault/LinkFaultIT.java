@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Timeout(180)
 class LinkFaultIT {
   private static final long SEED = 4;
-  private static final Duration LEASE = Duration.ofSeconds(8);
+  private static final Duration LEASE = Duration.ofSeconds(5);
   private static final GenerateRequest LONG =
       RelayedNodes.request(RelayedNodes.WHOLE_CONTEXT, new Split.Remote());
 

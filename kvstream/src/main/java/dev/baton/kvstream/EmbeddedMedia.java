@@ -31,6 +31,9 @@ final class EmbeddedMedia implements AutoCloseable {
    */
   private static final long SAME_PROCESS_NS = TimeUnit.DAYS.toNanos(365);
 
+  /** Aeron takes messages, and so datagrams, of up to this part of a term. */
+  private static final int MESSAGES_IN_A_TERM = 8;
+
   /** A stream's log: that many terms, and a little. */
   private static final int TERMS = 3;
 
@@ -210,7 +213,7 @@ final class EmbeddedMedia implements AutoCloseable {
     return new ChannelUriStringBuilder()
         .media("udp")
         .endpoint(to.toString())
-        .mtu(mtuBytes)
+        .mtu(Math.min(mtuBytes, termBytes / MESSAGES_IN_A_TERM))
         .termLength(termBytes)
         .sparse(false)
         .build();
