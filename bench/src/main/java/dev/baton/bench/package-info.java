@@ -1,6 +1,6 @@
 /**
  * The harness: benchmarks of the kernels, the stream and the split. May use everything; nothing
- * uses it. Holds, until its benchmarks come, only the test of the rooms' arrows.
+ * uses it. Start at {@link dev.baton.bench.BenchCli}.
  */
 @NullMarked
 package dev.baton.bench;

@@ -46,11 +46,16 @@ class RoomsTest {
           .whereLayer("bench")
           .mayNotBeAccessedByAnyLayer();
 
+  /** The benchmark's yardstick is Aeron itself. */
+  private static final String YARDSTICK = "dev\\.baton\\.bench\\.stream\\.RawStream";
+
   @ArchTest
-  static final ArchRule shouldKeepAeronInTheStream =
+  static final ArchRule shouldKeepAeronInTheStreamAndTheYardstick =
       noClasses()
           .that()
           .resideOutsideOfPackage("dev.baton.kvstream..")
+          .and()
+          .haveNameNotMatching(YARDSTICK)
           .should()
           .dependOnClassesThat()
           .resideInAPackage("io.aeron..");

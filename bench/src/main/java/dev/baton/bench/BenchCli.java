@@ -1,0 +1,91 @@
+package dev.baton.bench;
+
+import dev.baton.bench.stream.LinkCommand;
+import dev.baton.bench.stream.NodesCommand;
+import dev.baton.bench.stream.StreamCommand;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+
+/** The harness's command line: {@code baton bench}. */
+@Command(
+    name = "baton bench",
+    header = "Measure Baton on this machine, and check that what was measured is right.",
+    synopsisSubcommandLabel = "COMMAND",
+    commandListHeading = "%nCommands:%n",
+    footerHeading = "%nExit codes:%n",
+    footer = {
+      "  0  results were right (a bar that is not met is reported, no more)",
+      "  1  a result was wrong, or what was asked for by name cannot be measured here",
+      "  2  wrong usage"
+    })
+public final class BenchCli {
+  private static final int FAILED = 1;
+  private static final int WRONG_USAGE = 2;
+  private static final int HELP_COLUMNS = 110;
+
+  /** Runs a benchmark and ends the process with its exit code. */
+  public static void main(String[] args) {
+    System.exit(run(utf8(FileDescriptor.out), utf8(FileDescriptor.err), args));
+  }
+
+  private static PrintStream utf8(FileDescriptor of) {
+    return new PrintStream(new FileOutputStream(of), true, StandardCharsets.UTF_8);
+  }
+
+  /** Runs a benchmark; results go to {@code out}, all else to {@code err}. */
+  static int run(PrintStream out, PrintStream err, String... args) {
+    CommandLine line = new CommandLine(new BenchCli());
+    line.getCommandSpec()
+        .addOption(
+            OptionSpec.builder("-h", "--help")
+                .description("Show this help.")
+                .usageHelp(true)
+                .scopeType(ScopeType.INHERIT)
+                .build());
+    line.addSubcommand("stream", new StreamCommand(out, err));
+    line.addSubcommand("stream-link", new LinkCommand(out));
+    line.addSubcommand("stream-nodes", new NodesCommand(out));
+    line.setOut(new PrintWriter(out, true, StandardCharsets.UTF_8));
+    line.setErr(new PrintWriter(err, true, StandardCharsets.UTF_8));
+    line.setUsageHelpWidth(HELP_COLUMNS);
+    line.setCaseInsensitiveEnumValuesAllowed(true);
+    line.setParameterExceptionHandler((e, words) -> wrongUsage(e, err));
+    line.setExecutionExceptionHandler((e, command, parsed) -> failed(e, err));
+    return line.execute(args);
+  }
+
+  private static int wrongUsage(ParameterException e, PrintStream err) {
+    CommandLine command = e.getCommandLine();
+    if (command.getParent() == null && !(e instanceof CommandLine.UnmatchedArgumentException)) {
+      command.usage(err);
+    } else {
+      complain(oneLine(e) + "; see: " + command.getCommandSpec().qualifiedName() + " --help", err);
+    }
+    return WRONG_USAGE;
+  }
+
+  private static int failed(Exception e, PrintStream err) {
+    complain(oneLine(e), err);
+    if (!System.getenv().getOrDefault("BATON_TRACE", "").isEmpty()) {
+      e.printStackTrace(err);
+    }
+    return e instanceof IllegalArgumentException ? WRONG_USAGE : FAILED;
+  }
+
+  private static void complain(String what, PrintStream err) {
+    err.println("baton: " + what);
+  }
+
+  private static String oneLine(Exception e) {
+    String message = e.getMessage() == null ? e.toString() : e.getMessage();
+    return message.strip().replaceAll("\\R\\s*", "; ");
+  }
+}

@@ -1,0 +1,60 @@
+package dev.baton.bench.stream;
+
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Raw Aeron and the full path over the same link, measured in turns.
+ *
+ * @param shape what was moved
+ * @param mtuBytes of both
+ * @param bytes of one round
+ * @param messageBytes the full path's largest message, and raw Aeron's only one
+ * @param raw MB/s
+ * @param full MB/s
+ * @param ratio full over raw, neighbouring rounds compared
+ * @param encrypt AES-256-GCM, MB/s, or null where it was not asked for
+ * @param decrypt the same
+ * @param rawCpu CPU seconds per GB by thread
+ * @param fullCpu the same
+ * @param lost datagrams that the link's queue or a full receive buffer dropped, in all rounds of
+ *     both, or -1 where nobody counted
+ */
+record LinkResult(
+    String shape,
+    int mtuBytes,
+    long bytes,
+    int messageBytes,
+    Spread raw,
+    Spread full,
+    Spread ratio,
+    @Nullable Spread encrypt,
+    @Nullable Spread decrypt,
+    Map<String, Double> rawCpu,
+    Map<String, Double> fullCpu,
+    long lost) {
+  LinkResult withLost(long datagrams) {
+    return new LinkResult(
+        shape,
+        mtuBytes,
+        bytes,
+        messageBytes,
+        raw,
+        full,
+        ratio,
+        encrypt,
+        decrypt,
+        rawCpu,
+        fullCpu,
+        datagrams);
+  }
+
+  /** CPU seconds per GB of all threads of the full path over those of raw Aeron. */
+  double cpuRatio() {
+    return total(fullCpu) / total(rawCpu);
+  }
+
+  static double total(Map<String, Double> cpu) {
+    return cpu.values().stream().mapToDouble(Double::doubleValue).sum();
+  }
+}

@@ -1,0 +1,80 @@
+package dev.baton.bench.stream;
+
+import dev.baton.kvstream.KvSink;
+import java.security.GeneralSecurityException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.UnaryOperator;
+
+/** The full path against raw Aeron and the cipher, over loopback, in this process. */
+final class LoopbackPart {
+  private static final double BAR_PERCENT = 85;
+
+  private final List<Shape> shapes;
+  private final int[] mtuBytes;
+  private final double seconds;
+  private final UnaryOperator<KvSink> interference;
+
+  /**
+   * @param seconds for each shape and MTU
+   */
+  LoopbackPart(
+      List<Shape> shapes, int[] mtuBytes, double seconds, UnaryOperator<KvSink> interference) {
+    this.shapes = shapes;
+    this.mtuBytes = mtuBytes;
+    this.seconds = seconds;
+    this.interference = interference;
+  }
+
+  PartReport run(Progress progress) throws InterruptedException, GeneralSecurityException {
+    List<Figure> figures = new ArrayList<>();
+    List<String> notes = new ArrayList<>();
+    notes.add("CPU seconds per GB, by thread:");
+    try (LinkComparison comparison = new LinkComparison(interference)) {
+      for (Shape shape : shapes) {
+        for (int mtu : mtuBytes) {
+          progress.show("loopback: " + shape.name() + ", MTU " + mtu);
+          LinkResult result = comparison.measure(shape, mtu, seconds, true);
+          add(result, figures, notes);
+        }
+      }
+    } catch (WrongResult e) {
+      return PartReport.wrong("loopback", e.reason());
+    }
+    return PartReport.measured("loopback", figures, notes);
+  }
+
+  private static void add(LinkResult result, List<Figure> figures, List<String> notes) {
+    String of = result.shape() + ", MTU " + result.mtuBytes() + ": ";
+    figures.add(
+        Figure.of(
+            of + "raw Aeron, messages of " + result.messageBytes() + " B", result.raw(), "MB/s"));
+    figures.add(Figure.of(of + "full path", result.full(), "MB/s"));
+    figures.add(
+        Figure.atLeast(BAR_PERCENT, of + "full path / raw", result.ratio().times(100), "%"));
+    figures.add(
+        Figure.of(
+            of + "CPU per byte, raw / full path", Spread.exactly(100 / result.cpuRatio()), "%"));
+    figures.add(
+        Figure.of(of + "AES-256-GCM, encrypt", Objects.requireNonNull(result.encrypt()), "MB/s"));
+    figures.add(
+        Figure.of(of + "AES-256-GCM, decrypt", Objects.requireNonNull(result.decrypt()), "MB/s"));
+    notes.add("  " + of + "raw " + cpu(result.rawCpu()));
+    notes.add("  " + of + "full " + cpu(result.fullCpu()));
+  }
+
+  private static String cpu(Map<String, Double> byRole) {
+    StringBuilder text =
+        new StringBuilder(String.format(Locale.ROOT, "%.2f =", LinkResult.total(byRole)));
+    String separator = " ";
+    for (Map.Entry<String, Double> role : byRole.entrySet()) {
+      text.append(separator)
+          .append(String.format(Locale.ROOT, "%s %.2f", role.getKey(), role.getValue()));
+      separator = " + ";
+    }
+    return text.toString();
+  }
+}

@@ -1,0 +1,78 @@
+package dev.baton.bench.stream;
+
+import dev.baton.catalog.CatalogException;
+import dev.baton.catalog.ModelCatalog;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * The parts that compute: a prefill node and a decode process with one core each, the decode
+ * process being {@link NodesCommand}.
+ */
+final class NodesPart {
+  private final String part;
+  private final String model;
+  private final double seconds;
+
+  /**
+   * @param part {@code hidden}, in a network namespace with a scaled link, or {@code pair}
+   * @param model a name or a path
+   * @param seconds for each prompt
+   */
+  NodesPart(String part, String model, double seconds) {
+    this.part = part;
+    this.model = model;
+    this.seconds = seconds;
+  }
+
+  PartReport run(Progress progress) throws InterruptedException {
+    boolean hidden = "hidden".equals(part);
+    String missing = hidden ? ShapedLink.whyMissing() : null;
+    if (missing == null) {
+      missing = whyNoCores();
+    }
+    if (missing != null) {
+      return PartReport.unavailable(part, missing);
+    }
+    Path file;
+    try {
+      file = ModelCatalog.of(System.getenv()).resolve(model);
+    } catch (CatalogException e) {
+      return PartReport.unavailable(part, String.valueOf(e.getMessage()));
+    }
+    progress.show(part + ": " + file.getFileName() + " on two cores");
+    List<String> prefix = new ArrayList<>(hidden ? ShapedLink.unshapedPrefix() : List.of());
+    prefix.addAll(OneCore.DECODE.prefix());
+    try {
+      String json =
+          ChildJvm.runBench(
+              prefix,
+              List.of(
+                  "stream-nodes",
+                  "--part=" + part,
+                  "--model=" + file.toAbsolutePath(),
+                  "--seconds=" + seconds));
+      return JsonMapper.shared().readValue(json, PartReport.class);
+    } catch (WrongResult e) {
+      return PartReport.wrong(part, e.reason());
+    }
+  }
+
+  private static @org.jspecify.annotations.Nullable String whyNoCores() {
+    if (Runtime.getRuntime().availableProcessors() < 2) {
+      return "two nodes with a core each need two processors";
+    }
+    try {
+      new ProcessBuilder(OneCore.PREFILL.with("true")).start().waitFor();
+      return null;
+    } catch (IOException e) {
+      return "processes are kept to one core by taskset (util-linux), which is not here";
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return "interrupted";
+    }
+  }
+}

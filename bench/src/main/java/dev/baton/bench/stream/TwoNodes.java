@@ -1,0 +1,168 @@
+package dev.baton.bench.stream;
+
+import dev.baton.cluster.NodeCompute;
+import dev.baton.decode.DecodeLoop;
+import dev.baton.decode.DecodeOutcome;
+import dev.baton.decode.DecodeRequest;
+import dev.baton.decode.RemotePrefill;
+import dev.baton.decode.SamplingParams;
+import dev.baton.decode.TokenListener;
+import dev.baton.kernel.KernelsConfig;
+import dev.baton.kvstream.PrefillPeer;
+import dev.baton.kvstream.StreamConfig;
+import dev.baton.kvstream.StreamNode;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * This process as a decode node with one compute thread, and a {@code baton node} on another core
+ * that prefills. One thread.
+ */
+final class TwoNodes implements AutoCloseable {
+  private static final String READY = "READY ";
+  private static final int ANSWER_TOKENS = 8;
+  private static final long SEED = 4;
+
+  private final Process node;
+  private final Thread nodeEnd;
+  private final NodeCompute compute;
+  private final StreamNode stream;
+  private final PrefillPeer peer;
+  private final Map<Integer, DecodeLoop> loops = new HashMap<>();
+
+  /**
+   * One answer.
+   *
+   * @param tokens the answer's
+   * @param outcome what it took
+   */
+  record Answer(List<Integer> tokens, DecodeOutcome outcome) {
+    double ttftMs() {
+      return outcome.ttftNs() / 1e6;
+    }
+  }
+
+  /** Starts the prefill node and loads the model here as well. */
+  TwoNodes(Path model) throws IOException {
+    this.node =
+        new ProcessBuilder(
+                ChildJvm.command(
+                    OneCore.PREFILL.prefix(),
+                    ChildJvm.BATON,
+                    List.of("node", "--model", model.toString(), "--threads", "1", "--child")))
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    this.nodeEnd = new Thread(node::destroy, "baton-bench-node-end");
+    Runtime.getRuntime().addShutdownHook(nodeEnd);
+    KernelsConfig kernels = KernelsConfig.fromEnvironment(System.getenv()).withThreads(1);
+    this.compute = NodeCompute.open(model, kernels, done -> {});
+    this.stream =
+        StreamNode.launch(
+            StreamConfig.builder().build(), compute.identity("bench decode node"), null);
+    this.peer = stream.connect(awaitReady());
+  }
+
+  private String awaitReady() throws IOException {
+    BufferedReader printed =
+        new BufferedReader(new InputStreamReader(node.getInputStream(), StandardCharsets.UTF_8));
+    for (String line = printed.readLine(); line != null; line = printed.readLine()) {
+      if (line.startsWith(READY)) {
+        return line.substring(READY.length()).trim();
+      }
+    }
+    throw new IOException("the prefill node ended before it was ready");
+  }
+
+  int layers() {
+    return compute.model().config().layers();
+  }
+
+  /** KV bytes of a token, all layers. */
+  int tokenBytes() {
+    return layers() * compute.model().kvGeometry().tokenBytes();
+  }
+
+  /** The longest prompt that leaves room for the answer. */
+  int longestPrompt() {
+    return compute.model().config().contextLength() - ANSWER_TOKENS;
+  }
+
+  /** Seeded tokens: for time it does not matter what they say. */
+  int[] prompt(int tokens) {
+    return new SplittableRandom(SEED).ints(tokens, 0, compute.model().config().vocab()).toArray();
+  }
+
+  /** Answers with the whole prefill here. */
+  Answer local(int[] prompt, int chunkTokens) {
+    return answer(prompt, chunkTokens, null);
+  }
+
+  /** Answers with layers [0, boundary) of the prefill at the prefill node. */
+  Answer split(int[] prompt, int boundary, int chunkTokens) {
+    Answer answer = answer(prompt, chunkTokens, new RemotePrefill(peer, boundary, chunkTokens));
+    String fallback = answer.outcome().fallback();
+    if (fallback != null) {
+      throw new WrongResult("the split request was finished locally: " + fallback);
+    }
+    return answer;
+  }
+
+  private Answer answer(
+      int[] prompt, int chunkTokens, @org.jspecify.annotations.Nullable RemotePrefill remote) {
+    DecodeLoop loop =
+        loops.computeIfAbsent(
+            chunkTokens,
+            chunk -> new DecodeLoop(compute.model(), compute.cache(), 1, chunk, System::nanoTime));
+    List<Integer> tokens = new ArrayList<>();
+    CompletableFuture<DecodeOutcome> end = new CompletableFuture<>();
+    loop.submit(
+        new DecodeRequest(
+            prompt,
+            ANSWER_TOKENS,
+            SamplingParams.greedy(),
+            token -> false,
+            remote,
+            new TokenListener() {
+              @Override
+              public void onToken(int token) {
+                tokens.add(token);
+              }
+
+              @Override
+              public void onEnd(DecodeOutcome outcome) {
+                end.complete(outcome);
+              }
+            }));
+    DecodeOutcome outcome = end.join();
+    if (outcome.end() != DecodeOutcome.End.LENGTH) {
+      throw new WrongResult("a request ended as " + outcome.end() + ": " + outcome.failure());
+    }
+    return new Answer(tokens, outcome);
+  }
+
+  @Override
+  public void close() {
+    loops.values().forEach(DecodeLoop::close);
+    peer.close();
+    stream.close();
+    compute.close();
+    node.destroy();
+    try {
+      node.waitFor();
+      Runtime.getRuntime().removeShutdownHook(nodeEnd);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (IllegalStateException _) {
+      // The process is ending, and the hook has ended the node.
+    }
+  }
+}
