@@ -43,7 +43,8 @@ final class LinkComparison implements AutoCloseable {
    */
   LinkResult measure(Shape shape, int mtuBytes, double seconds, boolean cipher)
       throws InterruptedException, GeneralSecurityException {
-    StreamConfig.Builder config = StreamConfig.builder().mtuBytes(mtuBytes);
+    StreamConfig.Builder config =
+        StreamConfig.builder().mtuBytes(mtuBytes).leaseNs(TwoNodes.LEASE.toNanos());
     long budgetNs = Math.round(seconds * 1e9);
     try (CachePair caches = new CachePair(shape, kernels);
         FullPath full = new FullPath(shape, config, kernels, caches, interference);

@@ -27,6 +27,9 @@ public final class NodesCommand implements Callable<Integer> {
   @Option(names = "--model", required = true)
   private Path model = Path.of("");
 
+  @Option(names = "--prompt", split = ",", required = true)
+  private int[] promptTokens = {};
+
   @Option(names = "--seconds", required = true)
   private double seconds;
 
@@ -40,7 +43,7 @@ public final class NodesCommand implements Callable<Integer> {
     try (TwoNodes nodes = new TwoNodes(model)) {
       PartReport report =
           switch (part) {
-            case hidden -> new HiddenShare(nodes, seconds).measure();
+            case hidden -> new HiddenShare(nodes, promptTokens, seconds).measure();
             case pair -> new PairSpeed(nodes, seconds).measure();
           };
       out.println(JsonMapper.shared().writeValueAsString(report));

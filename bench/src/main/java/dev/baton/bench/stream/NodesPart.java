@@ -5,7 +5,10 @@ import dev.baton.catalog.ModelCatalog;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -15,16 +18,19 @@ import tools.jackson.databind.json.JsonMapper;
 final class NodesPart {
   private final String part;
   private final String model;
+  private final int[] promptTokens;
   private final double seconds;
 
   /**
    * @param part {@code hidden}, in a network namespace with a scaled link, or {@code pair}
    * @param model a name or a path
+   * @param promptTokens prompt lengths for {@code hidden}
    * @param seconds for each prompt
    */
-  NodesPart(String part, String model, double seconds) {
+  NodesPart(String part, String model, int[] promptTokens, double seconds) {
     this.part = part;
     this.model = model;
+    this.promptTokens = promptTokens.clone();
     this.seconds = seconds;
   }
 
@@ -54,6 +60,10 @@ final class NodesPart {
                   "stream-nodes",
                   "--part=" + part,
                   "--model=" + file.toAbsolutePath(),
+                  "--prompt="
+                      + Arrays.stream(promptTokens)
+                          .mapToObj(Integer::toString)
+                          .collect(Collectors.joining(",")),
                   "--seconds=" + seconds));
       return JsonMapper.shared().readValue(json, PartReport.class);
     } catch (WrongResult e) {
@@ -61,7 +71,7 @@ final class NodesPart {
     }
   }
 
-  private static @org.jspecify.annotations.Nullable String whyNoCores() {
+  private static @Nullable String whyNoCores() {
     if (Runtime.getRuntime().availableProcessors() < 2) {
       return "two nodes with a core each need two processors";
     }

@@ -96,6 +96,16 @@ public final class StreamCommand implements Callable<Integer> {
       description = "For hidden and pair: a name or a GGUF file (default: ${DEFAULT-VALUE}).")
   private String model = "";
 
+  @Option(
+      names = "--prompt",
+      split = ",",
+      paramLabel = "TOKENS",
+      defaultValue = "2048,8192",
+      description =
+          "Prompts for hidden, cut so that the answer fits the context (default:"
+              + " ${DEFAULT-VALUE}).")
+  private int[] promptTokens = {};
+
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
@@ -159,6 +169,11 @@ public final class StreamCommand implements Callable<Integer> {
         throw new IllegalArgumentException("--rate is from 10 to 100000 Mbit/s, not " + rate);
       }
     }
+    for (int tokens : promptTokens) {
+      if (tokens < 1) {
+        throw new IllegalArgumentException("--prompt has at least one token, not " + tokens);
+      }
+    }
     for (int mtu : mtuBytes) {
       if (mtu < 512 || mtu > 65504 || mtu % 32 != 0) {
         throw new IllegalArgumentException(
@@ -172,8 +187,8 @@ public final class StreamCommand implements Callable<Integer> {
       case loopback ->
           new LoopbackPart(Shape.named(shapes), mtuBytes, seconds, interference).run(progress);
       case shaped -> new ShapedPart(mtuBytes, megabitsPerSecond, seconds).run(progress);
-      case hidden -> new NodesPart("hidden", model, seconds).run(progress);
-      case pair -> new NodesPart("pair", model, seconds).run(progress);
+      case hidden -> new NodesPart("hidden", model, promptTokens, seconds).run(progress);
+      case pair -> new NodesPart("pair", model, promptTokens, seconds).run(progress);
       case all -> throw new IllegalStateException("all is not a part");
     };
   }

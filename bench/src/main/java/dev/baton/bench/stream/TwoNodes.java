@@ -16,18 +16,23 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 
 /**
  * This process as a decode node with one compute thread, and a {@code baton node} on another core
  * that prefills. One thread.
  */
 final class TwoNodes implements AutoCloseable {
+  /** Long: where others keep the machine busy, a silent peer is to be measured, not given up. */
+  static final Duration LEASE = Duration.ofSeconds(30);
+
   private static final String READY = "READY ";
   private static final int ANSWER_TOKENS = 8;
   private static final long SEED = 4;
@@ -58,7 +63,15 @@ final class TwoNodes implements AutoCloseable {
                 ChildJvm.command(
                     OneCore.PREFILL.prefix(),
                     ChildJvm.BATON,
-                    List.of("node", "--model", model.toString(), "--threads", "1", "--child")))
+                    List.of(
+                        "node",
+                        "--model",
+                        model.toString(),
+                        "--threads",
+                        "1",
+                        "--lease-ms",
+                        Long.toString(LEASE.toMillis()),
+                        "--child")))
             .redirectError(ProcessBuilder.Redirect.INHERIT)
             .start();
     this.nodeEnd = new Thread(node::destroy, "baton-bench-node-end");
@@ -67,7 +80,9 @@ final class TwoNodes implements AutoCloseable {
     this.compute = NodeCompute.open(model, kernels, done -> {});
     this.stream =
         StreamNode.launch(
-            StreamConfig.builder().build(), compute.identity("bench decode node"), null);
+            StreamConfig.builder().leaseNs(LEASE.toNanos()).build(),
+            compute.identity("bench decode node"),
+            null);
     this.peer = stream.connect(awaitReady());
   }
 
@@ -116,8 +131,7 @@ final class TwoNodes implements AutoCloseable {
     return answer;
   }
 
-  private Answer answer(
-      int[] prompt, int chunkTokens, @org.jspecify.annotations.Nullable RemotePrefill remote) {
+  private Answer answer(int[] prompt, int chunkTokens, @Nullable RemotePrefill remote) {
     DecodeLoop loop =
         loops.computeIfAbsent(
             chunkTokens,
