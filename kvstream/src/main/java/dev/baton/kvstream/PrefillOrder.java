@@ -50,7 +50,7 @@ public record PrefillOrder(
     hash = mix(hash, boundaryLayer);
     hash = mix(hash, chunks.largestTokens());
     hash = mix(hash, chunks.smallestTokens());
-    hash = mix(hash, wireType.ordinal());
+    hash = mix(hash, WireCodes.of(wireType));
     for (int token : tokens) {
       hash = mix(hash, token);
     }

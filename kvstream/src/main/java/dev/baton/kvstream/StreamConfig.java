@@ -98,7 +98,7 @@ public record StreamConfig(
     }
     long order = ORDER_OVERHEAD_BYTES + (long) contextTokens * Integer.BYTES;
     long term = Long.highestOneBit(Math.max(1, ORDERS_IN_A_TERM * order - 1)) << 1;
-    return (int) Math.clamp(term, LEAST_CONTROL_TERM_BYTES, MAX_TERM_BYTES);
+    return Math.clamp(term, LEAST_CONTROL_TERM_BYTES, MAX_TERM_BYTES);
   }
 
   /** Tokens of the longest order that a control stream takes. */

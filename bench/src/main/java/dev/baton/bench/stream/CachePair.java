@@ -2,6 +2,8 @@ package dev.baton.bench.stream;
 
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvGeometry;
+import dev.baton.kernel.KvWireType;
+import dev.baton.kernel.RowDigest;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
 import java.lang.foreign.Arena;
@@ -41,7 +43,10 @@ final class CachePair implements AutoCloseable {
           random.nextBytes(bytes);
           MemorySegment.copy(bytes, 0, wire, ValueLayout.JAVA_BYTE, 0, bytes.length);
           int tokens = Math.min(run, shape.tokens() - first);
-          kernels.importKv(source.view(), layer, first, tokens, wire, 0);
+          long digest =
+              RowDigest.ofSlice(
+                  layer, first, tokens, shape.geometry().tokenBytes() / 2, wire, 0);
+          kernels.importKv(source.view(), layer, first, tokens, KvWireType.F16, wire, 0, digest);
         }
       }
     }

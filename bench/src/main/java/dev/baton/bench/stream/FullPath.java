@@ -3,6 +3,8 @@ package dev.baton.bench.stream;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvView;
+import dev.baton.kernel.KvWireType;
+import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.Fidelity;
 import dev.baton.kvstream.KvReceiver;
 import dev.baton.kvstream.KvSender;
@@ -13,7 +15,6 @@ import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.PrefillService;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
-import dev.baton.kvstream.WireType;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.Set;
@@ -28,7 +29,7 @@ final class FullPath implements AutoCloseable {
   private static final int HIDDEN_DIM = 64;
 
   /** What stands before a slice's payload: SBE header and KvSlice block. */
-  private static final int SLICE_HEADER_BYTES = 40;
+  private static final int SLICE_HEADER_BYTES = 56;
 
   private static final long WAIT_MS = 1;
 
@@ -87,7 +88,7 @@ final class FullPath implements AutoCloseable {
       Thread.ofVirtual()
           .start(() -> {
             sender.begin((layer, first, tokens, dst, offset) ->
-                kernels.exportKv(source, layer, first, tokens, dst, offset));
+                kernels.exportKv(source, layer, first, tokens, KvWireType.F16, dst, offset));
             long startNs = System.nanoTime();
             for (int layer = 0; layer < shape.geometry().layers(); layer++) {
               sender.slice(layer, 0, shape.tokens());
@@ -112,9 +113,10 @@ final class FullPath implements AutoCloseable {
   Round move() throws InterruptedException {
     KvView destination = caches.clearedDestination().view();
     KvSink cache =
-        (layer, first, tokens, src, offset) -> {
+        (layer, first, tokens, src, offset, digest) -> {
           largestSliceTokens = Math.max(largestSliceTokens, tokens);
-          kernels.importKv(destination, layer, first, tokens, src, offset);
+          return kernels.importKv(
+              destination, layer, first, tokens, KvWireType.F16, src, offset, digest);
         };
     PrefillOrder order =
         new PrefillOrder(
@@ -122,8 +124,8 @@ final class FullPath implements AutoCloseable {
             new int[shape.tokens()],
             0,
             shape.geometry().layers(),
-            shape.tokens(),
-            WireType.F16);
+            ChunkSchedule.equal(shape.tokens()),
+            KvWireType.F16);
     cpu.start();
     long startNs = System.nanoTime();
     try (KvReceiver receiver = peer.order(order, interference.apply(cache))) {

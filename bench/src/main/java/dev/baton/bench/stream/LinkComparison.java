@@ -3,9 +3,11 @@ package dev.baton.bench.stream;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
+import dev.baton.kvstream.ClusterKey;
 import dev.baton.kvstream.KvSink;
 import dev.baton.kvstream.StreamConfig;
 import java.security.GeneralSecurityException;
+import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -45,13 +47,22 @@ final class LinkComparison implements AutoCloseable {
       throws InterruptedException, GeneralSecurityException {
     StreamConfig.Builder config =
         StreamConfig.builder().mtuBytes(mtuBytes).leaseNs(TwoNodes.LEASE.toNanos());
+    StreamConfig.Builder keyed =
+        StreamConfig.builder()
+            .mtuBytes(mtuBytes)
+            .leaseNs(TwoNodes.LEASE.toNanos())
+            .clusterKey(ClusterKey.random(new SecureRandom()));
     long budgetNs = Math.round(seconds * 1e9);
     try (CachePair caches = new CachePair(shape, kernels);
         FullPath full = new FullPath(shape, config, kernels, caches, interference);
+        FullPath sealed = new FullPath(shape, keyed, kernels, caches, interference);
         RawStream raw = new RawStream(config.build())) {
       long warmUntilNs = System.nanoTime() + budgetNs / WARM_UP_SHARE;
       do {
         full.move();
+        if (cipher) {
+          sealed.move();
+        }
         raw.move(shape.bytes(), full.messageBytes());
       } while (System.nanoTime() < warmUntilNs);
       Rounds rounds = new Rounds(shape, mtuBytes, full.messageBytes());
@@ -64,6 +75,7 @@ final class LinkComparison implements AutoCloseable {
         rounds.raw.add(raw.move(shape.bytes(), full.messageBytes()));
         rounds.full.add(full.move());
         if (cipher) {
+          rounds.sealed.add(sealed.move());
           rounds.aes.add(aes.round(CIPHER_ROUND_NS));
         }
       }
@@ -78,6 +90,7 @@ final class LinkComparison implements AutoCloseable {
     private final int messageBytes;
     private final List<Round> raw = new ArrayList<>();
     private final List<Round> full = new ArrayList<>();
+    private final List<Round> sealed = new ArrayList<>();
     private final List<AesGcm.Rates> aes = new ArrayList<>();
 
     Rounds(Shape shape, int mtuBytes, int messageBytes) {
@@ -104,13 +117,26 @@ final class LinkComparison implements AutoCloseable {
           Spread.ofRatios(fullRates, rawRates),
           cipher ? Spread.of(aes.stream().map(AesGcm.Rates::encrypt).toList()) : null,
           cipher ? Spread.of(aes.stream().map(AesGcm.Rates::decrypt).toList()) : null,
+          cipher ? Spread.of(rates(sealed)) : null,
+          cipher ? Spread.ofRatios(rates(sealed), slowest()) : null,
           cpu(raw),
           cpu(full),
+          cpu(sealed),
           -1);
     }
 
+    /** The slower of raw Aeron and the cipher, whose two directions have a core each. */
+    private List<Double> slowest() {
+      List<Double> rates = rates(raw);
+      for (int i = 0; i < aes.size(); i++) {
+        AesGcm.Rates cipher = aes.get(i);
+        rates.set(i, Math.min(rates.get(i), Math.min(cipher.encrypt(), cipher.decrypt())));
+      }
+      return rates;
+    }
+
     private static List<Double> rates(List<Round> rounds) {
-      return rounds.stream().map(Round::megabytesPerSecond).toList();
+      return new ArrayList<>(rounds.stream().map(Round::megabytesPerSecond).toList());
     }
 
     /** By role the mean over all rounds, as the kernel counts CPU time in coarse steps. */

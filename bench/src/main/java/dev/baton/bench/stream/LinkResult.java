@@ -15,8 +15,11 @@ import org.jspecify.annotations.Nullable;
  * @param ratio full over raw, neighbouring rounds compared
  * @param encrypt AES-256-GCM, MB/s, or null where it was not asked for
  * @param decrypt the same
+ * @param sealed the full path with a cluster key, MB/s, or null
+ * @param sealedRatio of that over the slower of raw Aeron and the cipher's slower direction
  * @param rawCpu CPU seconds per GB by thread
  * @param fullCpu the same
+ * @param sealedCpu the same, empty where it was not asked for
  * @param lost datagrams that the link's queue or a full receive buffer dropped, in all rounds of
  *     both, or -1 where nobody counted
  */
@@ -30,8 +33,11 @@ record LinkResult(
     Spread ratio,
     @Nullable Spread encrypt,
     @Nullable Spread decrypt,
+    @Nullable Spread sealed,
+    @Nullable Spread sealedRatio,
     Map<String, Double> rawCpu,
     Map<String, Double> fullCpu,
+    Map<String, Double> sealedCpu,
     long lost) {
   LinkResult withLost(long datagrams) {
     return new LinkResult(
@@ -44,8 +50,11 @@ record LinkResult(
         ratio,
         encrypt,
         decrypt,
+        sealed,
+        sealedRatio,
         rawCpu,
         fullCpu,
+        sealedCpu,
         datagrams);
   }
 

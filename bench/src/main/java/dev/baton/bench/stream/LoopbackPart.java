@@ -62,8 +62,16 @@ final class LoopbackPart {
         Figure.of(of + "AES-256-GCM, encrypt", Objects.requireNonNull(result.encrypt()), "MB/s"));
     figures.add(
         Figure.of(of + "AES-256-GCM, decrypt", Objects.requireNonNull(result.decrypt()), "MB/s"));
+    figures.add(Figure.of(of + "with a key", Objects.requireNonNull(result.sealed()), "MB/s"));
+    figures.add(
+        Figure.atLeast(
+            BAR_PERCENT,
+            of + "with a key / slower of raw and AES",
+            Objects.requireNonNull(result.sealedRatio()).times(100),
+            "%"));
     notes.add("  " + of + "raw " + cpu(result.rawCpu()));
     notes.add("  " + of + "full " + cpu(result.fullCpu()));
+    notes.add("  " + of + "with a key " + cpu(result.sealedCpu()));
   }
 
   private static String cpu(Map<String, Double> byRole) {

@@ -8,6 +8,8 @@ import dev.baton.decode.RemotePrefill;
 import dev.baton.decode.SamplingParams;
 import dev.baton.decode.TokenListener;
 import dev.baton.kernel.KernelsConfig;
+import dev.baton.kernel.KvWireType;
+import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
@@ -123,7 +125,8 @@ final class TwoNodes implements AutoCloseable {
 
   /** Answers with layers [0, boundary) of the prefill at the prefill node. */
   Answer split(int[] prompt, int boundary, int chunkTokens) {
-    Answer answer = answer(prompt, chunkTokens, new RemotePrefill(peer, boundary, chunkTokens));
+    Answer answer = answer(prompt, chunkTokens, new RemotePrefill(
+                peer, boundary, ChunkSchedule.equal(chunkTokens), KvWireType.F16, true));
     String fallback = answer.outcome().fallback();
     if (fallback != null) {
       throw new WrongResult("the split request was finished locally: " + fallback);
