@@ -48,7 +48,11 @@ public final class StreamNode implements AutoCloseable {
     requireFlag();
     Endpoint listen = Endpoint.parse(config.listen() == null ? "127.0.0.1:0" : config.listen());
     requireKey(config, listen);
-    EmbeddedMedia media = EmbeddedMedia.launch(config, config.controlTermBytes(identity.contextTokens()), listen);
+    if (config.clusterKey() != null) {
+      CipherWarmUp.begin();
+    }
+    EmbeddedMedia media =
+        EmbeddedMedia.launch(config, config.controlTermBytes(identity.contextTokens()), listen);
     try {
       StreamAgent agent = new StreamAgent(identity, config, service, media);
       media.open(listen, agent::onControlImage, agent::onKvImage, agent::onImageGone);
