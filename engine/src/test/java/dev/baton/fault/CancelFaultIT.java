@@ -28,7 +28,7 @@ class CancelFaultIT {
         RelayedNodes.Answer wanted = nodes.local(LONG);
         nodes.relay.suffer(new Fault.Bandwidth(30_000_000, 4 << 20));
         try (Generation generation = nodes.baton.generate(LONG.withSplit(split))) {
-          long point = random.nextLong(RelayedNodes.WHOLE_CONTEXT_KV_BYTES);
+          long point = random.nextLong(RelayedNodes.WHOLE_CONTEXT_KV_BYTES / 4);
           nodes.relay.afterBytes(Relay.Way.TO_DECODE, point, generation::cancel);
           RelayedNodes.Answer given = RelayedNodes.answer(generation);
           assertEquals("cancelled", given.report().end(), given.report()::toString);

@@ -56,7 +56,7 @@ final class RelayedNodes implements AutoCloseable {
   private final Duration lease;
   private final Map<String, Answer> localAnswers = new HashMap<>();
   private final Footprint ownFootprint;
-  private Footprint nodeFootprint;
+  private final Footprint nodeFootprint;
   private BatonProcess node;
 
   private RelayedNodes(Duration lease, long seed, boolean patient) {
@@ -133,7 +133,6 @@ final class RelayedNodes implements AutoCloseable {
     node.close();
     node.await();
     node = startNode();
-    nodeFootprint = Footprint.of(node);
   }
 
   /** A request whose tokens would show a change of its logits. */

@@ -314,6 +314,11 @@ final class DecodeLink implements Link {
   // Time.
 
   @Override
+  public void slept(long ns) {
+    lease.slept(ns);
+  }
+
+  @Override
   public int doWork(long nowNs) {
     if (state == State.OVER) {
       return 0;

@@ -30,6 +30,11 @@ final class Lease {
     heardNs = nowNs;
   }
 
+  /** This node itself did nothing for so long: that is no silence of the peer. */
+  void slept(long ns) {
+    heardNs += ns;
+  }
+
   boolean isOver(long nowNs) {
     return nowNs - heardNs > leaseNs;
   }

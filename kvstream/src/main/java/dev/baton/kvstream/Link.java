@@ -14,6 +14,9 @@ sealed interface Link permits PrefillLink, DecodeLink {
    */
   void onControl(Frame frame, DirectBuffer buffer, long nowNs);
 
+  /** This node itself was stopped for so long. */
+  void slept(long ns);
+
   /** Ends the link and all its sessions, and tells the other node, if it still can. */
   void end(String reason);
 

@@ -311,6 +311,11 @@ final class PrefillLink implements Link {
   // Time.
 
   @Override
+  public void slept(long ns) {
+    lease.slept(ns);
+  }
+
+  @Override
   public int doWork(long nowNs) {
     if (state == State.LOST) {
       return 0;

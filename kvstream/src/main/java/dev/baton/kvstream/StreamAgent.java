@@ -24,6 +24,9 @@ final class StreamAgent implements Agent {
   private static final int MAX_LINKS = 64;
   private static final long DRAIN_LIMIT_NS = 100_000_000L;
 
+  /** No turn takes so long unless the process was stopped or starved. */
+  private static final long SLEEP_NS = 100_000_000L;
+
   /** What links know of the node they belong to. */
   record Self(NodeIdentity identity, StreamConfig config, Runnable wake) {}
 
@@ -41,6 +44,7 @@ final class StreamAgent implements Agent {
       new ManyToOneConcurrentLinkedQueue<>();
   private final Object commandGate = new Object();
   private boolean gateShut;
+  private long turnedNs;
   private volatile @Nullable Thread thread;
 
   StreamAgent(
@@ -52,6 +56,7 @@ final class StreamAgent implements Agent {
     this.service = service;
     this.media = media;
     this.clock = config.clock();
+    this.turnedNs = clock.nanoTime();
   }
 
   @Override
@@ -337,6 +342,7 @@ final class StreamAgent implements Agent {
       work += inbounds.get(i).poll();
     }
     long nowNs = clock.nanoTime();
+    noteSleep(nowNs);
     boolean broken = media.isClosed();
     boolean busy = false;
     for (int i = links.size() - 1; i >= 0; i--) {
@@ -349,6 +355,17 @@ final class StreamAgent implements Agent {
     }
     media.busy(busy);
     return work;
+  }
+
+  /** After a long turn, a stopped process above all, what peers said meanwhile is still to come. */
+  private void noteSleep(long nowNs) {
+    long turnNs = nowNs - turnedNs;
+    turnedNs = nowNs;
+    if (turnNs > SLEEP_NS) {
+      for (int i = 0; i < links.size(); i++) {
+        links.get(i).slept(turnNs);
+      }
+    }
   }
 
   private int doWork(Link link, long nowNs, boolean broken) {
