@@ -35,8 +35,8 @@ class CancelFaultIT {
           assertArrayEquals(
               Arrays.copyOf(wanted.tokens(), given.tokens().length), given.tokens());
         }
+        nodes.assertNothingIsLeft();
       }
-      nodes.assertNothingIsLeft();
     }
   }
 }

@@ -2,6 +2,7 @@ package dev.baton.kvstream;
 
 import io.aeron.Image;
 import io.aeron.ImageFragmentAssembler;
+import java.util.List;
 
 /**
  * One Aeron stream from another node, its messages put together from fragments. Stream thread only.
@@ -17,19 +18,44 @@ final class InboundStream {
   private final Image image;
   private final Inbound inbound;
   private final ImageFragmentAssembler assembler;
+  private final long sinceNs;
   private boolean rejected;
 
-  InboundStream(Image image, Inbound inbound) {
+  InboundStream(Image image, Inbound inbound, long nowNs) {
     this.image = image;
     this.inbound = inbound;
+    this.sinceNs = nowNs;
     this.assembler = new ImageFragmentAssembler(inbound, FIRST_ASSEMBLY_BYTES, true);
   }
 
   /** Hears no more of this stream when it is the link's. */
   void forget(Link link) {
-    if (inbound.link() == link) {
+    if (isOf(link)) {
       inbound.forget();
     }
+  }
+
+  private boolean isOf(Link link) {
+    return inbound.link() == link
+        || (inbound.link() == null
+            && link instanceof PrefillLink prefill
+            && prefill.isKvStream(inbound.streamSession()));
+  }
+
+  /**
+   * Hears no more of a stream that is no link's for so long: its first words were lost, or were
+   * none.
+   */
+  void forgetStranger(List<Link> links, long nowNs, long limitNs) {
+    if (inbound.isDeaf() || inbound.link() != null || nowNs - sinceNs < limitNs) {
+      return;
+    }
+    for (int i = 0; i < links.size(); i++) {
+      if (isOf(links.get(i))) {
+        return;
+      }
+    }
+    inbound.forget();
   }
 
   /** Where the stream comes from. */
@@ -46,14 +72,15 @@ final class InboundStream {
   }
 
   /**
-   * Takes what has arrived. A stream that is not heard any more is rejected: unread it would stay
-   * for ever, and what was lost of it would take the way of what comes in its place.
+   * Takes what has arrived. A stream that is not heard any more is rejected: what was lost of it
+   * would take the way of what comes in its place.
    */
   int poll() {
     if (inbound.isDeaf()) {
       if (!rejected) {
         rejected = true;
         image.reject("not heard any more");
+        skipAll();
       }
       return 0;
     }
@@ -63,5 +90,13 @@ final class InboundStream {
       inbound.reject("sent a message without an end");
     }
     return fragments;
+  }
+
+  /** Unread, its memory would be kept for ever; a spoiled frame cannot even be read over. */
+  private void skipAll() {
+    for (int i = 0; i < 2 && !image.isClosed(); i++) { // what has come ends in the next term
+      long term = image.termBufferLength();
+      image.position((image.position() / term + 1) * term);
+    }
   }
 }

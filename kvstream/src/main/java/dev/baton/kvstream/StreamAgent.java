@@ -44,6 +44,7 @@ final class StreamAgent implements Agent {
       new ManyToOneConcurrentLinkedQueue<>();
   private final Object commandGate = new Object();
   private boolean gateShut;
+  private final long strangerLimitNs;
   private long turnedNs;
   private volatile @Nullable Thread thread;
 
@@ -57,6 +58,7 @@ final class StreamAgent implements Agent {
     this.media = media;
     this.clock = config.clock();
     this.turnedNs = clock.nanoTime();
+    this.strangerLimitNs = config.handshakeTimeoutNs() + config.leaseNs();
   }
 
   @Override
@@ -166,9 +168,7 @@ final class StreamAgent implements Agent {
 
     @Override
     public void forget(Link link) {
-      for (InboundStream inbound : inbounds) {
-        inbound.forget(link);
-      }
+      StreamAgent.this.forget(link);
     }
   }
 
@@ -177,13 +177,13 @@ final class StreamAgent implements Agent {
   /** Another node began to send control messages here. Stream thread. */
   void onControlImage(Image image) {
     inbounds.add(
-        new InboundStream(image, new Inbound(image.sessionId(), this::onControlMessage, clock)));
+        new InboundStream(image, new Inbound(image.sessionId(), this::onControlMessage, clock), clock.nanoTime()));
   }
 
   /** Another node began to send KV here. Stream thread. */
   void onKvImage(Image image) {
     inbounds.add(
-        new InboundStream(image, new Inbound(image.sessionId(), this::onKvMessage, clock)));
+        new InboundStream(image, new Inbound(image.sessionId(), this::onKvMessage, clock), clock.nanoTime()));
   }
 
   void onImageGone(Image image) {
@@ -343,6 +343,9 @@ final class StreamAgent implements Agent {
     }
     long nowNs = clock.nanoTime();
     noteSleep(nowNs);
+    for (int i = 0; i < inbounds.size(); i++) {
+      inbounds.get(i).forgetStranger(links, nowNs, strangerLimitNs);
+    }
     boolean broken = media.isClosed();
     boolean busy = false;
     for (int i = links.size() - 1; i >= 0; i--) {
@@ -350,11 +353,19 @@ final class StreamAgent implements Agent {
       work += doWork(link, nowNs, broken);
       busy |= link.isBusy();
       if (link.isOver()) {
+        forget(link);
         links.remove(i);
       }
     }
     media.busy(busy);
     return work;
+  }
+
+  /** Nothing of the link's streams is heard any more. */
+  private void forget(Link link) {
+    for (int i = 0; i < inbounds.size(); i++) {
+      inbounds.get(i).forget(link);
+    }
   }
 
   /** After a long turn, a stopped process above all, what peers said meanwhile is still to come. */

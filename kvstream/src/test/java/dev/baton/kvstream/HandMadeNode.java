@@ -34,7 +34,8 @@ final class HandMadeNode implements AutoCloseable {
         listen,
         image ->
             streams.add(
-                new InboundStream(image, new Inbound(image.sessionId(), receiver, config.clock()))),
+                new InboundStream(
+                    image, new Inbound(image.sessionId(), receiver, config.clock()), 0)),
         image -> {},
         image -> {});
   }
