@@ -100,9 +100,8 @@ public final class Baton implements AutoCloseable {
       if (wantsRemote(config.split())) {
         link.warmUp();
       }
-      compute = 
-          NodeCompute.open(
-              config.model(), kernels(config.threads()), config.kvTokens(), progress);
+      compute =
+          NodeCompute.open(config.model(), kernels(config.threads()), config.kvTokens(), progress);
       return new Baton(config, compute, link);
     } catch (RuntimeException | Error e) {
       link.close();

@@ -50,7 +50,23 @@ final class ReportTextTest {
     String why = "the link brings 1.2 MB/s: the rest would take 41 s, here 2.1 s";
     Report report =
         new Report(
-            "Tiny", "length", "prefill@1", "here", 6, 6, 1000, 64, 1, 1, 2_000_000, 1, 0, 0, 1, 1, why);
+            "Tiny",
+            "length",
+            "prefill@1",
+            "here",
+            6,
+            6,
+            1000,
+            64,
+            1,
+            1,
+            2_000_000,
+            1,
+            0,
+            0,
+            1,
+            1,
+            why);
 
     String text = ReportText.of(report, SamplingParams.greedy(), Ansi.OFF);
 

@@ -32,8 +32,7 @@ class CancelFaultIT {
           nodes.relay.afterBytes(Relay.Way.TO_DECODE, point, generation::cancel);
           RelayedNodes.Answer given = RelayedNodes.answer(generation);
           assertEquals("cancelled", given.report().end(), given.report()::toString);
-          assertArrayEquals(
-              Arrays.copyOf(wanted.tokens(), given.tokens().length), given.tokens());
+          assertArrayEquals(Arrays.copyOf(wanted.tokens(), given.tokens().length), given.tokens());
         }
         nodes.assertNothingIsLeft();
       }

@@ -35,10 +35,7 @@ class FullFaultIT {
   @Test
   void shouldAnswerInTurnWhenTheDecodeNodeIsFull() {
     BatonConfig config =
-        BatonConfig.builder(BatonProcess.TINY)
-            .split(new Split.Local())
-            .kvTokens(1024)
-            .build();
+        BatonConfig.builder(BatonProcess.TINY).split(new Split.Local()).kvTokens(1024).build();
     try (Baton baton = Baton.open(config)) {
       int blocks = baton.compute().cache().totalBlocks();
       List<Generation> waiting = new ArrayList<>();
@@ -76,8 +73,7 @@ class FullFaultIT {
       nodes.relay.suffer(new Fault.Bandwidth(3_000_000, 4 << 20));
       try (Generation hog = nodes.baton.generate(LONG)) {
         assertTrue(RelayedNodes.await(() -> hog.prefillProgress() > 0.1));
-        Report report =
-            nodes.assertSameAnswer(RelayedNodes.request(SHORT, new Split.Remote()));
+        Report report = nodes.assertSameAnswer(RelayedNodes.request(SHORT, new Split.Remote()));
         assertTrue(
             String.valueOf(report.fallback()).contains("no room: the order needs 1 KV blocks, 0"),
             report::toString);
@@ -152,8 +148,7 @@ class FullFaultIT {
               .prefill(node.awaitReady())
               .lease(Duration.ofSeconds(2))
               .build();
-      Path filler =
-          Path.of("/proc/" + node.process().pid() + "/root/dev/shm").resolve("filler");
+      Path filler = Path.of("/proc/" + node.process().pid() + "/root/dev/shm").resolve("filler");
       try (Baton baton = Baton.open(config)) {
         fill(filler);
         // What is there is there: the streams in use are not touched by it.

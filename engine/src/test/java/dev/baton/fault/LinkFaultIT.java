@@ -69,12 +69,11 @@ class LinkFaultIT {
         () -> {
           nodes.relay.cut(true);
           Thread.ofVirtual()
-              .start(
-                  () -> {
-                    BatonProcess.pause(3_000);
-                    passedAtReturn.set(nodes.relay.passedBytes(Relay.Way.TO_DECODE));
-                    nodes.relay.cut(false);
-                  });
+              .start(() -> {
+                BatonProcess.pause(3_000);
+                passedAtReturn.set(nodes.relay.passedBytes(Relay.Way.TO_DECODE));
+                nodes.relay.cut(false);
+              });
         });
     Report report = nodes.assertGoesOn(LONG);
     long after = nodes.relay.passedBytes(Relay.Way.TO_DECODE) - passedAtReturn.get();
@@ -102,7 +101,8 @@ class LinkFaultIT {
       impatient.local(LONG);
       impatient.relay.suffer(new Fault.Bandwidth(500_000, 4 << 20));
       Report report = impatient.assertSameAnswer(LONG);
-      assertTrue(String.valueOf(report.fallback()).contains("the rest would take"), report::toString);
+      assertTrue(
+          String.valueOf(report.fallback()).contains("the rest would take"), report::toString);
       assertTrue(report.ttftNs() < 3_000_000_000L, report::toString);
       impatient.assertNothingIsLeft();
     }
@@ -110,14 +110,13 @@ class LinkFaultIT {
 
   @Test
   void shouldNotPrefillAnOrderThatWasChangedOnItsWay() {
-    nodes.relay.edit(
-        (way, bytes) -> {
-          // Aeron's header, Baton's header with the message's number, the order; its last tokens.
-          if (way == Relay.Way.TO_PREFILL && bytes.length > 4000 && bytes[34] == 3) {
-            bytes[4000] ^= 1;
-          }
-          return bytes;
-        });
+    nodes.relay.edit((way, bytes) -> {
+      // Aeron's header, Baton's header with the message's number, the order; its last tokens.
+      if (way == Relay.Way.TO_PREFILL && bytes.length > 4000 && bytes[34] == 3) {
+        bytes[4000] ^= 1;
+      }
+      return bytes;
+    });
     try {
       Report report = nodes.assertSameAnswer(LONG);
       assertNotNull(report.fallback(), report::toString);
@@ -131,14 +130,13 @@ class LinkFaultIT {
   @Test
   void shouldSayInOneLineThatTheOtherNodeSpeaksAnotherProtocol() {
     try (DecodeProcess decode = new DecodeProcess(nodes, LONG, new Fault.Loss(0), SEED)) {
-      decode.relay.edit(
-          (way, bytes) -> {
-            // Hello or HelloReply: the version is the last number of Baton's header.
-            if (bytes.length > 100 && (bytes[34] == 1 || bytes[34] == 2)) {
-              bytes[38] = 9;
-            }
-            return bytes;
-          });
+      decode.relay.edit((way, bytes) -> {
+        // Hello or HelloReply: the version is the last number of Baton's header.
+        if (bytes.length > 100 && (bytes[34] == 1 || bytes[34] == 2)) {
+          bytes[38] = 9;
+        }
+        return bytes;
+      });
       assertEquals(1, decode.process.await());
       String error = decode.process.err().strip();
       assertEquals(1, error.lines().count(), error);

@@ -57,11 +57,10 @@ class NodeFaultIT {
           process.signal("STOP");
           relay.drop();
           Thread.ofVirtual()
-              .start(
-                  () -> {
-                    BatonProcess.pause(ms);
-                    process.signal("CONT");
-                  });
+              .start(() -> {
+                BatonProcess.pause(ms);
+                process.signal("CONT");
+              });
         });
   }
 

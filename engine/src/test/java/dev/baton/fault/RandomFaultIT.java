@@ -128,11 +128,10 @@ class RandomFaultIT {
 
   private static void later(long ms, Runnable action) {
     Thread.ofVirtual()
-        .start(
-            () -> {
-              BatonProcess.pause(ms);
-              action.run();
-            });
+        .start(() -> {
+          BatonProcess.pause(ms);
+          action.run();
+        });
   }
 
   private static String outcome(String fallback, int resumes) {

@@ -81,8 +81,7 @@ final class EmbeddedMedia implements AutoCloseable {
             : listen.isLoopback() ? LOOPBACK_MTU_BYTES : NETWORK_MTU_BYTES;
     MediaDirectory directory = MediaDirectory.create(config.directoryParent());
     try {
-      directory.requireRoom(
-          DRIVER_BYTES + 2L * TERMS * (controlTermBytes + config.kvTermBytes()));
+      directory.requireRoom(DRIVER_BYTES + 2L * TERMS * (controlTermBytes + config.kvTermBytes()));
       return new EmbeddedMedia(config, controlTermBytes, mtuBytes, directory);
     } catch (StreamException e) {
       directory.close();

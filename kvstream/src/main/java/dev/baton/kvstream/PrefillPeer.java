@@ -52,8 +52,7 @@ public final class PrefillPeer implements PrefillTarget, AutoCloseable {
       throw new IllegalArgumentException(
           "boundary layer " + order.boundaryLayer() + " of a model with " + layers + " layers");
     }
-    int longest =
-        Math.min(identity.contextTokens(), config.longestOrder(self.contextTokens()));
+    int longest = Math.min(identity.contextTokens(), config.longestOrder(self.contextTokens()));
     if (order.tokens().length > longest) {
       throw new IllegalArgumentException(
           "a prompt of "

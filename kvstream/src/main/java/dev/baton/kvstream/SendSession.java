@@ -210,7 +210,9 @@ final class SendSession implements KvSender {
     over = true;
   }
 
-  /** The receiver takes up to this many payload bytes in all; a higher limit says that some came. */
+  /**
+   * The receiver takes up to this many payload bytes in all; a higher limit says that some came.
+   */
   void credit(long limitBytes, long nowNs) {
     if (limitBytes > creditLimit) {
       creditLimit = limitBytes;

@@ -177,13 +177,17 @@ final class StreamAgent implements Agent {
   /** Another node began to send control messages here. Stream thread. */
   void onControlImage(Image image) {
     inbounds.add(
-        new InboundStream(image, new Inbound(image.sessionId(), this::onControlMessage, clock), clock.nanoTime()));
+        new InboundStream(
+            image,
+            new Inbound(image.sessionId(), this::onControlMessage, clock),
+            clock.nanoTime()));
   }
 
   /** Another node began to send KV here. Stream thread. */
   void onKvImage(Image image) {
     inbounds.add(
-        new InboundStream(image, new Inbound(image.sessionId(), this::onKvMessage, clock), clock.nanoTime()));
+        new InboundStream(
+            image, new Inbound(image.sessionId(), this::onKvMessage, clock), clock.nanoTime()));
   }
 
   void onImageGone(Image image) {

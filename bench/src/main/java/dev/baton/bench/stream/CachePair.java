@@ -44,8 +44,7 @@ final class CachePair implements AutoCloseable {
           MemorySegment.copy(bytes, 0, wire, ValueLayout.JAVA_BYTE, 0, bytes.length);
           int tokens = Math.min(run, shape.tokens() - first);
           long digest =
-              RowDigest.ofSlice(
-                  layer, first, tokens, shape.geometry().tokenBytes() / 2, wire, 0);
+              RowDigest.ofSlice(layer, first, tokens, shape.geometry().tokenBytes() / 2, wire, 0);
           kernels.importKv(source.view(), layer, first, tokens, KvWireType.F16, wire, 0, digest);
         }
       }

@@ -125,7 +125,11 @@ final class TwoNodes implements AutoCloseable {
 
   /** Answers with layers [0, boundary) of the prefill at the prefill node. */
   Answer split(int[] prompt, int boundary, int chunkTokens) {
-    Answer answer = answer(prompt, chunkTokens, new RemotePrefill(
+    Answer answer =
+        answer(
+            prompt,
+            chunkTokens,
+            new RemotePrefill(
                 peer, boundary, ChunkSchedule.equal(chunkTokens), KvWireType.F16, true));
     String fallback = answer.outcome().fallback();
     if (fallback != null) {
