@@ -394,7 +394,7 @@ final class DecodeLink implements Link {
       }
       pumped += pump(next, out, nowNs);
     }
-    for (int i = turns.size() - 1; i >= 0; i--) {
+    for (int i = turns.size() - 1; i >= 0 && state != State.OVER; i--) {
       endIfFailed(turns.get(i), nowNs);
     }
     return pumped;
@@ -435,6 +435,10 @@ final class DecodeLink implements Link {
     String failure = session.failure();
     if (failure == null && session.isStuck(nowNs, lease.lengthNs())) {
       failure = "you took nothing for " + PrefillLink.seconds(lease.lengthNs());
+      if (session.waitsForTheStream()) {
+        end(failure); // control still comes, so the KV stream alone is broken: a new link mends it
+        return;
+      }
     }
     if (failure != null) {
       long id = session.order().sessionId();

@@ -248,6 +248,11 @@ final class SendSession implements KvSender {
     return waits && nowNs - waitsSinceNs > limitNs;
   }
 
+  /** True when nothing but the stream itself can keep it waiting: neither credit nor a request. */
+  boolean waitsForTheStream() {
+    return !paused && creditLimit - sentBytes >= Math.max(tokenBytes, hiddenRowBytes);
+  }
+
   /** The connection broke: nothing leaves until {@link #resume} says what is missing. */
   void pause(long nowNs) {
     paused = true;

@@ -3,14 +3,17 @@ package dev.baton.kvstream;
 import dev.baton.kvstream.codec.HelloDecoder;
 import dev.baton.kvstream.codec.HelloReplyDecoder;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** A node played by the test: its media, and the handshakes that arrive. */
+/** A node played by the test: its media, the handshakes that arrive, and what else was heard. */
 final class HandMadeNode implements AutoCloseable {
   final EmbeddedMedia media;
   private final List<InboundStream> streams = new ArrayList<>();
+  final Set<Integer> heard = new HashSet<>();
   Handshake.@Nullable Reply reply;
   Handshake.@Nullable Caller caller;
 
@@ -24,6 +27,7 @@ final class HandMadeNode implements AutoCloseable {
     media = EmbeddedMedia.launch(config, 1 << 20, listen);
     Inbound.Receiver receiver =
         (from, frame, buffer, nowNs) -> {
+          heard.add(frame.templateId());
           if (frame.templateId() == HelloReplyDecoder.TEMPLATE_ID) {
             reply = Handshake.readReply(frame, buffer, new HelloReplyDecoder());
           } else if (frame.templateId() == HelloDecoder.TEMPLATE_ID) {
