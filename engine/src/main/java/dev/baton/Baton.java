@@ -84,6 +84,7 @@ public final class Baton implements AutoCloseable {
             StreamConfig.builder()
                 .listen(config.listen())
                 .advertise(config.advertise())
+                .trace(config.timeline())
                 .clusterKey(config.clusterKey())
                 .leaseNs(config.lease().toNanos())
                 .build(),

@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param chunks prompt tokens that go through the layers together, here and at the prefill node
  * @param lease how long a silent prefill node is waited for
  * @param patient true to wait for the prefill node also when finishing here would be faster
+ * @param timeline keep what arrives when, for {@link Generation#timeline}
  * @param maxSessions requests decoded at once; more wait
  * @param kvTokens size of the KV cache here, in tokens; 0 for several contexts, as far as memory
  *     goes. A request waits until there is room for its prompt and its longest answer
@@ -42,6 +43,7 @@ public record BatonConfig(
     ChunkSchedule chunks,
     Duration lease,
     boolean patient,
+    boolean timeline,
     int maxSessions,
     int kvTokens) {
   /** Largest chunk that nodes take. */
@@ -93,6 +95,7 @@ public record BatonConfig(
     private int lastChunkTokens = 32;
     private Duration lease = Duration.ofSeconds(8);
     private boolean patient;
+    private boolean timeline;
     private int maxSessions = 16;
     private int kvTokens;
 
@@ -164,6 +167,12 @@ public record BatonConfig(
       return this;
     }
 
+    /** Keeps what arrives when, for timelines. */
+    public Builder timeline(boolean wanted) {
+      this.timeline = wanted;
+      return this;
+    }
+
     public Builder maxSessions(int maxSessions) {
       this.maxSessions = maxSessions;
       return this;
@@ -198,6 +207,7 @@ public record BatonConfig(
           chunks,
           lease,
           patient,
+          timeline,
           maxSessions,
           kvTokens);
     }

@@ -196,6 +196,21 @@ public final class Generation implements AutoCloseable {
         end.fallback() != null ? end.fallback() : plan.unplanned());
   }
 
+  /**
+   * Where the request's time went; waits for its end. What the prefill node did is there when the
+   * engine was opened with {@link BatonConfig#timeline}.
+   *
+   * @throws InterruptedException when the waiting thread is interrupted
+   */
+  public Timeline timeline() throws InterruptedException {
+    synchronized (lock) {
+      while (outcome == null) {
+        lock.wait();
+      }
+      return Timeline.of(outcome);
+    }
+  }
+
   private static double prefillRate(DecodeOutcome end) {
     TransferReport transfer = end.transfer();
     long ns = end.prefillNs();

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param transfer what the KV stream measured, or null when nothing was streamed; incomplete when
  *     the session ended before the last KV had come
  * @param fallback why the prefill was finished here instead of remotely, one line, or null
+ * @param timeline when which part ran
  */
 public record DecodeOutcome(
     End end,
@@ -27,7 +28,8 @@ public record DecodeOutcome(
     long ttftNs,
     long decodeNs,
     @Nullable TransferReport transfer,
-    @Nullable String fallback) {
+    @Nullable String fallback,
+    RequestTimeline timeline) {
   /** Why a session ended. */
   public enum End {
     /** The model ended its answer. */

@@ -3,10 +3,12 @@ package dev.baton.decode;
 import dev.baton.kvstream.KvReceiver;
 import dev.baton.kvstream.StreamException;
 import dev.baton.kvstream.TransferReport;
+import dev.baton.kvstream.TransferTrace;
 import dev.baton.model.KvSequence;
 import dev.baton.model.LlamaModel;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -39,6 +41,8 @@ public final class DecodeSession {
   private @Nullable String failure;
   private @Nullable String fallback;
   private @Nullable TransferReport transfer;
+  private List<TransferTrace.Arrival> arrivals = List.of();
+  private List<RequestTimeline.Span> spans = List.of();
   private long admittedNs;
   private long prefilledNs;
   private long firstTokenNs;
@@ -119,9 +123,7 @@ public final class DecodeSession {
     KvReceiver.State state = r.receiver().state();
     int work = 0;
     if (awaitsKv) {
-      long startNs = bench.nowNs();
-      work += r.runArrivedChunk(bench.forward(), bench.batch());
-      bench.ranChunk(work, r.upperLayers(), startNs);
+      work += r.runArrivedChunk(bench);
       work += beginAnswer(r, bench);
     }
     if (end != null) {
@@ -153,7 +155,7 @@ public final class DecodeSession {
       return work;
     }
     if (end == null) {
-      work += r.runStep(tokens, bench.forward(), bench.batch());
+      work += r.runStep(tokens, bench);
       if (r.isStepDone()) {
         ready = length;
         awaitsKv = false;
@@ -206,6 +208,11 @@ public final class DecodeSession {
     if (r != null) {
       r.receiver().close();
       transfer = r.receiver().report();
+      TransferTrace trace = r.receiver().trace();
+      if (trace != null) {
+        arrivals = trace.arrivals();
+        spans = r.spans();
+      }
       remote = null;
       awaitsKv = false;
     }
@@ -301,6 +308,8 @@ public final class DecodeSession {
                 firstTokenNs == 0 ? 0 : firstTokenNs - submittedNs,
                 lastTokenNs - firstTokenNs,
                 transfer,
-                fallback));
+                fallback,
+                new RequestTimeline(
+                    submittedNs, admittedNs, firstTokenNs, lastTokenNs, spans, arrivals)));
   }
 }

@@ -10,6 +10,8 @@ import dev.baton.model.LlamaModel;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * The decode node's part while a prefill node works for a session: layers [b, L) of each chunk as
@@ -24,6 +26,7 @@ final class RemoteState {
   private final long rowBytes;
   private final KvReceiver receiver;
   private final MemorySegment stepRow; // (1, dim): the step's row, while others use the pass
+  private final List<RequestTimeline.Span> spans = new ArrayList<>();
   private int chunkedTokens;
   private int upperTokens;
   private int wholeLayers;
@@ -58,20 +61,24 @@ final class RemoteState {
    *
    * @return rows run
    */
-  int runArrivedChunk(ForwardPass forward, TokenBatch batch) {
+  int runArrivedChunk(Workbench bench) {
     if (boundaryLayer == layers) {
       return 0;
     }
-    int count = Math.min(arrivedChunks() - upperTokens, forward.maxTokens());
+    int count = Math.min(arrivedChunks() - upperTokens, bench.forward().maxTokens());
     if (count <= 0) {
       return 0;
     }
-    copyRows(upperTokens, count, forward);
+    long startNs = bench.nowNs();
+    TokenBatch batch = bench.batch();
+    copyRows(upperTokens, count, bench.forward());
     int end = upperTokens + count;
     int wanted = end == prompt.length ? 1 : 0;
     batch.clear().add(sequence, prompt, upperTokens, count, upperTokens, wanted);
-    forward.layers(batch, boundaryLayer, layers);
+    bench.forward().layers(batch, boundaryLayer, layers);
     batch.clear();
+    bench.ranChunk(count, layers - boundaryLayer, startNs);
+    keep(boundaryLayer, layers, upperTokens, count, startNs, bench.nowNs());
     upperTokens = end;
     return count;
   }
@@ -89,9 +96,16 @@ final class RemoteState {
     return chunkedTokens;
   }
 
-  /** Layers that {@link #runArrivedChunk} runs. */
-  int upperLayers() {
-    return layers - boundaryLayer;
+  private void keep(
+      int from, int to, int firstToken, int tokens, long startNs, long endNs) {
+    if (receiver.trace() != null) {
+      spans.add(new RequestTimeline.Span(from, to, firstToken, tokens, startNs, endNs));
+    }
+  }
+
+  /** What was run here so far, where the stream keeps what arrives as well. */
+  List<RequestTimeline.Span> spans() {
+    return spans;
   }
 
   /** True while a chunk's hidden rows wait for this node. */
@@ -121,12 +135,15 @@ final class RemoteState {
    * @param tokens the prompt and the token behind it
    * @return layers run
    */
-  int runStep(int[] tokens, ForwardPass forward, TokenBatch batch) {
+  int runStep(int[] tokens, Workbench bench) {
+    ForwardPass forward = bench.forward();
+    TokenBatch batch = bench.batch();
     int until = usableLayers();
     int from = stepLayer;
     if (until <= from) {
       return 0;
     }
+    long startNs = bench.nowNs();
     batch.clear().add(sequence, tokens, prompt.length, 1, prompt.length);
     if (from == 0) {
       forward.embed(batch);
@@ -136,6 +153,7 @@ final class RemoteState {
     forward.layers(batch, from, until);
     batch.clear();
     MemorySegment.copy(forward.hidden(), 0, stepRow, 0, rowBytes);
+    keep(from, until, prompt.length, 1, startNs, bench.nowNs());
     stepLayer = until;
     return until - from;
   }

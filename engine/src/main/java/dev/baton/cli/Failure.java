@@ -6,6 +6,10 @@ import dev.baton.cluster.ClusterException;
 import dev.baton.gguf.GgufException;
 import dev.baton.kvstream.StreamException;
 import dev.baton.model.ModelException;
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.NoSuchFileException;
 import org.jspecify.annotations.Nullable;
 
 /** Says why a command failed, in one line, and gives the exit code. */
@@ -59,6 +63,16 @@ final class Failure {
         || failure instanceof OutOfMemoryError
         || failure instanceof InterruptedException
         || failure instanceof IllegalArgumentException;
+  }
+
+  /** Why a file could not be read or written, in a few words. */
+  static String reason(IOException e) {
+    return switch (e) {
+      case NoSuchFileException _ -> "it does not exist";
+      case AccessDeniedException _ -> "permission denied";
+      case CharacterCodingException _ -> "it holds other bytes";
+      default -> oneLine(e.getMessage());
+    };
   }
 
   /** A message as one line; parts that look like control characters do not reach a terminal. */

@@ -6,10 +6,7 @@ import dev.baton.kernel.KernelsConfig;
 import dev.baton.text.Tokenizer;
 import dev.baton.text.Vocabulary;
 import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -116,18 +113,9 @@ final class PerplexityCommand implements Callable<Integer> {
           "cannot read "
               + file
               + " as UTF-8 text ("
-              + reason(e)
+              + Failure.reason(e)
               + "); give a text file, or - for stdin",
           e);
     }
-  }
-
-  private static String reason(IOException e) {
-    return switch (e) {
-      case NoSuchFileException _ -> "it does not exist";
-      case AccessDeniedException _ -> "permission denied";
-      case CharacterCodingException _ -> "it holds other bytes";
-      default -> Failure.oneLine(e.getMessage());
-    };
   }
 }

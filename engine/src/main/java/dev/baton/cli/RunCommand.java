@@ -7,6 +7,9 @@ import dev.baton.Generation;
 import dev.baton.Report;
 import dev.baton.Split;
 import dev.baton.decode.SamplingParams;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -32,6 +35,7 @@ import picocli.CommandLine.Parameters;
       "  baton run --split 3 --chunk 64 - < story.txt",
       "  baton run --model smollm2-135m --system \"Answer in one sentence.\" \"Why is the sky"
           + " blue?\"",
+      "  baton run --split 3 --timeline --trace fox.json \"The little fox\"",
       "  baton run --json \"Once upon a time\" | jq .report"
     })
 final class RunCommand implements Callable<Integer> {
@@ -144,6 +148,19 @@ final class RunCommand implements Callable<Integer> {
   private boolean patient;
 
   @Option(
+      names = "--timeline",
+      description = "Show where the time went, on both nodes and between them.")
+  private boolean timeline;
+
+  @Option(
+      names = "--trace",
+      paramLabel = "FILE",
+      description =
+          "Write the timeline to FILE as JSON for Chrome's trace viewer (chrome://tracing,"
+              + " ui.perfetto.dev).")
+  private @Nullable Path trace;
+
+  @Option(
       names = "--json",
       description = "Print one JSON object with the text and the report, when all is done.")
   private boolean json;
@@ -175,6 +192,7 @@ final class RunCommand implements Callable<Integer> {
             .clusterKey(clusterKey.key(terminal))
             .split(where)
             .wireType(wire.type())
+            .timeline(timeline || trace != null)
             .threads(threads)
             .chunkTokens(chunk)
             .lastChunkTokens(lastChunk)
@@ -221,6 +239,10 @@ final class RunCommand implements Callable<Integer> {
   private void finish(Generation generation, String text, SamplingParams params)
       throws InterruptedException {
     Report report = generation.report();
+    Path traceFile = trace;
+    if (traceFile != null) {
+      write(traceFile, Json.line(generation.timeline().chromeTrace()));
+    }
     if (json) {
       terminal.println(
           Json.line(new Result(text, generation.takenTokens(), params.seed(), report)));
@@ -233,6 +255,17 @@ final class RunCommand implements Callable<Integer> {
       terminal.err().println();
     }
     terminal.err().print(ReportText.of(report, params, terminal.errorAnsi()));
+    if (timeline) {
+      terminal.err().print(generation.timeline().text());
+    }
+  }
+
+  private static void write(Path file, String text) {
+    try {
+      Files.writeString(file, text);
+    } catch (IOException e) {
+      throw new UserException("cannot write " + file + ": " + Failure.reason(e), e);
+    }
   }
 
   private static void watch(Generation generation, StatusLine status) {
