@@ -1,7 +1,6 @@
 package dev.baton.kvstream;
 
 import dev.baton.kvstream.codec.SliceRequestDecoder;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicIntegerArray;
@@ -106,8 +105,10 @@ final class SendSession implements KvSender {
 
   @Override
   public void begin(KvSource kv) {
-    hiddenRows =
-        Arena.ofAuto().allocate((long) (endToken - hiddenFirst) * hiddenRowBytes, Float.BYTES);
+    // On the heap: memory outside of it would be given back only when the heap, which hardly grows
+    // here, happens to be collected.
+    int values = Math.multiplyExact(endToken - hiddenFirst, hiddenRowBytes / Float.BYTES);
+    hiddenRows = MemorySegment.ofArray(new float[values]);
     source = kv;
   }
 
