@@ -121,8 +121,11 @@ public record Timeline(List<Span> spans, long firstTokenNs, long clockErrorNs) {
         long begunNs = startNs == 0 ? endNs : Math.min(startNs, endNs);
         spans.add(
             new Span(
-                Lane.PREFILL, what(first.layer(), from, to - from), begunNs - zeroNs,
-                endNs - zeroNs, 0));
+                Lane.PREFILL,
+                what(first.layer(), from, to - from),
+                begunNs - zeroNs,
+                endNs - zeroNs,
+                0));
         startNs = endNs;
       }
     }
@@ -191,8 +194,9 @@ public record Timeline(List<Span> spans, long firstTokenNs, long clockErrorNs) {
   }
 
   /**
-   * The events of the Trace Event Format, which Chrome's and Perfetto's viewers read as a JSON array:
-   * computations as complete events, what travels as asynchronous ones, since messages overlap.
+   * The events of the Trace Event Format, which Chrome's and Perfetto's viewers read as a JSON
+   * array: computations as complete events, what travels as asynchronous ones, since messages
+   * overlap.
    *
    * <p>Source: "Trace Event Format", Google.
    */

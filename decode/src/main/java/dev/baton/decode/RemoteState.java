@@ -96,8 +96,7 @@ final class RemoteState {
     return chunkedTokens;
   }
 
-  private void keep(
-      int from, int to, int firstToken, int tokens, long startNs, long endNs) {
+  private void keep(int from, int to, int firstToken, int tokens, long startNs, long endNs) {
     if (receiver.trace() != null) {
       spans.add(new RequestTimeline.Span(from, to, firstToken, tokens, startNs, endNs));
     }

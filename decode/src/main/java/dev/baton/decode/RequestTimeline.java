@@ -4,8 +4,8 @@ import dev.baton.kvstream.TransferTrace;
 import java.util.List;
 
 /**
- * When which part of a request ran. All moments are on this node's {@code System.nanoTime}; those of
- * the prefill node are aligned by round trips. A moment that never came is 0.
+ * When which part of a request ran. All moments are on this node's {@code System.nanoTime}; those
+ * of the prefill node are aligned by round trips. A moment that never came is 0.
  *
  * @param submittedNs when the request came to the decode loop
  * @param admittedNs when it had its KV blocks
