@@ -7,6 +7,8 @@ import dev.baton.kvstream.codec.AbortDecoder;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -38,7 +40,16 @@ class OverdrawnCreditTest {
       try (PrefillPeer known = connecting.get(5, TimeUnit.SECONDS)) {
         PrefillOrder order = Nodes.order(1, 2000, 0, 5, 10);
         PrefillOrder other = Nodes.order(2, 100, 0, 5, 10);
-        PatternKv sink = new PatternKv(Nodes.SMALL, 2000);
+        PatternKv store = new PatternKv(Nodes.SMALL, 2000);
+        AtomicBoolean held = new AtomicBoolean();
+        // Nothing is credited anew while the first slice is held: the rest comes in one go.
+        KvSink sink =
+            (layer, firstToken, tokens, src, offset, digest) -> {
+              if (held.compareAndSet(false, true)) {
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(500));
+              }
+              return store.importSlice(layer, firstToken, tokens, src, offset, digest);
+            };
         try (KvReceiver greedy = known.order(order, sink);
             KvReceiver modest = known.order(other, new PatternKv(Nodes.SMALL, 100))) {
           KvMessages messages = new KvMessages(identity, order);
