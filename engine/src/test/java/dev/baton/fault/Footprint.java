@@ -35,11 +35,6 @@ record Footprint(List<String> threads, List<Path> streams) {
         filesOf(pid).stream().filter(it -> it.toString().endsWith(".logbuffer")).toList());
   }
 
-  /** No more than there was. */
-  boolean isWithin(Footprint before) {
-    return threads.size() <= before.threads.size() && streams.size() <= before.streams.size();
-  }
-
   private static List<String> threadsOf(long pid) {
     List<String> names = new ArrayList<>();
     try (Stream<Path> tasks = Files.list(Path.of("/proc/" + pid + "/task"))) {
