@@ -77,7 +77,13 @@ final class RelayedNodes implements AutoCloseable {
                 .lease(lease)
                 .build());
     this.nodeFootprint = Footprint.of(node);
-    this.ownFootprint = Footprint.ofThisProcess();
+    this.ownFootprint = footprintHere();
+  }
+
+  /** A thread has its name only once it runs: an answer makes sure that they all do. */
+  private Footprint footprintHere() {
+    local(request("Are you there?", new Split.Local()).withMaxTokens(1));
+    return Footprint.ofThisProcess();
   }
 
   /** Nodes whose decode side waits for the prefill node as long as it lives. */
