@@ -5,15 +5,12 @@ import io.aeron.ChannelUriStringBuilder;
 import io.aeron.Image;
 import io.aeron.Subscription;
 import io.aeron.driver.MediaDriver;
-import io.aeron.driver.ThreadingMode;
 import io.aeron.exceptions.AeronException;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.InetSocketAddress;
-import java.net.StandardSocketOptions;
 import java.nio.channels.DatagramChannel;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.agrona.concurrent.AgentInvoker;
@@ -26,14 +23,6 @@ final class EmbeddedMedia implements AutoCloseable {
   private static final int LOOPBACK_MTU_BYTES = 65504;
   private static final int NETWORK_MTU_BYTES = 1408;
 
-  /**
-   * Driver and client share a process: when it was stopped for long, neither is dead to the other.
-   */
-  private static final long SAME_PROCESS_NS = TimeUnit.DAYS.toNanos(365);
-
-  /** Aeron takes messages, and so datagrams, of up to this part of a term. */
-  private static final int MESSAGES_IN_A_TERM = 8;
-
   /** A stream's log: that many terms, and a little. */
   private static final int TERMS = 3;
 
@@ -44,8 +33,7 @@ final class EmbeddedMedia implements AutoCloseable {
 
   private final StreamConfig config;
   private final int controlTermBytes;
-  private final int mtuBytes;
-  private final AtomicBoolean busy = new AtomicBoolean();
+  private final StreamTransport transport;
   private final MediaDirectory directory;
   private final MediaDriver driver;
   private final Aeron aeron;
@@ -57,12 +45,15 @@ final class EmbeddedMedia implements AutoCloseable {
   private String endpoint = "";
 
   private EmbeddedMedia(
-      StreamConfig config, int controlTermBytes, int mtuBytes, MediaDirectory directory) {
+      StreamConfig config,
+      int controlTermBytes,
+      StreamTransport transport,
+      MediaDirectory directory) {
     this.config = config;
     this.controlTermBytes = controlTermBytes;
-    this.mtuBytes = mtuBytes;
+    this.transport = transport;
     this.directory = directory;
-    this.driver = MediaDriver.launch(driverContext());
+    this.driver = MediaDriver.launch(transport.driver(directory.driver()).errorHandler(this::note));
     try {
       this.aeron = Aeron.connect(clientContext());
     } catch (RuntimeException e) {
@@ -82,7 +73,8 @@ final class EmbeddedMedia implements AutoCloseable {
     MediaDirectory directory = MediaDirectory.create(config.directoryParent());
     try {
       directory.requireRoom(DRIVER_BYTES + 2L * TERMS * (controlTermBytes + config.kvTermBytes()));
-      return new EmbeddedMedia(config, controlTermBytes, mtuBytes, directory);
+      return new EmbeddedMedia(
+          config, controlTermBytes, new StreamTransport(config, mtuBytes), directory);
     } catch (StreamException e) {
       directory.close();
       throw e;
@@ -92,40 +84,11 @@ final class EmbeddedMedia implements AutoCloseable {
     }
   }
 
-  private MediaDriver.Context driverContext() {
-    int windowBytes =
-        Math.min(config.receiveWindowBytes(), largestSocketBuffer(config.receiveWindowBytes()));
-    long patienceNs = config.leaseNs() + TimeUnit.SECONDS.toNanos(1);
-    return new MediaDriver.Context()
-        .aeronDirectoryName(directory.driver().toString())
-        .dirDeleteOnStart(true)
-        .dirDeleteOnShutdown(true)
-        .warnIfDirectoryExists(false)
-        .threadingMode(ThreadingMode.SHARED)
-        .sharedIdleStrategy(new Nap(busy))
-        .asyncExecutorEnabled(
-            false) // one thread less; no name is looked up here, and small files are made quickly
-        .sharedThreadFactory(EmbeddedMedia::daemon)
-        .errorHandler(this::note)
-        // A sparse file that does not fit when it is written to is a dead JVM, not an error.
-        .termBufferSparseFile(false)
-        .mtuLength(mtuBytes)
-        .initialWindowLength(windowBytes)
-        .socketRcvbufLength(windowBytes)
-        .socketSndbufLength(windowBytes)
-        .imageLivenessTimeoutNs(patienceNs)
-        .publicationConnectionTimeoutNs(patienceNs)
-        .publicationLingerTimeoutNs(TimeUnit.SECONDS.toNanos(1))
-        .clientLivenessTimeoutNs(SAME_PROCESS_NS)
-        .publicationUnblockTimeoutNs(SAME_PROCESS_NS + 1)
-        .spiesSimulateConnection(false);
-  }
-
   private Aeron.Context clientContext() {
     return new Aeron.Context()
         .aeronDirectoryName(driver.aeronDirectoryName())
         .useConductorAgentInvoker(true)
-        .driverTimeoutMs(TimeUnit.NANOSECONDS.toMillis(SAME_PROCESS_NS))
+        .driverTimeoutMs(TimeUnit.NANOSECONDS.toMillis(StreamTransport.SAME_PROCESS_NS))
         .errorHandler(this::note)
         .subscriberErrorHandler(this::note);
   }
@@ -142,21 +105,12 @@ final class EmbeddedMedia implements AutoCloseable {
 
   /** How the thread that does this object's work waits. */
   IdleStrategy idleStrategy() {
-    return new Nap(busy);
+    return transport.idleStrategy();
   }
 
   /** Says whether sessions are open. */
   void busy(boolean isBusy) {
-    if (busy.getPlain() != isBusy) {
-      busy.set(isBusy);
-    }
-  }
-
-  /** A thread that does not keep the JVM alive; its agent names it. */
-  static Thread daemon(Runnable loop) {
-    Thread thread = new Thread(loop);
-    thread.setDaemon(true);
-    return thread;
+    transport.busy(isBusy);
   }
 
   /**
@@ -196,26 +150,17 @@ final class EmbeddedMedia implements AutoCloseable {
 
   /** A control stream to another node. */
   LaterPublication control(Endpoint to) {
-    return later(channel(to, controlTermBytes), CONTROL_STREAM);
+    return later(to, controlTermBytes, CONTROL_STREAM);
   }
 
   /** A KV stream to another node. */
   LaterPublication kv(Endpoint to) {
-    return later(channel(to, config.kvTermBytes()), KV_STREAM);
+    return later(to, config.kvTermBytes(), KV_STREAM);
   }
 
-  private LaterPublication later(String channel, int streamId) {
+  private LaterPublication later(Endpoint to, int termBytes, int streamId) {
+    String channel = transport.channel(to.toString(), termBytes);
     return new LaterPublication(aeron, channel, streamId, directory::explain);
-  }
-
-  private String channel(Endpoint to, int termBytes) {
-    return new ChannelUriStringBuilder()
-        .media("udp")
-        .endpoint(to.toString())
-        .mtu(Math.min(mtuBytes, termBytes / MESSAGES_IN_A_TERM))
-        .termLength(termBytes)
-        .sparse(false)
-        .build();
   }
 
   /** The client's part of the stream thread's turn. */
@@ -251,21 +196,5 @@ final class EmbeddedMedia implements AutoCloseable {
 
   private static boolean isInUse(BindException e) {
     return e.getMessage() == null || e.getMessage().contains("in use");
-  }
-
-  /**
-   * The largest receive buffer up to {@code wantedBytes} that the kernel gives a socket (Linux:
-   * net.core.rmem_max).
-   */
-  private static int largestSocketBuffer(int wantedBytes) {
-    try (DatagramChannel probe = DatagramChannel.open()) {
-      probe.setOption(StandardSocketOptions.SO_RCVBUF, wantedBytes);
-      probe.setOption(StandardSocketOptions.SO_SNDBUF, wantedBytes);
-      return Math.min(
-          probe.getOption(StandardSocketOptions.SO_RCVBUF),
-          probe.getOption(StandardSocketOptions.SO_SNDBUF));
-    } catch (IOException e) {
-      throw new StreamException("no UDP socket can be opened: " + e.getMessage(), e);
-    }
   }
 }

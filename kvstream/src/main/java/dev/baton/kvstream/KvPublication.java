@@ -19,16 +19,22 @@ import org.agrona.sbe.MessageEncoderFlyweight;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A KV stream over Aeron. A message that fits one frame is written where Aeron sends it from; a
- * larger one (a token of a wide model on a small MTU) goes through a buffer of its own and Aeron's
- * fragmentation. With a cluster key every message is written into that buffer and sealed from
- * there.
+ * A KV stream over Aeron. A message that fits one frame is written where Aeron sends it from. Where
+ * whole rows would leave much of each frame empty (a wide model on a small MTU), larger messages go
+ * through a buffer of their own and Aeron's fragmentation. With a cluster key every message is
+ * written into that buffer and sealed from there.
  */
 final class KvPublication implements KvStream {
   private static final int SLICE_BYTES =
       MessageHeaderEncoder.ENCODED_LENGTH + KvSliceEncoder.BLOCK_LENGTH;
   private static final int HIDDEN_BYTES =
       MessageHeaderEncoder.ENCODED_LENGTH + HiddenRowsEncoder.BLOCK_LENGTH;
+
+  /** A frame filled to this many eighths is worth not being copied. */
+  private static final int FULL_ENOUGH_EIGHTHS = 7;
+
+  /** Fragmented messages are about this long at most: they stay in a core's cache. */
+  private static final int FRAGMENTED_BYTES = 64 << 10;
 
   private final LaterPublication later;
   private final BufferClaim claim = new BufferClaim();
@@ -42,7 +48,6 @@ final class KvPublication implements KvStream {
   private final PrefillDoneEncoder done = new PrefillDoneEncoder();
   private @Nullable ExclusivePublication publication;
   private int maxFramePayload;
-  private int maxMessageBytes;
   private boolean lost;
   private long lastDigest;
   private boolean claimed;
@@ -53,7 +58,7 @@ final class KvPublication implements KvStream {
    */
   KvPublication(LaterPublication later, int maxRowBytes) {
     this.later = later;
-    this.staging = offHeap(SLICE_BYTES + maxRowBytes);
+    this.staging = offHeap(Math.max(FRAGMENTED_BYTES, SLICE_BYTES + maxRowBytes));
   }
 
   @Override
@@ -62,7 +67,6 @@ final class KvPublication implements KvStream {
       publication = later.get();
       if (publication != null) {
         maxFramePayload = publication.maxPayloadLength();
-        maxMessageBytes = maxFramePayload;
       }
     }
     return publication != null;
@@ -86,8 +90,7 @@ final class KvPublication implements KvStream {
   @Override
   public void seal(MessageSealer with) {
     sealer = with;
-    maxMessageBytes = ready().maxPayloadLength() - SealedMessage.OVERHEAD_BYTES;
-    int largest = Math.max(staging.capacity(), maxMessageBytes);
+    int largest = Math.max(staging.capacity(), ready().maxPayloadLength());
     staging = offHeap(largest);
     sealed = offHeap(largest + SealedMessage.OVERHEAD_BYTES);
   }
@@ -98,12 +101,42 @@ final class KvPublication implements KvStream {
 
   @Override
   public int tokensPerSlice(int tokenBytes) {
-    return Math.max(1, (maxMessageBytes - SLICE_BYTES) / tokenBytes);
+    return rowsPerMessage(SLICE_BYTES, tokenBytes);
   }
 
   @Override
   public int rowsPerMessage(int rowBytes) {
-    return Math.max(1, (maxMessageBytes - HIDDEN_BYTES) / rowBytes);
+    return rowsPerMessage(HIDDEN_BYTES, rowBytes);
+  }
+
+  private int rowsPerMessage(int headBytes, int rowBytes) {
+    int head = sealer == null ? headBytes : headBytes + SealedMessage.OVERHEAD_BYTES;
+    int limit = Math.min(FRAGMENTED_BYTES, ready().maxMessageLength());
+    return rowsPerMessage(head, rowBytes, maxFramePayload, limit);
+  }
+
+  /**
+   * How many rows a message has: as many as one frame holds when they fill it, else as many as fill
+   * whole frames best.
+   *
+   * @param limitBytes length of a message of more than one frame, unless a single row is longer
+   */
+  static int rowsPerMessage(int headBytes, int rowBytes, int frameBytes, int limitBytes) {
+    int rows = (frameBytes - headBytes) / rowBytes;
+    if (8L * (headBytes + (long) rows * rowBytes) >= (long) FULL_ENOUGH_EIGHTHS * frameBytes) {
+      return rows;
+    }
+    int best = Math.max(1, rows);
+    double bestFill = 0;
+    for (int count = best; count * (long) rowBytes + headBytes <= limitBytes; count++) {
+      long bytes = headBytes + (long) count * rowBytes;
+      double fill = (double) bytes / (Math.ceilDiv(bytes, frameBytes) * (double) frameBytes);
+      if (fill > bestFill) {
+        best = count;
+        bestFill = fill;
+      }
+    }
+    return best;
   }
 
   @Override

@@ -57,7 +57,7 @@ public final class StreamNode implements AutoCloseable {
       StreamAgent agent = new StreamAgent(identity, config, service, media);
       media.open(listen, agent::onControlImage, agent::onKvImage, agent::onImageGone);
       StreamNode node = new StreamNode(config, identity, media, agent);
-      AgentRunner.startOnThread(node.runner, EmbeddedMedia::daemon);
+      AgentRunner.startOnThread(node.runner, StreamTransport::daemon);
       return node;
     } catch (RuntimeException e) {
       media.close();

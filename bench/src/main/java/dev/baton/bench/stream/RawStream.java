@@ -1,36 +1,32 @@
 package dev.baton.bench.stream;
 
 import dev.baton.kvstream.StreamConfig;
+import dev.baton.kvstream.StreamTransport;
 import io.aeron.Aeron;
-import io.aeron.ChannelUriStringBuilder;
 import io.aeron.ExclusivePublication;
 import io.aeron.Image;
 import io.aeron.Subscription;
 import io.aeron.driver.MediaDriver;
-import io.aeron.driver.ThreadingMode;
 import io.aeron.logbuffer.FragmentHandler;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
-import java.nio.channels.DatagramChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import org.agrona.IoUtil;
+import org.agrona.concurrent.IdleStrategy;
 import org.agrona.concurrent.UnsafeBuffer;
 
 /**
- * The yardstick: what Aeron alone moves with the settings that kvstream's EmbeddedMedia gives it
- * (two media drivers, one shared thread each, the same windows, terms, MTU and waiting), one
- * exclusive publication that offers a ready buffer, and a subscriber that counts bytes.
+ * The yardstick: what Aeron alone moves with the stream's own settings ({@link StreamTransport}):
+ * two media drivers, one exclusive publication that offers a ready buffer, and a subscriber that
+ * counts bytes.
  *
- * <p>The one class outside kvstream that may use Aeron. When EmbeddedMedia's settings change, these
- * change with them.
+ * <p>The one class outside kvstream that may use Aeron.
  */
 final class RawStream implements AutoCloseable {
   private static final int STREAM = 2;
@@ -38,8 +34,7 @@ final class RawStream implements AutoCloseable {
   private static final int OFFERS_A_TURN = 16;
   private static final long CONNECT_LIMIT_NS = TimeUnit.SECONDS.toNanos(10);
 
-  private final StreamConfig config;
-  private final AtomicBoolean busy = new AtomicBoolean();
+  private final StreamTransport transport;
   private final CpuMeter cpu = new CpuMeter();
   private final Path folder;
   private final MediaDriver sendDriver;
@@ -53,17 +48,17 @@ final class RawStream implements AutoCloseable {
 
   /** Starts both drivers and connects the stream; {@code config.mtuBytes()} is set. */
   RawStream(StreamConfig config) {
-    this.config = config;
+    this.transport = new StreamTransport(config, config.mtuBytes());
     try {
       this.folder = Files.createTempDirectory(config.directoryParent(), "baton-bench-");
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
     Set<Long> known = CpuMeter.threads();
-    this.sendDriver = MediaDriver.launch(driver("send"));
+    this.sendDriver = MediaDriver.launch(transport.driver(folder.resolve("send")));
     cpu.adopt(known, "send");
     known = CpuMeter.threads();
-    this.receiveDriver = MediaDriver.launch(driver("receive"));
+    this.receiveDriver = MediaDriver.launch(transport.driver(folder.resolve("receive")));
     cpu.adopt(known, "receive");
     this.sender = client(sendDriver);
     this.receiver = client(receiveDriver);
@@ -71,47 +66,9 @@ final class RawStream implements AutoCloseable {
     this.subscription = receiver.addSubscription("aeron:udp?endpoint=127.0.0.1:0", STREAM);
     await(() -> !subscription.localSocketAddresses().isEmpty());
     String channel =
-        new ChannelUriStringBuilder()
-            .media("udp")
-            .endpoint(subscription.localSocketAddresses().getFirst())
-            .mtu(config.mtuBytes())
-            .termLength(config.kvTermBytes())
-            .sparse(true)
-            .build();
+        transport.channel(subscription.localSocketAddresses().getFirst(), config.kvTermBytes());
     this.publication = sender.addExclusivePublication(channel, STREAM);
     await(() -> publication.isConnected() && subscription.imageCount() > 0);
-  }
-
-  private MediaDriver.Context driver(String name) {
-    int windowBytes = windowBytes();
-    return new MediaDriver.Context()
-        .aeronDirectoryName(folder.resolve(name).toString())
-        .dirDeleteOnStart(true)
-        .dirDeleteOnShutdown(true)
-        .warnIfDirectoryExists(false)
-        .threadingMode(ThreadingMode.SHARED)
-        .sharedIdleStrategy(new Attentive(busy))
-        .asyncExecutorEnabled(false)
-        .sharedThreadFactory(RawStream::daemon)
-        .termBufferSparseFile(true)
-        .mtuLength(config.mtuBytes())
-        .initialWindowLength(windowBytes)
-        .socketRcvbufLength(windowBytes)
-        .socketSndbufLength(windowBytes)
-        .spiesSimulateConnection(false);
-  }
-
-  /** The wanted window, or what the kernel allows a socket buffer. */
-  private int windowBytes() {
-    int wanted = config.receiveWindowBytes();
-    try (DatagramChannel probe = DatagramChannel.open()) {
-      probe.setOption(StandardSocketOptions.SO_RCVBUF, wanted);
-      probe.setOption(StandardSocketOptions.SO_SNDBUF, wanted);
-      int receive = probe.getOption(StandardSocketOptions.SO_RCVBUF);
-      return Math.min(wanted, Math.min(receive, probe.getOption(StandardSocketOptions.SO_SNDBUF)));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 
   private static Aeron client(MediaDriver driver) {
@@ -163,14 +120,14 @@ final class RawStream implements AutoCloseable {
         });
     cpu.adopt(subscriber, "receive client");
     cpu.adopt(publisher, "send client");
-    busy.set(true);
+    transport.busy(true);
     cpu.start();
     long startNs = System.nanoTime();
     subscriber.start();
     publisher.start();
     counted.await();
     Round round = new Round(total, endNs[0] - startNs, cpu.stop());
-    busy.set(false);
+    transport.busy(false);
     measured.countDown();
     subscriber.join();
     publisher.join();
@@ -190,7 +147,7 @@ final class RawStream implements AutoCloseable {
     long[] got = new long[1];
     FragmentHandler counter = (buffer, offset, length, header) -> got[0] += length;
     Image image = subscription.imageAtIndex(0);
-    Attentive idle = new Attentive(busy);
+    IdleStrategy idle = transport.idleStrategy();
     while (got[0] < total) {
       idle.idle(receiver.conductorAgentInvoker().invoke() + image.poll(counter, FRAGMENT_LIMIT));
     }
@@ -198,7 +155,7 @@ final class RawStream implements AutoCloseable {
 
   private void offer(long messages, int messageBytes, CountDownLatch counted) {
     UnsafeBuffer message = new UnsafeBuffer(ByteBuffer.allocateDirect(messageBytes));
-    Attentive idle = new Attentive(busy);
+    IdleStrategy idle = transport.idleStrategy();
     long left = messages;
     while (counted.getCount() > 0) {
       int work = sender.conductorAgentInvoker().invoke();

@@ -1,0 +1,130 @@
+package dev.baton.kvstream;
+
+import io.aeron.ChannelUriStringBuilder;
+import io.aeron.driver.MediaDriver;
+import io.aeron.driver.ThreadingMode;
+import java.io.IOException;
+import java.net.StandardSocketOptions;
+import java.nio.channels.DatagramChannel;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.agrona.concurrent.IdleStrategy;
+
+/**
+ * How the KV stream uses Aeron: the driver's settings, a publication's, and how their threads wait.
+ * Public for the benchmark that holds the stream against Aeron alone under the same settings.
+ * Immutable, but for the flag that says whether there is work.
+ */
+public final class StreamTransport {
+  /** Aeron takes messages, and so datagrams, of up to this part of a term. */
+  private static final int MESSAGES_IN_A_TERM = 8;
+
+  /**
+   * Driver and client share a process: when it was stopped for long, neither is dead to the other.
+   */
+  static final long SAME_PROCESS_NS = TimeUnit.DAYS.toNanos(365);
+
+  /** A datagram up to this long is charged to a socket's buffer as a whole page and more. */
+  private static final int SMALL_DATAGRAM_BYTES = 4096;
+
+  private final long patienceNs;
+  private final int mtuBytes;
+  private final int socketBufferBytes;
+  private final int windowBytes;
+  private final AtomicBoolean busy = new AtomicBoolean();
+
+  /**
+   * @param config the node's settings
+   * @param mtuBytes the largest datagram
+   */
+  public StreamTransport(StreamConfig config, int mtuBytes) {
+    this.patienceNs = config.leaseNs() + TimeUnit.SECONDS.toNanos(1);
+    this.mtuBytes = mtuBytes;
+    this.socketBufferBytes = largestSocketBuffer(2 * config.receiveWindowBytes());
+    // What the buffer cannot hold is lost and sent again. The kernel doubles the size asked for,
+    // and
+    // charges up to three times a small datagram's length.
+    int holds = mtuBytes < SMALL_DATAGRAM_BYTES ? socketBufferBytes / 2 : socketBufferBytes;
+    this.windowBytes = Math.min(config.receiveWindowBytes(), holds);
+  }
+
+  /** A driver that keeps its files in {@code directory}, alone on one thread. */
+  public MediaDriver.Context driver(Path directory) {
+    return new MediaDriver.Context()
+        .aeronDirectoryName(directory.toString())
+        .dirDeleteOnStart(true)
+        .dirDeleteOnShutdown(true)
+        .warnIfDirectoryExists(false)
+        .threadingMode(ThreadingMode.SHARED)
+        .sharedIdleStrategy(idleStrategy())
+        // One thread less; no name is looked up here, and small files are made quickly.
+        .asyncExecutorEnabled(false)
+        .sharedThreadFactory(StreamTransport::daemon)
+        // A sparse file that does not fit when it is written to is a dead JVM, not an error.
+        .termBufferSparseFile(false)
+        .mtuLength(mtuBytes)
+        .initialWindowLength(windowBytes)
+        .socketRcvbufLength(socketBufferBytes)
+        .socketSndbufLength(socketBufferBytes)
+        .imageLivenessTimeoutNs(patienceNs)
+        .publicationConnectionTimeoutNs(patienceNs)
+        .publicationLingerTimeoutNs(TimeUnit.SECONDS.toNanos(1))
+        .clientLivenessTimeoutNs(SAME_PROCESS_NS)
+        .publicationUnblockTimeoutNs(SAME_PROCESS_NS + 1)
+        .spiesSimulateConnection(false);
+  }
+
+  /**
+   * The channel of a publication.
+   *
+   * @param endpoint {@code address:port} of the receiver
+   * @param termBytes length of one of its three terms
+   */
+  public String channel(String endpoint, int termBytes) {
+    return new ChannelUriStringBuilder()
+        .media("udp")
+        .endpoint(endpoint)
+        .mtu(Math.min(mtuBytes, termBytes / MESSAGES_IN_A_TERM))
+        .termLength(termBytes)
+        .sparse(false)
+        .build();
+  }
+
+  /** How one thread waits that works for this transport; each has its own. */
+  public IdleStrategy idleStrategy() {
+    return new Nap(busy);
+  }
+
+  /** Says whether there is work to wait for attentively. Any thread. */
+  public void busy(boolean isBusy) {
+    if (busy.getPlain() != isBusy) {
+      busy.set(isBusy);
+    }
+  }
+
+  /** A thread that does not keep the JVM alive; its agent names it. */
+  static Thread daemon(Runnable loop) {
+    Thread thread = new Thread(loop);
+    thread.setDaemon(true);
+    return thread;
+  }
+
+  /**
+   * The largest buffer up to {@code wantedBytes} that the kernel gives a socket (Linux:
+   * net.core.rmem_max and wmem_max).
+   */
+  private static int largestSocketBuffer(int wantedBytes) {
+    try (DatagramChannel probe = DatagramChannel.open()) {
+      probe.setOption(StandardSocketOptions.SO_RCVBUF, wantedBytes);
+      probe.setOption(StandardSocketOptions.SO_SNDBUF, wantedBytes);
+      int granted =
+          Math.min(
+              probe.getOption(StandardSocketOptions.SO_RCVBUF),
+              probe.getOption(StandardSocketOptions.SO_SNDBUF));
+      return Math.min(wantedBytes, granted);
+    } catch (IOException e) {
+      throw new StreamException("no UDP socket can be opened: " + e.getMessage(), e);
+    }
+  }
+}
