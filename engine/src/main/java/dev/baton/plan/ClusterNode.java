@@ -1,0 +1,38 @@
+package dev.baton.plan;
+
+/**
+ * A node as the planner sees it at the moment of a request.
+ *
+ * @param name unique in its cluster
+ * @param speed of the model to be served
+ * @param prefills whether it takes others' prefills
+ * @param decodes whether requests may be answered there
+ * @param queueSeconds work that stands before a new request
+ * @param prefillCorrection observed over predicted time of late, 1 for as predicted
+ * @param decodeCorrection the same for decode steps
+ * @param prefillWatts drawn while it prefills
+ * @param decodeWatts drawn while it decodes
+ * @param usdPerHour what an hour of its work costs, electricity aside
+ */
+public record ClusterNode(
+    String name,
+    SpeedProfile speed,
+    boolean prefills,
+    boolean decodes,
+    double queueSeconds,
+    double prefillCorrection,
+    double decodeCorrection,
+    double prefillWatts,
+    double decodeWatts,
+    double usdPerHour) {
+  public ClusterNode {
+    if (!(queueSeconds >= 0 && prefillWatts >= 0 && decodeWatts >= 0 && usdPerHour >= 0)
+        || !(prefillCorrection > 0 && decodeCorrection > 0)) {
+      throw new IllegalArgumentException(
+          "node "
+              + name
+              + " has a negative queue, power or price, or a correction that is not"
+              + " positive");
+    }
+  }
+}
