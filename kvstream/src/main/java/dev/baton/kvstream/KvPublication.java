@@ -33,6 +33,9 @@ final class KvPublication implements KvStream {
   /** A frame filled to this many eighths is worth not being copied. */
   private static final int FULL_ENOUGH_EIGHTHS = 7;
 
+  /** Frames filled to this share of the best are as good. */
+  private static final double NEARLY = 0.98;
+
   /** Fragmented messages are about this long at most: they stay in a core's cache. */
   private static final int FRAGMENTED_BYTES = 64 << 10;
 
@@ -126,17 +129,23 @@ final class KvPublication implements KvStream {
     if (8L * (headBytes + (long) rows * rowBytes) >= (long) FULL_ENOUGH_EIGHTHS * frameBytes) {
       return rows;
     }
-    int best = Math.max(1, rows);
+    int least = Math.max(1, rows);
+    int most = Math.max(least, (limitBytes - headBytes) / rowBytes);
     double bestFill = 0;
-    for (int count = best; count * (long) rowBytes + headBytes <= limitBytes; count++) {
-      long bytes = headBytes + (long) count * rowBytes;
-      double fill = (double) bytes / (Math.ceilDiv(bytes, frameBytes) * (double) frameBytes);
-      if (fill > bestFill) {
-        best = count;
-        bestFill = fill;
-      }
+    for (int count = least; count <= most; count++) {
+      bestFill = Math.max(bestFill, fill(headBytes + (long) count * rowBytes, frameBytes));
+    }
+    // Many rows are copied faster than few.
+    int best = most;
+    while (fill(headBytes + (long) best * rowBytes, frameBytes) < NEARLY * bestFill) {
+      best--;
     }
     return best;
+  }
+
+  /** The share of its frames that a message fills. */
+  private static double fill(long bytes, int frameBytes) {
+    return (double) bytes / (Math.ceilDiv(bytes, frameBytes) * (double) frameBytes);
   }
 
   @Override

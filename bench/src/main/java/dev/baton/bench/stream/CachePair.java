@@ -51,6 +51,16 @@ final class CachePair implements AutoCloseable {
     }
   }
 
+  /** The memory of the full one. */
+  MemorySegment from() {
+    return source.view().pool();
+  }
+
+  /** The memory of the empty one; what is written there is wiped by the next reservation. */
+  MemorySegment to() {
+    return Objects.requireNonNull(destination).view().pool();
+  }
+
   KvSequence source() {
     return source;
   }

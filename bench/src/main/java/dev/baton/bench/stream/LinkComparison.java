@@ -75,6 +75,8 @@ final class LinkComparison implements AutoCloseable {
         rounds.raw.add(raw.move(shape.bytes(), full.messageBytes()));
         rounds.full.add(full.move());
         if (cipher) {
+          rounds.copied.add(
+              raw.move(shape.bytes(), full.messageBytes(), caches.from(), caches.to()));
           rounds.sealed.add(sealed.move());
           rounds.aes.add(aes.round(CIPHER_ROUND_NS));
         }
@@ -89,6 +91,7 @@ final class LinkComparison implements AutoCloseable {
     private final int mtuBytes;
     private final int messageBytes;
     private final List<Round> raw = new ArrayList<>();
+    private final List<Round> copied = new ArrayList<>();
     private final List<Round> full = new ArrayList<>();
     private final List<Round> sealed = new ArrayList<>();
     private final List<AesGcm.Rates> aes = new ArrayList<>();
@@ -115,11 +118,14 @@ final class LinkComparison implements AutoCloseable {
           Spread.of(rawRates),
           Spread.of(fullRates),
           Spread.ofRatios(fullRates, rawRates),
+          cipher ? Spread.of(rates(copied)) : null,
+          cipher ? Spread.ofRatios(fullRates, rates(copied)) : null,
           cipher ? Spread.of(aes.stream().map(AesGcm.Rates::encrypt).toList()) : null,
           cipher ? Spread.of(aes.stream().map(AesGcm.Rates::decrypt).toList()) : null,
           cipher ? Spread.of(rates(sealed)) : null,
           cipher ? Spread.ofRatios(rates(sealed), slowest()) : null,
           cpu(raw),
+          cpu(copied),
           cpu(full),
           cpu(sealed),
           -1);

@@ -57,6 +57,14 @@ final class LoopbackPart {
         Figure.atLeast(BAR_PERCENT, of + "full path / raw", result.ratio().times(100), "%"));
     figures.add(
         Figure.of(
+            of + "raw Aeron, memory to memory", Objects.requireNonNull(result.copied()), "MB/s"));
+    figures.add(
+        Figure.of(
+            of + "full path / raw, memory to memory",
+            Objects.requireNonNull(result.copiedRatio()).times(100),
+            "%"));
+    figures.add(
+        Figure.of(
             of + "CPU per byte, raw / full path", Spread.exactly(100 / result.cpuRatio()), "%"));
     figures.add(
         Figure.of(of + "AES-256-GCM, encrypt", Objects.requireNonNull(result.encrypt()), "MB/s"));
@@ -70,6 +78,7 @@ final class LoopbackPart {
             Objects.requireNonNull(result.sealedRatio()).times(100),
             "%"));
     notes.add("  " + of + "raw " + cpu(result.rawCpu()));
+    notes.add("  " + of + "raw, memory to memory " + cpu(result.copiedCpu()));
     notes.add("  " + of + "full " + cpu(result.fullCpu()));
     notes.add("  " + of + "with a key " + cpu(result.sealedCpu()));
   }

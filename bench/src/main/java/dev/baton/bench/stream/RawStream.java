@@ -10,6 +10,7 @@ import io.aeron.driver.MediaDriver;
 import io.aeron.logbuffer.FragmentHandler;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +21,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.agrona.IoUtil;
 import org.agrona.concurrent.IdleStrategy;
 import org.agrona.concurrent.UnsafeBuffer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The yardstick: what Aeron alone moves with the stream's own settings ({@link StreamTransport}):
@@ -97,10 +99,27 @@ final class RawStream implements AutoCloseable {
   }
 
   /**
-   * Moves {@code bytes}, rounded up to whole messages of {@code messageBytes}. The time goes from
-   * the first offer until the subscriber has counted the last byte.
+   * Moves {@code bytes}, rounded up to whole messages of {@code messageBytes}: one and the same
+   * message, which the caches never lose. The time goes from the first offer until the subscriber
+   * has counted the last byte.
    */
   Round move(long bytes, int messageBytes) throws InterruptedException {
+    UnsafeBuffer message = new UnsafeBuffer(ByteBuffer.allocateDirect(messageBytes));
+    return move(bytes, messageBytes, message, null);
+  }
+
+  /** The same out of one memory and into another, both too large for the caches. */
+  Round move(long bytes, int messageBytes, MemorySegment from, MemorySegment to)
+      throws InterruptedException {
+    return move(bytes, messageBytes, whole(from), whole(to));
+  }
+
+  private static UnsafeBuffer whole(MemorySegment memory) {
+    return new UnsafeBuffer(memory.address(), Math.toIntExact(memory.byteSize()));
+  }
+
+  private Round move(long bytes, int messageBytes, UnsafeBuffer from, @Nullable UnsafeBuffer to)
+      throws InterruptedException {
     long messages = Math.ceilDiv(bytes, (long) messageBytes);
     long total = messages * messageBytes;
     CountDownLatch counted = new CountDownLatch(1);
@@ -108,14 +127,14 @@ final class RawStream implements AutoCloseable {
     long[] endNs = new long[1];
     Thread subscriber =
         daemon(() -> {
-          count(total);
+          count(total, to);
           endNs[0] = System.nanoTime();
           counted.countDown();
           hold(measured);
         });
     Thread publisher =
         daemon(() -> {
-          offer(messages, messageBytes, counted);
+          offer(messages, messageBytes, from, counted);
           hold(measured);
         });
     cpu.adopt(subscriber, "receive client");
@@ -143,9 +162,15 @@ final class RawStream implements AutoCloseable {
     }
   }
 
-  private void count(long total) {
+  private void count(long total, @Nullable UnsafeBuffer to) {
     long[] got = new long[1];
-    FragmentHandler counter = (buffer, offset, length, header) -> got[0] += length;
+    FragmentHandler counter =
+        (buffer, offset, length, header) -> {
+          if (to != null) {
+            buffer.getBytes(offset, to, (int) (got[0] % (to.capacity() - length)), length);
+          }
+          got[0] += length;
+        };
     Image image = subscription.imageAtIndex(0);
     IdleStrategy idle = transport.idleStrategy();
     while (got[0] < total) {
@@ -153,14 +178,15 @@ final class RawStream implements AutoCloseable {
     }
   }
 
-  private void offer(long messages, int messageBytes, CountDownLatch counted) {
-    UnsafeBuffer message = new UnsafeBuffer(ByteBuffer.allocateDirect(messageBytes));
+  private void offer(long messages, int messageBytes, UnsafeBuffer from, CountDownLatch counted) {
+    int places = from.capacity() / messageBytes;
     IdleStrategy idle = transport.idleStrategy();
     long left = messages;
     while (counted.getCount() > 0) {
       int work = sender.conductorAgentInvoker().invoke();
       for (int i = 0; i < OFFERS_A_TURN && left > 0; i++) {
-        if (publication.offer(message, 0, messageBytes) <= 0) {
+        int at = (int) (left % places) * messageBytes;
+        if (publication.offer(from, at, messageBytes) <= 0) {
           break;
         }
         left--;

@@ -22,7 +22,7 @@ final class LoopbackPartTest {
     PartReport report = run(UnaryOperator.identity());
     assertNull(report.wrong());
     assertNull(report.unavailable());
-    assertEquals(8, report.figures().size());
+    assertEquals(10, report.figures().size());
     for (Figure figure : report.figures()) {
       assertTrue(figure.value().low() > 0, figure.toString());
       assertTrue(figure.value().low() <= figure.value().median(), figure.toString());
