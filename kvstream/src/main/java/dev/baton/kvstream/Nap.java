@@ -15,7 +15,7 @@ final class Nap implements IdleStrategy {
   private static final int SPINS = 2;
   private static final int YIELDS = 4;
   private static final long SHORTEST_NS = TimeUnit.MICROSECONDS.toNanos(1);
-  private static final long LONGEST_BUSY_NS = TimeUnit.MICROSECONDS.toNanos(100);
+  private static final long LONGEST_BUSY_NS = TimeUnit.MICROSECONDS.toNanos(400);
   private static final long LONGEST_AT_REST_NS = TimeUnit.MILLISECONDS.toNanos(1);
 
   private final AtomicBoolean busy;

@@ -3,10 +3,12 @@ package dev.baton.kvstream;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.sun.management.ThreadMXBean;
 import dev.baton.kvstream.codec.HelloDecoder;
 import dev.baton.kvstream.codec.HelloOutcome;
 import dev.baton.kvstream.codec.HelloReplyDecoder;
 import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,13 +19,19 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /**
- * Messages with bytes changed, cut off, lengthened or made up, into every handler. The invariant:
- * nothing is thrown into the agent, the sink is called only inside the order, and what ended has a
- * reason of one line.
+ * Messages with bytes changed, cut off, lengthened or made up, into every handler, more than a
+ * million in all. The invariant: nothing is thrown into the agent, no message makes it take more
+ * memory than the node's own limits allow, the sink is called only inside the order, and what ended
+ * has a reason of one line.
  */
 class WireFuzzTest {
   private static final long SEED = 20_260_101;
-  private static final int INPUTS = 30_000;
+  private static final int INPUTS = 275_000;
+
+  /** Far more than an order of a whole context, and than what the JVM takes at a first call. */
+  private static final long LARGEST_ALLOCATION_BYTES = 1 << 20;
+
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private static final NodeIdentity NODE = Nodes.node();
   private static final PrefillOrder ORDER = Nodes.order(77, 90, 20, 3, 16);
 
@@ -33,6 +41,20 @@ class WireFuzzTest {
   private final List<UnsafeBuffer> genuine = new ArrayList<>();
   private final List<String> violations = new ArrayList<>();
   private int failures;
+  private long mostAllocated;
+
+  /** Spoils a message and has it taken. */
+  private void take(Inbound inbound) {
+    int length = spoil();
+    long before = THREADS.getCurrentThreadAllocatedBytes();
+    inbound.onMessage(message, 0, length);
+    mostAllocated = Math.max(mostAllocated, THREADS.getCurrentThreadAllocatedBytes() - before);
+  }
+
+  private void assertLittleAllocated() {
+    assertTrue(
+        mostAllocated < LARGEST_ALLOCATION_BYTES, "one message took " + mostAllocated + " bytes");
+  }
 
   /** Takes a copy of one of the genuine messages and spoils it; returns its length. */
   private int spoil() {
@@ -111,7 +133,7 @@ class WireFuzzTest {
             new ReceiveSession(ORDER, sink, NODE, 1 << 20, "the peer", ReceiveSession::detach);
         link.order(session);
       }
-      inbound.onMessage(message, 0, spoil());
+      take(inbound);
       link.doWork(config.clock().nanoTime());
       if (session.state() == KvReceiver.State.FAILED) {
         failures++;
@@ -120,6 +142,7 @@ class WireFuzzTest {
       }
     }
     assertEquals(List.of(), violations);
+    assertLittleAllocated();
     assertTrue(
         failures > INPUTS / 10, failures + " failures of " + INPUTS + ": is anything checked?");
   }
@@ -171,6 +194,7 @@ class WireFuzzTest {
         writer.buffer(),
         writer.sliceRequest(
             77, 5_000, 1 << 20, new IntArrayList(new int[] {0, 20, 30, 1, 60, 30}, 6, -1)));
+    keep(writer.buffer(), writer.proof(new byte[32]));
     keep(writer.buffer(), writer.order(ORDER, 1 << 20));
     keep(writer.buffer(), writer.order(Nodes.order(77, 3, 1, 5, 16), 1 << 20));
     keep(writer.buffer(), writer.orderRefused(77, "no"));
@@ -192,13 +216,14 @@ class WireFuzzTest {
         inbound = controlOf(link);
         failures++;
       }
-      inbound.onMessage(message, 0, spoil());
+      take(inbound);
       link.doWork(config.clock().nanoTime());
       if (link.isOver()) {
         assertOneLine(link.lostReason());
       }
     }
     assertEquals(List.of(), violations);
+    assertLittleAllocated();
     assertTrue(
         failures > INPUTS / 10, failures + " failures of " + INPUTS + ": is anything checked?");
   }
@@ -234,12 +259,13 @@ class WireFuzzTest {
         inbound = controlOf(link);
         failures++;
       }
-      inbound.onMessage(message, 0, spoil());
+      take(inbound);
       link.doWork(config.clock().nanoTime());
     }
     link.end("the test is over");
     assertEquals(List.of(), open);
     assertEquals(List.of(), violations);
+    assertLittleAllocated();
     assertTrue(
         failures > INPUTS / 10, failures + " failures of " + INPUTS + ": is anything checked?");
   }
@@ -280,8 +306,9 @@ class WireFuzzTest {
         inbound = new Inbound(44, receiver, config.clock());
         failures++;
       }
-      inbound.onMessage(message, 0, spoil());
+      take(inbound);
     }
+    assertLittleAllocated();
     assertTrue(
         failures > INPUTS / 10 && read[0] > INPUTS / 100,
         failures + " refused, " + read[0] + " read");

@@ -14,8 +14,9 @@ import java.util.TreeMap;
 final class PairSpeed {
   private static final double BAR = 1.85;
   private static final int PROMPT_TOKENS = 1024;
-  private static final int[] CHUNKS = {32, 64, 128};
-  private static final int[] OFF_CENTRE = {-1, 0, 1, 2};
+  private static final int[] CHUNKS_ALONE = {64, 128, 256, 512};
+  private static final int[] CHUNKS_SHARED = {32, 48, 64};
+  private static final int[] OFF_CENTRE = {-1, 0, 1};
   private static final int MIN_ROUNDS = 3;
 
   private final TwoNodes nodes;
@@ -44,16 +45,18 @@ final class PairSpeed {
   PartReport measure() {
     int[] prompt = nodes.prompt(Math.min(PROMPT_TOKENS, nodes.longestPrompt()));
     Map<Plan, List<Double>> ttftMs = new TreeMap<>();
-    for (int chunk : CHUNKS) {
+    for (int chunk : CHUNKS_ALONE) {
       ttftMs.put(new Plan(0, chunk), new ArrayList<>());
+    }
+    for (int chunk : CHUNKS_SHARED) {
       for (int off : OFF_CENTRE) {
         int boundary = Math.clamp(nodes.layers() / 2 + off, 1, nodes.layers());
         ttftMs.put(new Plan(boundary, chunk), new ArrayList<>());
       }
     }
-    List<Integer> expected = nodes.local(prompt, CHUNKS[0]).tokens();
+    List<Integer> expected = nodes.local(prompt, CHUNKS_SHARED[0]).tokens();
     try {
-      nodes.split(prompt, nodes.layers() / 2, CHUNKS[0]);
+      nodes.split(prompt, nodes.layers() / 2, CHUNKS_SHARED[0]);
       long untilNs = System.nanoTime() + Math.round(seconds * 1e9);
       for (int round = 0; round < MIN_ROUNDS || System.nanoTime() < untilNs; round++) {
         ttftMs.forEach((plan, times) -> times.add(ttftMs(plan, prompt, expected)));
