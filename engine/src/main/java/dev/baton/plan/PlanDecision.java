@@ -1,0 +1,17 @@
+package dev.baton.plan;
+
+import java.util.List;
+
+/**
+ * A choice and what it was chosen from.
+ *
+ * @param chosen the plan to carry out
+ * @param alternatives the best plan of each kind (each node alone, each pair with the whole prefill
+ *     away, each pair with a boundary inside), the chosen one among them, best first
+ * @param reason why, one sentence for people
+ */
+public record PlanDecision(SplitPlan chosen, List<SplitPlan> alternatives, String reason) {
+  public PlanDecision {
+    alternatives = List.copyOf(alternatives);
+  }
+}

@@ -1,0 +1,36 @@
+package dev.baton.plan;
+
+/**
+ * What a plan would take. Seconds from the request's arrival.
+ *
+ * @param ttftSeconds until the first token
+ * @param e2eSeconds until the last
+ * @param path where the time until the last token goes
+ * @param ttftError how far off ttftSeconds usually is (standard deviation, seconds)
+ * @param e2eError the same of e2eSeconds
+ * @param joules drawn by both nodes for it
+ * @param usd for both nodes' time
+ * @param bytesMoved over the link
+ */
+public record Prediction(
+    double ttftSeconds,
+    double e2eSeconds,
+    Path path,
+    double ttftError,
+    double e2eError,
+    double joules,
+    double usd,
+    long bytesMoved) {
+  /**
+   * The chain of work that decides when the answer is there; what runs beside it is in none of
+   * these. Seconds; together they are e2eSeconds.
+   *
+   * @param queue waiting for a node
+   * @param prefillNode computing at the prefill node
+   * @param link orders and bytes on their way while nothing else goes on
+   * @param prefillHere prefilling at the decode node, the output matrix included
+   * @param decode decode steps
+   */
+  public record Path(
+      double queue, double prefillNode, double link, double prefillHere, double decode) {}
+}
