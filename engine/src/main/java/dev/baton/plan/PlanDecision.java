@@ -6,8 +6,8 @@ import java.util.List;
  * A choice and what it was chosen from.
  *
  * @param chosen the plan to carry out
- * @param alternatives the best plan of each kind (each node alone, each pair with the whole prefill
- *     away, each pair with a boundary inside), the chosen one among them, best first
+ * @param alternatives the best plan of each kind (each node alone, the whole prefill at another
+ *     node, a boundary inside), the chosen one among them, the predicted best first
  * @param reason why, one sentence for people
  */
 public record PlanDecision(SplitPlan chosen, List<SplitPlan> alternatives, String reason) {

@@ -5,6 +5,7 @@ package dev.baton.plan;
  *
  * @param ttftSeconds until the first token
  * @param e2eSeconds until the last
+ * @param ttftPath where the time until the first token goes
  * @param path where the time until the last token goes
  * @param ttftError how far off ttftSeconds usually is (standard deviation, seconds)
  * @param e2eError the same of e2eSeconds
@@ -15,6 +16,7 @@ package dev.baton.plan;
 public record Prediction(
     double ttftSeconds,
     double e2eSeconds,
+    Path ttftPath,
     Path path,
     double ttftError,
     double e2eError,
@@ -23,7 +25,7 @@ public record Prediction(
     long bytesMoved) {
   /**
    * The chain of work that decides when the answer is there; what runs beside it is in none of
-   * these. Seconds; together they are e2eSeconds.
+   * these. Seconds; together they are that time.
    *
    * @param queue waiting for a node
    * @param prefillNode computing at the prefill node

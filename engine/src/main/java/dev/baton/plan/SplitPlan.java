@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param prefillNode who computes layers [0, boundaryLayer) of the prompt; null where the decode
  *     node does it all
+ * @param link from the one to the other; null without a prefill node
  * @param decodeNode who computes the rest and decodes
  * @param boundaryLayer 0 without a prefill node, else 1..layers
  * @param chunks how the prompt is cut, at both
@@ -17,15 +18,19 @@ import org.jspecify.annotations.Nullable;
  */
 public record SplitPlan(
     @Nullable ClusterNode prefillNode,
+    @Nullable LinkSpeed link,
     ClusterNode decodeNode,
     int boundaryLayer,
     ChunkSchedule chunks,
     KvWireType wireType,
     Prediction prediction) {
   public SplitPlan {
-    if (boundaryLayer < 0 || (boundaryLayer == 0) != (prefillNode == null)) {
+    if (boundaryLayer < 0
+        || (boundaryLayer == 0) != (prefillNode == null)
+        || (prefillNode == null) != (link == null)) {
       throw new IllegalArgumentException(
-          "a plan has a prefill node where it has a boundary layer, got " + boundaryLayer);
+          "a plan has a prefill node and a link where it has a boundary layer, got "
+              + boundaryLayer);
     }
   }
 

@@ -1,0 +1,166 @@
+package dev.baton.plan;
+
+import dev.baton.kernel.KvWireType;
+import java.util.function.Consumer;
+
+/**
+ * The way of one request through a prefill node, a link and a decode node, as the engine goes it:
+ * chunk after chunk through layers [0, b) at the one; each layer's KV leaves when it is done, the
+ * chunk's hidden rows overtake what KV still waits; layers [b, L) at the other, chunk by chunk as
+ * the rows arrive; the first token; decode steps, the first of which follows the KV layer by layer.
+ *
+ * <p>All times are sums, maxima and minima of times of work, so how much a kind of work counts is
+ * what the whole changes by when that work alone becomes a little slower ({@link Scale}).
+ *
+ * <p>A prefix that the decode node has cached is not sent, but the prefill node computes its layers
+ * [0, b) all the same. Not thread-safe; used again and again without allocation.
+ */
+final class Pipeline {
+  /** KV that was handed to the stream before hidden rows and cannot be overtaken any more. */
+  private static final double PIPE_BYTES = 2 << 20;
+
+  /** By how much a kind of work is slowed to see what the whole changes by. */
+  private static final double STEP = 1e-6;
+
+  /** How much slower than predicted each kind of work is taken to be, 1 for as predicted. */
+  record Scale(double queue, double prefillNode, double link, double here, double decode) {
+    static final Scale NONE = new Scale(1, 1, 1, 1, 1);
+  }
+
+  private final PlannedModel model;
+  private final RequestShape shape;
+  private double ttft;
+  private double e2e;
+
+  Pipeline(PlannedModel model, RequestShape shape) {
+    this.model = model;
+    this.shape = shape;
+  }
+
+  /** Seconds until the first token of what was run last. */
+  double ttft() {
+    return ttft;
+  }
+
+  /** Seconds until the last token of what was run last. */
+  double e2e() {
+    return e2e;
+  }
+
+  /** Runs a request on one node. */
+  void runAlone(ClusterNode node, ChunkCosts costs, Scale scale) {
+    ttft =
+        scale.queue * node.queueSeconds()
+            + scale.here * (model.layers() * costs.sum() + outputSeconds(node));
+    e2e = shape.outputTokens() == 1 ? ttft : ttft + scale.decode * decodeSeconds(node, 1);
+  }
+
+  /**
+   * Runs a request on two nodes.
+   *
+   * @param tokens of each chunk
+   */
+  void run(
+      ClusterNode there,
+      ChunkCosts thereCosts,
+      ClusterNode here,
+      ChunkCosts hereCosts,
+      LinkSpeed link,
+      KvWireType wireType,
+      int[] tokens,
+      int boundary,
+      Scale scale) {
+    int layers = model.layers();
+    double perByte = scale.link / link.bytesPerSecond(wireType);
+    double kvSecond = perByte * model.kvBytes(wireType);
+    double rowSecond = scale.link / link.f16BytesPerSecond() * model.hiddenBytes();
+    double latency = scale.link * link.latencySeconds();
+    double pipe = perByte * PIPE_BYTES;
+    double thereEnd =
+        Math.max(scale.queue * there.queueSeconds(), scale.link * link.orderSeconds())
+            + scale.prefillNode * boundary * thereCosts.cachedSeconds();
+    double hereEnd = scale.queue * here.queueSeconds();
+    double sent = 0;
+    double rowsSent = 0;
+    for (int i = 0; i < tokens.length; i++) {
+      double layer = scale.prefillNode * thereCosts.layerSeconds(i);
+      double slice = kvSecond * tokens[i];
+      double start = thereEnd;
+      thereEnd = start + boundary * layer;
+      double slices = boundary * slice;
+      sent = Math.max(Math.max(sent, start + layer) + slices, thereEnd + slice);
+      if (boundary < layers) {
+        double rows = rowSecond * tokens[i];
+        double behind = Math.min(Math.max(0, sent - thereEnd), pipe);
+        sent += rows;
+        rowsSent = Math.max(rowsSent, thereEnd + behind) + rows;
+        hereEnd =
+            Math.max(hereEnd, rowsSent + latency)
+                + scale.here * (layers - boundary) * hereCosts.layerSeconds(i);
+      }
+    }
+    if (boundary == layers) {
+      double behind = Math.min(Math.max(0, sent - thereEnd), pipe);
+      sent += rowSecond;
+      hereEnd = Math.max(hereEnd, thereEnd + behind + rowSecond + latency);
+    }
+    ttft = hereEnd + scale.here * outputSeconds(here);
+    e2e = ttft;
+    if (shape.outputTokens() > 1) {
+      double step = scale.decode * stepSeconds(here, shape.promptTokens() + 1);
+      double followed = sent + latency + step * (layers - boundary + 1) / layers;
+      e2e = Math.max(ttft + step, followed) + scale.decode * decodeSeconds(here, 2);
+    }
+  }
+
+  /** Bytes that such a plan moves. */
+  long bytes(KvWireType wireType, int boundary) {
+    long tokens = (long) shape.promptTokens() - shape.cachedTokens();
+    long rows = boundary < model.layers() ? tokens : 1;
+    return tokens * boundary * model.kvBytes(wireType) + rows * model.hiddenBytes();
+  }
+
+  /** The output matrix and the first token, once. */
+  static double outputSeconds(ClusterNode node) {
+    return node.decodeCorrection() * node.speed().outputSeconds();
+  }
+
+  private static double stepSeconds(ClusterNode node, long contextTokens) {
+    return node.decodeCorrection() * node.speed().decodeStepSeconds(1, contextTokens);
+  }
+
+  /** All decode steps from the {@code first}-th on, the context growing by a token each. */
+  double decodeSeconds(ClusterNode node, int first) {
+    int steps = shape.outputTokens() - first;
+    if (steps <= 0) {
+      return 0;
+    }
+    double middle = shape.promptTokens() + first + (steps - 1) / 2.0;
+    SpeedProfile speed = node.speed();
+    double step = speed.stepSeconds() + speed.sequenceSeconds() + speed.contextSeconds() * middle;
+    return node.decodeCorrection() * steps * step;
+  }
+
+  /**
+   * Where the time of a plan goes.
+   *
+   * @param run runs it with a scale
+   * @param ofTtft the time until the first token, not until the last
+   */
+  Prediction.Path path(Consumer<Scale> run, boolean ofTtft) {
+    double slower = 1 + STEP;
+    run.accept(Scale.NONE);
+    double whole = ofTtft ? ttft : e2e;
+    return new Prediction.Path(
+        part(run, new Scale(slower, 1, 1, 1, 1), whole, ofTtft),
+        part(run, new Scale(1, slower, 1, 1, 1), whole, ofTtft),
+        part(run, new Scale(1, 1, slower, 1, 1), whole, ofTtft),
+        part(run, new Scale(1, 1, 1, slower, 1), whole, ofTtft),
+        part(run, new Scale(1, 1, 1, 1, slower), whole, ofTtft));
+  }
+
+  private double part(Consumer<Scale> run, Scale scale, double whole, boolean ofTtft) {
+    run.accept(scale);
+    return Math.max(0, ((ofTtft ? ttft : e2e) - whole) / STEP);
+  }
+}

@@ -1,0 +1,311 @@
+package dev.baton.plan;
+
+import dev.baton.kernel.KvWireType;
+import dev.baton.kvstream.ChunkSchedule;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Looks through all plans for one request. Two nodes cannot be faster than both computing without a
+ * pause, so most pairs, chunk schedules and boundary layers need not be looked at.
+ */
+final class PlanSearch {
+  private final PlannedModel model;
+  private final RequestShape shape;
+  private final Cluster cluster;
+  private final Objective objective;
+  private final Preference preference;
+  private final List<ChunkSchedule> schedules;
+  private final int[][] tokens;
+  private final ChunkCosts[][] costs; // by node, by schedule
+  private final ChunkCosts[][] together; // the same, chunks that pile up taken together
+  private final Pipeline pipeline;
+
+  PlanSearch(
+      PlannedModel model,
+      RequestShape shape,
+      Cluster cluster,
+      Objective objective,
+      List<ChunkSchedule> schedules,
+      int largestChunkTokens) {
+    this.model = model;
+    this.shape = shape;
+    this.cluster = cluster;
+    this.objective = objective;
+    this.schedules = schedules;
+    this.preference = new Preference(model, shape, objective);
+    this.pipeline = new Pipeline(model, shape);
+    this.tokens = new int[schedules.size()][];
+    for (int s = 0; s < tokens.length; s++) {
+      tokens[s] = ChunkCosts.cut(shape, schedules.get(s));
+    }
+    List<ClusterNode> nodes = cluster.nodes();
+    this.costs = new ChunkCosts[nodes.size()][tokens.length];
+    this.together = new ChunkCosts[nodes.size()][tokens.length];
+    for (int n = 0; n < costs.length; n++) {
+      for (int s = 0; s < tokens.length; s++) {
+        ChunkSchedule schedule = schedules.get(s);
+        costs[n][s] = ChunkCosts.of(nodes.get(n), shape, schedule, tokens[s]);
+        together[n][s] =
+            ChunkCosts.together(nodes.get(n), shape, schedule, tokens[s], largestChunkTokens);
+      }
+    }
+  }
+
+  /** A way for the prompt: {@code there} is -1 for a node alone. */
+  private record Candidate(
+      int there, int here, int schedule, KvWireType wireType, int boundary, boolean together) {}
+
+  /** Two nodes, how the prompt is cut, and what the decode node's share of it takes. */
+  private record Way(Pair pair, int schedule, KvWireType wireType, ChunkCosts here) {}
+
+  /** Two nodes that may work together. */
+  private record Pair(int there, int here, LinkSpeed link, double bound) {}
+
+  /**
+   * The best plan of each kind: each node alone, and where {@code split} allows it the whole
+   * prefill away and a boundary inside.
+   */
+  List<SplitPlan> best(boolean split) {
+    List<SplitPlan> plans = new ArrayList<>();
+    for (int n = 0; n < costs.length; n++) {
+      if (cluster.nodes().get(n).decodes()) {
+        plans.add(plan(bestAlone(n)));
+      }
+    }
+    List<Pair> pairs = split ? pairs() : List.of();
+    Candidate whole = bestOf(pairs, true);
+    Candidate inside = bestOf(pairs, false);
+    if (whole != null) {
+      plans.add(plan(whole));
+    }
+    if (inside != null) {
+      plans.add(plan(inside));
+    }
+    return plans;
+  }
+
+  private Candidate bestAlone(int n) {
+    Candidate best = new Candidate(-1, n, 0, KvWireType.F16, 0, false);
+    for (int s = 1; s < tokens.length; s++) {
+      if (costs[n][s].sum() < costs[n][best.schedule].sum()) {
+        best = new Candidate(-1, n, s, KvWireType.F16, 0, false);
+      }
+    }
+    return best;
+  }
+
+  private List<Pair> pairs() {
+    List<ClusterNode> nodes = cluster.nodes();
+    List<Pair> pairs = new ArrayList<>();
+    for (int there = 0; there < costs.length; there++) {
+      for (int here = 0; here < costs.length; here++) {
+        LinkSpeed link = cluster.link(nodes.get(there), nodes.get(here));
+        if (there != here
+            && nodes.get(there).prefills()
+            && nodes.get(here).decodes()
+            && link != null) {
+          double bound = Double.MAX_VALUE;
+          for (int s = 0; s < tokens.length; s++) {
+            bound = Math.min(bound, bound(there, here, s, costs[here][s]));
+            bound = Math.min(bound, bound(there, here, s, together[here][s]));
+          }
+          pairs.add(new Pair(there, here, link, bound));
+        }
+      }
+    }
+    pairs.sort(Comparator.comparingDouble(Pair::bound));
+    return pairs;
+  }
+
+  /** No plan of these two with these chunks scores less. */
+  private double bound(int there, int here, int schedule, ChunkCosts hereCosts) {
+    if (isOfWork()) {
+      return 0;
+    }
+    double a = costs[there][schedule].sum();
+    double b = hereCosts.sum();
+    return (a + b == 0 ? 0 : model.layers() * a * b / (a + b)) + rest(here);
+  }
+
+  private @Nullable Candidate bestOf(List<Pair> pairs, boolean whole) {
+    Candidate best = null;
+    double least = Double.MAX_VALUE;
+    for (Pair pair : pairs) {
+      if (pair.bound >= least) {
+        continue;
+      }
+      for (int s = 0; s < tokens.length; s++) {
+        for (KvWireType wireType : KvWireType.values()) {
+          if (wireType != KvWireType.F16 && !shape.lossyWire()) {
+            continue;
+          }
+          for (int habit = 0; habit < (whole ? 1 : 2); habit++) {
+            ChunkCosts here = (habit == 0 ? costs : together)[pair.here][s];
+            if (bound(pair.there, pair.here, s, here) >= least) {
+              continue;
+            }
+            Way way = new Way(pair, s, wireType, here);
+            int boundary = whole ? model.layers() : bestBoundary(way, least);
+            double score = boundary < 1 ? least : score(way, boundary);
+            if (score < least) {
+              least = score;
+              best = new Candidate(pair.there, pair.here, s, wireType, boundary, habit == 1);
+            }
+          }
+        }
+      }
+    }
+    return best;
+  }
+
+  /**
+   * The best layer inside the model, or 0 when none is better than {@code least}. Worth is nearly
+   * convex in the layer: halving finds a good one, and what may be better lies where neither node's
+   * own work takes longer than that.
+   */
+  private int bestBoundary(Way way, double least) {
+    int layers = model.layers();
+    if (layers < 2) {
+      return 0;
+    }
+    int low = 1;
+    int high = layers - 1;
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (score(way, middle) <= score(way, middle + 1)) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    int best = low;
+    double score = Math.min(least, score(way, low));
+    for (int boundary = 1; boundary < layers; boundary++) {
+      if (boundary != low && shares(way, boundary) < score) {
+        double other = score(way, boundary);
+        if (other < score) {
+          score = other;
+          best = boundary;
+        }
+      }
+    }
+    return best;
+  }
+
+  /** No plan with this boundary scores less: each node has its share to compute. */
+  private double shares(Way way, int boundary) {
+    if (isOfWork()) {
+      return 0;
+    }
+    double there = boundary * costs[way.pair.there][way.schedule].sum();
+    double here = (model.layers() - boundary) * way.here.sum();
+    return Math.max(there, here) + rest(way.pair.here);
+  }
+
+  /** True when what counts is how much is computed, not how soon. */
+  private boolean isOfWork() {
+    return objective instanceof Objective.Energy || objective instanceof Objective.Cost;
+  }
+
+  /** Seconds after the prefill that any plan with this decode node takes. */
+  private double rest(int here) {
+    ClusterNode node = cluster.nodes().get(here);
+    double output = Pipeline.outputSeconds(node);
+    return objective instanceof Objective.Ttft ? output : output + pipeline.decodeSeconds(node, 1);
+  }
+
+  private double score(Way way, int boundary) {
+    Pair pair = way.pair;
+    ClusterNode there = cluster.nodes().get(pair.there);
+    ClusterNode here = cluster.nodes().get(pair.here);
+    ChunkCosts thereCosts = costs[pair.there][way.schedule];
+    pipeline.run(
+        there,
+        thereCosts,
+        here,
+        way.here,
+        pair.link,
+        way.wireType,
+        tokens[way.schedule],
+        boundary,
+        Pipeline.Scale.NONE);
+    Busy busy = Busy.of(model, pipeline, there, thereCosts, here, way.here, boundary);
+    return preference.score(pipeline.ttft(), pipeline.e2e(), busy.joules(), busy.usd());
+  }
+
+  private SplitPlan plan(Candidate of) {
+    List<ClusterNode> nodes = cluster.nodes();
+    ClusterNode here = nodes.get(of.here);
+    ClusterNode there = of.there < 0 ? null : nodes.get(of.there);
+    ChunkCosts hereCosts = (of.together ? together : costs)[of.here][of.schedule];
+    ChunkCosts thereCosts = of.there < 0 ? hereCosts : costs[of.there][of.schedule];
+    LinkSpeed link = there == null ? null : cluster.link(there, here);
+    Consumer<Pipeline.Scale> run =
+        scale -> {
+          if (there == null || link == null) {
+            pipeline.runAlone(here, hereCosts, scale);
+          } else {
+            pipeline.run(
+                there,
+                thereCosts,
+                here,
+                hereCosts,
+                link,
+                of.wireType,
+                tokens[of.schedule],
+                of.boundary,
+                scale);
+          }
+        };
+    Prediction.Path ttftPath = pipeline.path(run, true);
+    Prediction.Path path = pipeline.path(run, false);
+    Busy busy =
+        Busy.of(
+            model,
+            pipeline,
+            there == null ? here : there,
+            thereCosts,
+            here,
+            hereCosts,
+            of.boundary);
+    run.accept(Pipeline.Scale.NONE);
+    Prediction prediction =
+        new Prediction(
+            pipeline.ttft(),
+            pipeline.e2e(),
+            ttftPath,
+            path,
+            Preference.error(ttftPath, there, here, link),
+            Preference.error(path, there, here, link),
+            busy.joules(),
+            busy.usd(),
+            there == null ? 0 : pipeline.bytes(of.wireType, of.boundary));
+    return new SplitPlan(
+        there, link, here, of.boundary, schedules.get(of.schedule), of.wireType, prediction);
+  }
+
+  /** What a plan draws and costs: nodes count while they compute for it. */
+  private record Busy(double joules, double usd) {
+    private static final double SECONDS_AN_HOUR = 3600;
+
+    static Busy of(
+        PlannedModel model,
+        Pipeline pipeline,
+        ClusterNode there,
+        ChunkCosts thereCosts,
+        ClusterNode here,
+        ChunkCosts hereCosts,
+        int boundary) {
+      double away = boundary * (thereCosts.sum() + thereCosts.cachedSeconds());
+      double prefill = (model.layers() - boundary) * hereCosts.sum() + Pipeline.outputSeconds(here);
+      double decode = pipeline.decodeSeconds(here, 1);
+      return new Busy(
+          there.prefillWatts() * away + here.prefillWatts() * prefill + here.decodeWatts() * decode,
+          (there.usdPerHour() * away + here.usdPerHour() * (prefill + decode)) / SECONDS_AN_HOUR);
+    }
+  }
+}
