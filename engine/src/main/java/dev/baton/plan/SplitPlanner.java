@@ -68,7 +68,7 @@ public final class SplitPlanner {
     int tokens = shape.promptTokens() - shape.cachedTokens();
     List<ChunkSchedule> fitting = new ArrayList<>();
     for (ChunkSchedule schedule : schedules) {
-      boolean last = schedule == schedules.getLast();
+      boolean last = schedule.equals(schedules.getLast());
       if (tokens <= MOST_CHUNKS * schedule.largestTokens() || (last && fitting.isEmpty())) {
         fitting.add(schedule);
       }
