@@ -35,6 +35,11 @@ public record SpeedProfile(
     double contextSeconds,
     double prefillError,
     double decodeError) {
+  /** What one short run leaves of an error, as "baton bench fit" finds. */
+  private static final double REFINED_PREFILL_ERROR = 0.55;
+
+  private static final double REFINED_DECODE_ERROR = 0.7;
+
   /**
    * The time of one chunk size.
    *
@@ -110,5 +115,39 @@ public record SpeedProfile(
    */
   public double decodeStepSeconds(int batch, long contextTokens) {
     return stepSeconds + sequenceSeconds * batch + contextSeconds * contextTokens;
+  }
+
+  /**
+   * This profile, scaled so that it says what one short run took: how a node that was just paired
+   * gets from the catalog's figures to its own. The run has to be of the very model, and warm.
+   *
+   * @param layers of the model
+   * @param promptTokens prefilled in one chunk from nothing
+   * @param promptSeconds that took
+   * @param contextTokens of the one sequence of a decode step
+   * @param decodeSeconds the step took
+   */
+  public SpeedProfile refined(
+      int layers,
+      int promptTokens,
+      double promptSeconds,
+      long contextTokens,
+      double decodeSeconds) {
+    double prefill = promptSeconds / (layers * chunkLayerSeconds(promptTokens, 0) + outputSeconds);
+    double decode = decodeSeconds / decodeStepSeconds(1, contextTokens);
+    if (!(prefill > 0 && decode > 0)) {
+      throw new IllegalArgumentException(
+          "a run takes time, got " + promptSeconds + " s and " + decodeSeconds + " s");
+    }
+    return new SpeedProfile(
+        origin + ", scaled to a short run",
+        chunks.stream().map(c -> new ChunkPoint(c.tokens, prefill * c.layerSeconds)).toList(),
+        prefill * attentionSeconds,
+        prefill * outputSeconds,
+        decode * stepSeconds,
+        decode * sequenceSeconds,
+        decode * contextSeconds,
+        REFINED_PREFILL_ERROR * prefillError,
+        REFINED_DECODE_ERROR * decodeError);
   }
 }
