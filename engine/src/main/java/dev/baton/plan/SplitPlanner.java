@@ -64,7 +64,7 @@ public final class SplitPlanner {
   }
 
   /** Those that differ for this prompt: a chunk longer than it is like one as long. */
-  private List<ChunkSchedule> schedulesFor(RequestShape shape) {
+  List<ChunkSchedule> schedulesFor(RequestShape shape) {
     int tokens = shape.promptTokens() - shape.cachedTokens();
     List<ChunkSchedule> fitting = new ArrayList<>();
     for (ChunkSchedule schedule : schedules) {
