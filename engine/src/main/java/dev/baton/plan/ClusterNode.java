@@ -35,4 +35,19 @@ public record ClusterNode(
               + " positive");
     }
   }
+
+  /** The same node by another name. */
+  ClusterNode named(String other) {
+    return new ClusterNode(
+        other,
+        speed,
+        prefills,
+        decodes,
+        queueSeconds,
+        prefillCorrection,
+        decodeCorrection,
+        prefillWatts,
+        decodeWatts,
+        usdPerHour);
+  }
 }

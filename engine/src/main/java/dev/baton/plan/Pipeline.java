@@ -113,6 +113,12 @@ final class Pipeline {
     }
   }
 
+  /** What all hidden rows of the prompt take on a link. */
+  double rowsSeconds(LinkSpeed link) {
+    long tokens = (long) shape.promptTokens() - shape.cachedTokens();
+    return tokens * model.hiddenBytes() / link.f16BytesPerSecond();
+  }
+
   /** Bytes that such a plan moves. */
   long bytes(KvWireType wireType, int boundary) {
     long tokens = (long) shape.promptTokens() - shape.cachedTokens();

@@ -60,10 +60,24 @@ final class PlanSearch {
       int there, int here, int schedule, KvWireType wireType, int boundary, boolean together) {}
 
   /** Two nodes, how the prompt is cut, and what the decode node's share of it takes. */
-  private record Way(Pair pair, int schedule, KvWireType wireType, ChunkCosts here) {}
+  private record Way(
+      Pair pair, int schedule, KvWireType wireType, ChunkCosts here, double rowsSeconds) {}
 
   /** Two nodes that may work together. */
-  private record Pair(int there, int here, LinkSpeed link, double bound) {}
+  private record Pair(int there, int here, LinkSpeed link, double bound) {
+    /** True when this pair's plans are worth what the other's are. */
+    boolean isLike(Pair other, Cluster cluster) {
+      return bound == other.bound
+          && link.equals(other.link)
+          && isLike(there, other.there, cluster)
+          && isLike(here, other.here, cluster);
+    }
+
+    private static boolean isLike(int one, int other, Cluster cluster) {
+      ClusterNode node = cluster.nodes().get(other);
+      return cluster.nodes().get(one).named(node.name()).equals(node);
+    }
+  }
 
   /**
    * The best plan of each kind: each node alone, and where {@code split} allows it the whole
@@ -118,7 +132,13 @@ final class PlanSearch {
       }
     }
     pairs.sort(Comparator.comparingDouble(Pair::bound));
-    return pairs;
+    List<Pair> unlike = new ArrayList<>();
+    for (Pair pair : pairs) {
+      if (unlike.isEmpty() || !pair.isLike(unlike.getLast(), cluster)) {
+        unlike.add(pair);
+      }
+    }
+    return unlike;
   }
 
   /** No plan of these two with these chunks scores less. */
@@ -148,7 +168,7 @@ final class PlanSearch {
             if (bound(pair.there, pair.here, s, here) >= least) {
               continue;
             }
-            Way way = new Way(pair, s, wireType, here);
+            Way way = new Way(pair, s, wireType, here, pipeline.rowsSeconds(pair.link));
             int boundary = whole ? model.layers() : bestBoundary(way, least);
             double score = boundary < 1 ? least : score(way, boundary);
             if (score < least) {
@@ -163,47 +183,68 @@ final class PlanSearch {
   }
 
   /**
-   * The best layer inside the model, or 0 when none is better than {@code least}. Worth is nearly
-   * convex in the layer: halving finds a good one, and what may be better lies where neither node's
-   * own work takes longer than that.
+   * The best layer inside the model, or 0 when none is better than {@code least}: from where the
+   * bound is lowest outwards, as far as the bound leaves room.
    */
   private int bestBoundary(Way way, double least) {
-    int layers = model.layers();
-    if (layers < 2) {
+    int last = model.layers() - 1;
+    if (last < 1) {
       return 0;
     }
-    int low = 1;
-    int high = layers - 1;
-    while (low < high) {
-      int middle = (low + high) >>> 1;
-      if (score(way, middle) <= score(way, middle + 1)) {
-        high = middle;
-      } else {
-        low = middle + 1;
+    int lowest = lowestBound(way, last);
+    double score = least;
+    int best = 0;
+    for (int boundary = lowest; boundary >= 1 && bound(way, boundary) < score; boundary--) {
+      double found = score(way, boundary);
+      if (found < score) {
+        score = found;
+        best = boundary;
       }
     }
-    int best = low;
-    double score = Math.min(least, score(way, low));
-    for (int boundary = 1; boundary < layers; boundary++) {
-      if (boundary != low && shares(way, boundary) < score) {
-        double other = score(way, boundary);
-        if (other < score) {
-          score = other;
-          best = boundary;
-        }
+    for (int boundary = lowest + 1; boundary <= last && bound(way, boundary) < score; boundary++) {
+      double found = score(way, boundary);
+      if (found < score) {
+        score = found;
+        best = boundary;
       }
     }
     return best;
   }
 
-  /** No plan with this boundary scores less: each node has its share to compute. */
-  private double shares(Way way, int boundary) {
+  /** The bound is the largest of straight lines: it falls and then rises. */
+  private int lowestBound(Way way, int last) {
+    int low = 1;
+    int high = last;
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (bound(way, middle) <= bound(way, middle + 1)) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return low;
+  }
+
+  /**
+   * No plan with this boundary scores less: the decode node has its share to compute, but not
+   * before the first chunk is there; the prefill node has its own, and its last chunk is not all;
+   * and all hidden rows have to travel.
+   */
+  private double bound(Way way, int boundary) {
     if (isOfWork()) {
       return 0;
     }
-    double there = boundary * costs[way.pair.there][way.schedule].sum();
-    double here = (model.layers() - boundary) * way.here.sum();
-    return Math.max(there, here) + rest(way.pair.here);
+    ChunkCosts there = costs[way.pair.there][way.schedule];
+    ChunkCosts here = way.here;
+    int rest = model.layers() - boundary;
+    double before = way.pair.link.orderSeconds() + boundary * there.cachedSeconds();
+    double end = rest * here.layerSeconds(here.count() - 1);
+    double first = boundary * there.layerSeconds(0);
+    double computed = boundary * there.sum() + end;
+    double taken = first + rest * here.sum();
+    double travelled = first + way.rowsSeconds + end;
+    return before + Math.max(Math.max(computed, taken), travelled) + rest(way.pair.here);
   }
 
   /** True when what counts is how much is computed, not how soon. */
