@@ -1,5 +1,8 @@
 package dev.baton;
 
+import dev.baton.calibrate.CalibrationException;
+import dev.baton.calibrate.ProfileStore;
+import dev.baton.catalog.CacheFolder;
 import dev.baton.cluster.ChildNode;
 import dev.baton.cluster.ClusterException;
 import dev.baton.cluster.NodeCompute;
@@ -9,13 +12,20 @@ import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.gguf.GgufMetadata;
 import dev.baton.kernel.KernelsConfig;
+import dev.baton.kernel.KvWireType;
+import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamException;
+import dev.baton.plan.PlanDecision;
+import dev.baton.plan.SplitPlan;
 import dev.baton.text.ChatTemplate;
 import dev.baton.text.Tokenizer;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.DoubleConsumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The engine: one model, opened once, answering any number of requests from any threads. Each
@@ -40,6 +50,7 @@ public final class Baton implements AutoCloseable {
   private final DecodeLoop loop;
   private final Tokenizer tokenizer;
   private final ChatTemplate.Recognition template;
+  private @Nullable AutoSplit auto; // guarded by this
 
   private Baton(BatonConfig config, NodeCompute compute, PrefillLink link) {
     this.config = config;
@@ -48,7 +59,9 @@ public final class Baton implements AutoCloseable {
     GgufMetadata metadata = compute.model().file().metadata();
     this.tokenizer = Tokenizer.from(metadata);
     this.template = ChatTemplate.recognise(metadata);
-    config.split().boundaryLayer(compute.model().config().layers());
+    if (!(config.split() instanceof Split.Auto)) {
+      config.split().boundaryLayer(compute.model().config().layers());
+    }
     config.wireType().tokenBytes(compute.model().kvGeometry());
     if (wantsRemote(config.split())) {
       link.peer(compute);
@@ -60,6 +73,26 @@ public final class Baton implements AutoCloseable {
             config.maxSessions(),
             config.chunks().largestTokens(),
             System::nanoTime);
+  }
+
+  /** What the planner plans with; measured when it is first asked for, unless it was before. */
+  private synchronized AutoSplit auto(DoubleConsumer progress) {
+    AutoSplit known = auto;
+    if (known == null) {
+      Path folder = CacheFolder.of(System.getenv()).resolve("profiles");
+      try {
+        known =
+            AutoSplit.of(
+                config, compute, loop, link.peer(compute), new ProfileStore(folder), progress);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new BatonException("interrupted while the nodes were measured");
+      } catch (UncheckedIOException e) {
+        throw new BatonException(String.valueOf(e.getMessage()));
+      }
+      auto = known;
+    }
+    return known;
   }
 
   /** {@link #open(BatonConfig, DoubleConsumer)} without progress. */
@@ -97,14 +130,24 @@ public final class Baton implements AutoCloseable {
                     config.clusterKey(),
                     NODE_MAIN));
     NodeCompute compute = null;
+    Baton opened = null;
     try {
       if (wantsRemote(config.split())) {
         link.warmUp();
       }
       compute =
           NodeCompute.open(config.model(), kernels(config.threads()), config.kvTokens(), progress);
-      return new Baton(config, compute, link);
+      Baton baton = new Baton(config, compute, link);
+      opened = baton;
+      if (config.split() instanceof Split.Auto) {
+        baton.auto(progress);
+      }
+      return baton;
     } catch (RuntimeException | Error e) {
+      if (opened != null) {
+        opened.close();
+        throw e;
+      }
       link.close();
       if (compute != null) {
         compute.close();
@@ -121,7 +164,7 @@ public final class Baton implements AutoCloseable {
   private static boolean wantsRemote(Split split) {
     return switch (split) {
       case Split.Local() -> false;
-      case Split.Remote() -> true;
+      case Split.Remote(), Split.Auto() -> true;
       case Split.At(int layer) -> layer > 0;
     };
   }
@@ -148,27 +191,31 @@ public final class Baton implements AutoCloseable {
     int maxTokens = Math.min(request.maxTokens(), context - prompt.length);
     int layers = compute.model().config().layers();
     Split split = request.split() == null ? config.split() : request.split();
-    int boundary = split.boundaryLayer(layers);
     RemotePrefill remote = null;
     String prefillName = decodeName();
     String unplanned = null;
-    if (boundary > 0) {
-      try {
-        PrefillPeer peer = link.peer(compute);
-        remote =
-            new RemotePrefill(peer, boundary, config.chunks(), config.wireType(), config.patient());
-        prefillName = peer.identity().name();
-      } catch (StreamException | ClusterException e) {
-        unplanned = e.getMessage();
+    PlanDecision decision = null;
+    try {
+      if (split instanceof Split.Auto) {
+        decision = auto(done -> {}).decide(prompt.length, maxTokens);
+        remote = remote(decision.chosen());
+      } else if (split.boundaryLayer(layers) > 0) {
+        remote = remote(split.boundaryLayer(layers), config.chunks(), config.wireType());
       }
+    } catch (StreamException | ClusterException | CalibrationException e) {
+      unplanned = e.getMessage();
+    }
+    if (remote != null && remote.target() instanceof PrefillPeer peer) {
+      prefillName = peer.identity().name();
     }
     Generation.Plan plan =
         new Generation.Plan(
             modelName(),
             prefillName,
             decodeName(),
-            remote == null ? 0 : boundary,
+            remote == null ? 0 : remote.boundaryLayer(),
             layers,
+            decision,
             unplanned);
     Generation generation = new Generation(plan, tokenizer, request.stop(), maxTokens, startedNs);
     generation.start(
@@ -181,6 +228,14 @@ public final class Baton implements AutoCloseable {
                 remote,
                 generation.listener())));
     return generation;
+  }
+
+  private @Nullable RemotePrefill remote(SplitPlan plan) {
+    return plan.isLocal() ? null : remote(plan.boundaryLayer(), plan.chunks(), plan.wireType());
+  }
+
+  private RemotePrefill remote(int boundary, ChunkSchedule chunks, KvWireType wireType) {
+    return new RemotePrefill(link.peer(compute), boundary, chunks, wireType, config.patient());
   }
 
   private int[] promptTokens(GenerateRequest request) {

@@ -4,11 +4,13 @@ import dev.baton.decode.DecodeOutcome;
 import dev.baton.decode.DecodeSession;
 import dev.baton.decode.TokenListener;
 import dev.baton.kvstream.TransferReport;
+import dev.baton.plan.PlanDecision;
 import dev.baton.text.Tokenizer;
 import dev.baton.text.Utf8Stream;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +27,7 @@ public final class Generation implements AutoCloseable {
       String decodeNode,
       int boundaryLayer,
       int layers,
+      @Nullable PlanDecision decision,
       @Nullable String unplanned) {}
 
   private final Plan plan;
@@ -158,6 +161,11 @@ public final class Generation implements AutoCloseable {
     }
   }
 
+  /** What the planner chose from, where the split was automatic. */
+  public Optional<PlanDecision> decision() {
+    return Optional.ofNullable(plan.decision());
+  }
+
   /**
    * What the request did; waits for its end.
    *
@@ -193,6 +201,7 @@ public final class Generation implements AutoCloseable {
         transfer == null ? 0 : transfer.savedBytes(),
         ttftNs,
         after == 0 || decodeSeconds == 0 ? 0 : after / decodeSeconds,
+        plan.decision() == null ? null : plan.decision().reason(),
         end.fallback() != null ? end.fallback() : plan.unplanned());
   }
 

@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param savedBytes payload bytes that were here at the last resume and did not travel again
  * @param ttftNs from the request until the first token
  * @param decodeTokensPerSecond tokens after the first over the time they took; 0 for fewer than two
+ * @param reason why it was cut there, one sentence, where the planner chose; else null
  * @param fallback why the request did not run as planned, one line, or null
  */
 public record Report(
@@ -40,4 +41,5 @@ public record Report(
     long savedBytes,
     long ttftNs,
     double decodeTokensPerSecond,
+    @Nullable String reason,
     @Nullable String fallback) {}

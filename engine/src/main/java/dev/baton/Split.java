@@ -11,6 +11,9 @@ public sealed interface Split {
   /** The whole prefill at the prefill node, all decoding here. */
   record Remote() implements Split {}
 
+  /** Wherever the planner finds it best for each request, by measured speeds. */
+  record Auto() implements Split {}
+
   /** Layers [0, boundaryLayer) at the prefill node. */
   record At(int boundaryLayer) implements Split {
     public At {
@@ -21,12 +24,13 @@ public sealed interface Split {
   }
 
   /**
-   * Reads {@code local}, {@code remote} or a layer number.
+   * Reads {@code auto}, {@code local}, {@code remote} or a layer number.
    *
    * @throws IllegalArgumentException for anything else
    */
   static Split parse(String text) {
     return switch (text) {
+      case "auto" -> new Auto();
       case "local" -> new Local();
       case "remote" -> new Remote();
       default -> {
@@ -34,7 +38,8 @@ public sealed interface Split {
           yield new At(Integer.parseInt(text));
         } catch (NumberFormatException e) {
           throw new IllegalArgumentException(
-              "'" + text + "' is no split: use local, remote, or a layer number from 0 on", e);
+              "'" + text + "' is no split: use auto, local, remote, or a layer number from 0 on",
+              e);
         }
       }
     };
@@ -44,9 +49,11 @@ public sealed interface Split {
    * The boundary layer for a model of {@code layers}.
    *
    * @throws IllegalArgumentException when it is past the last one
+   * @throws IllegalStateException when that is decided for each request
    */
   default int boundaryLayer(int layers) {
     return switch (this) {
+      case Auto() -> throw new IllegalStateException("an automatic split has no fixed layer");
       case Local() -> 0;
       case Remote() -> layers;
       case At(int layer) -> {

@@ -49,6 +49,9 @@ final class ReportText {
     if (params.temperature() > 0) {
       text.line("seed", Long.toString(params.seed()));
     }
+    if (report.reason() != null) {
+      text.line("plan", report.reason());
+    }
     if (report.fallback() != null) {
       text.line("note", report.fallback());
     }

@@ -72,11 +72,12 @@ final class RunCommand implements Callable<Integer> {
 
   @Option(
       names = "--split",
-      paramLabel = "local|remote|N",
+      paramLabel = "auto|local|remote|N",
       defaultValue = "remote",
       description =
           "Where to cut: the prefill node computes the first N layers of the prompt, this process"
-              + " the rest; local is none of them, remote all (default: ${DEFAULT-VALUE}).")
+              + " the rest; local is none of them, remote all; auto decides by what both nodes were"
+              + " measured to do (default: ${DEFAULT-VALUE}).")
   private String split = "remote";
 
   @Mixin private WireOption wire = new WireOption();

@@ -76,6 +76,7 @@ final class Pipeline {
     double rowSecond = scale.link / link.f16BytesPerSecond() * model.hiddenBytes();
     double latency = scale.link * link.latencySeconds();
     double pipe = perByte * PIPE_BYTES;
+    double slower = boundary < layers ? link.slowdown() : 1;
     double thereEnd =
         Math.max(scale.queue * there.queueSeconds(), scale.link * link.orderSeconds())
             + scale.prefillNode * boundary * thereCosts.cachedSeconds();
@@ -83,7 +84,7 @@ final class Pipeline {
     double sent = 0;
     double rowsSent = 0;
     for (int i = 0; i < tokens.length; i++) {
-      double layer = scale.prefillNode * thereCosts.layerSeconds(i);
+      double layer = slower * scale.prefillNode * thereCosts.layerSeconds(i);
       double slice = kvSecond * tokens[i];
       double start = thereEnd;
       thereEnd = start + boundary * layer;
@@ -96,7 +97,7 @@ final class Pipeline {
         rowsSent = Math.max(rowsSent, thereEnd + behind) + rows;
         hereEnd =
             Math.max(hereEnd, rowsSent + latency)
-                + scale.here * (layers - boundary) * hereCosts.layerSeconds(i);
+                + slower * scale.here * (layers - boundary) * hereCosts.layerSeconds(i);
       }
     }
     if (boundary == layers) {

@@ -160,7 +160,8 @@ final class PlanSearch {
       }
       for (int s = 0; s < tokens.length; s++) {
         for (KvWireType wireType : KvWireType.values()) {
-          if (wireType != KvWireType.F16 && !shape.lossyWire()) {
+          if (wireType != KvWireType.F16
+              && !(shape.lossyWire() && wireType.fits(model.geometry()))) {
             continue;
           }
           for (int habit = 0; habit < (whole ? 1 : 2); habit++) {

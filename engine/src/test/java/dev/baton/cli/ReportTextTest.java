@@ -29,6 +29,7 @@ final class ReportTextTest {
             0,
             61_400_000,
             211.6,
+            null,
             null);
 
     assertEquals(
@@ -66,6 +67,7 @@ final class ReportTextTest {
             0,
             1,
             1,
+            null,
             why);
 
     String text = ReportText.of(report, SamplingParams.greedy(), Ansi.OFF);
@@ -94,6 +96,7 @@ final class ReportTextTest {
             12_300_000,
             2_500_000_000L,
             0,
+            null,
             "the node is\ngone");
 
     String text = ReportText.of(report, SamplingParams.usual(7), Ansi.OFF);

@@ -70,7 +70,7 @@ class SplitPlannerTest {
   private LinkSpeed link() {
     double rate = logUniform(1e6, 1e10);
     double latency = logUniform(1e-5, 1e-2);
-    return new LinkSpeed(latency, latency, rate, rate, 0.03);
+    return new LinkSpeed(latency, latency, rate, rate, random.nextInt(3) == 0 ? 1.2 : 1, 0.03);
   }
 
   private Cluster cluster(int nodes) {
@@ -198,6 +198,7 @@ class SplitPlannerTest {
               link.latencySeconds() * 0.9,
               link.f16BytesPerSecond() * 1.5,
               link.q8BytesPerSecond() * 1.5,
+              link.slowdown(),
               link.error()));
       List<ClusterNode> more = new ArrayList<>(cluster.nodes());
       more.add(node("one more"));

@@ -88,7 +88,7 @@ public class PlannerBenchmark {
         if (i != j) {
           links.put(
               new Cluster.Way("node " + i, "node " + j),
-              new LinkSpeed(5e-4, 2e-4, 1.15e9, 1.15e9, 0.03));
+              new LinkSpeed(5e-4, 2e-4, 1.15e9, 1.15e9, 1, 0.03));
         }
       }
     }
