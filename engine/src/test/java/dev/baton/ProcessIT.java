@@ -70,6 +70,50 @@ class ProcessIT {
   }
 
   @Test
+  void shouldMeasureOnceAndDecideForEachRequest() throws IOException {
+    Map<String, String> home = Map.of("BATON_HOME", folder.toString());
+    try (BatonProcess node = node(Map.of())) {
+      String endpoint = node.awaitReady();
+      for (int run = 0; run < 2; run++) {
+        String prompt = run == 0 ? "hello" : STORY;
+        try (BatonProcess auto = auto(home, endpoint, prompt)) {
+          assertEquals(0, auto.await(), auto.err());
+          JsonNode answer = JsonMapper.shared().readTree(auto.out());
+          JsonNode report = answer.path("report");
+          assertFalse(report.path("reason").asString().isEmpty(), answer.toString());
+          assertTrue(report.path("fallback").isNull(), answer.toString());
+          if (run == 0) {
+            assertEquals(0, report.path("boundaryLayer").asInt(), answer.toString());
+            assertTrue(report.path("reason").asString().contains("never leave"));
+          }
+        }
+        try (Stream<Path> kept = Files.list(folder.resolve("profiles"))) {
+          assertEquals(1, kept.count());
+        }
+      }
+    }
+  }
+
+  private static BatonProcess auto(Map<String, String> home, String endpoint, String prompt) {
+    BatonProcess auto =
+        BatonProcess.start(
+            home,
+            "run",
+            "--json",
+            "--max-tokens",
+            "4",
+            "--split",
+            "auto",
+            "--prefill",
+            endpoint,
+            "--model",
+            BatonProcess.TINY.toString(),
+            prompt);
+    auto.closeInput();
+    return auto;
+  }
+
+  @Test
   void shouldHideTheTransferBehindTheCompute() throws IOException {
     Path prompt = Files.writeString(folder.resolve("prompt.txt"), STORY);
     try (BatonProcess run =

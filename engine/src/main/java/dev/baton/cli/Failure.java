@@ -1,6 +1,7 @@
 package dev.baton.cli;
 
 import dev.baton.BatonException;
+import dev.baton.calibrate.CalibrationException;
 import dev.baton.catalog.CatalogException;
 import dev.baton.cluster.ClusterException;
 import dev.baton.gguf.GgufException;
@@ -53,6 +54,7 @@ final class Failure {
    */
   private static boolean isKnown(Throwable failure) {
     return failure instanceof BatonException
+        || failure instanceof CalibrationException
         || failure instanceof CatalogException
         || failure instanceof ClusterException
         || failure instanceof GgufException

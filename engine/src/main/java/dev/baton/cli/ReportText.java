@@ -2,6 +2,7 @@ package dev.baton.cli;
 
 import dev.baton.Report;
 import dev.baton.decode.SamplingParams;
+import dev.baton.plan.Prediction;
 import java.util.Locale;
 import picocli.CommandLine.Help.Ansi;
 
@@ -56,6 +57,17 @@ final class ReportText {
       text.line("note", report.fallback());
     }
     return text.text.toString();
+  }
+
+  /** What happened beside what was predicted for the longest answer allowed. */
+  static String beside(Prediction prediction, Report report) {
+    double ttft = report.ttftNs() / 1e9;
+    return String.format(
+        Locale.ROOT,
+        "TTFT %s, predicted %s (%+.0f %%)",
+        duration(report.ttftNs()),
+        duration(Math.round(prediction.ttftSeconds() * 1e9)),
+        100 * (ttft / prediction.ttftSeconds() - 1));
   }
 
   private void line(String name, String value) {

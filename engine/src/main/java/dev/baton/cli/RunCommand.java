@@ -7,6 +7,7 @@ import dev.baton.Generation;
 import dev.baton.Report;
 import dev.baton.Split;
 import dev.baton.decode.SamplingParams;
+import dev.baton.plan.PlanDecision;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,6 +36,7 @@ import picocli.CommandLine.Parameters;
       "  baton run --split 3 --chunk 64 - < story.txt",
       "  baton run --model smollm2-135m --system \"Answer in one sentence.\" \"Why is the sky"
           + " blue?\"",
+      "  baton run --split auto --explain - < story.txt",
       "  baton run --split 3 --timeline --trace fox.json \"The little fox\"",
       "  baton run --json \"Once upon a time\" | jq .report"
     })
@@ -149,6 +151,13 @@ final class RunCommand implements Callable<Integer> {
   private boolean patient;
 
   @Option(
+      names = "--explain",
+      description =
+          "With --split auto: show what the split was chosen from, and what then happened beside"
+              + " what was predicted.")
+  private boolean explain;
+
+  @Option(
       names = "--timeline",
       description = "Show where the time went, on both nodes and between them.")
   private boolean timeline;
@@ -179,6 +188,9 @@ final class RunCommand implements Callable<Integer> {
   public Integer call() throws InterruptedException {
     SamplingParams params = sampling.params();
     Split where = Split.parse(split);
+    if (explain && !(where instanceof Split.Auto)) {
+      throw new IllegalArgumentException("--explain is of --split auto: give both");
+    }
     String text = terminal.textOrInput(prompt);
     if (text.isEmpty()) {
       throw new IllegalArgumentException("the prompt is empty; give some text to go on from");
@@ -256,6 +268,11 @@ final class RunCommand implements Callable<Integer> {
       terminal.err().println();
     }
     terminal.err().print(ReportText.of(report, params, terminal.errorAnsi()));
+    PlanDecision decision = generation.decision().orElse(null);
+    if (explain && decision != null) {
+      terminal.err().print(PlanText.table(decision, report.layers(), terminal.errorAnsi()));
+      terminal.err().println(ReportText.beside(decision.chosen().prediction(), report));
+    }
     if (timeline) {
       terminal.err().print(generation.timeline().text());
     }

@@ -47,8 +47,9 @@ final class BatonCliTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "run        | Answer a prompt.                    | '--split=local|remote|N'",
+        "run        | Answer a prompt.                    | '--split=auto|local|remote|N'",
         "node       | Run a node that other processes use | --listen=HOST:PORT",
+        "plan       | where a cluster would compute | --ttft-limit=MS",
         "pull       | Bring a model into the cache folder | pinned SHA-256",
         "models     | List the models known by name       | --json",
         "tokenize   | ids and pieces                      | --special",
@@ -106,8 +107,9 @@ final class BatonCliTest {
         "rnu hi                       | no command is called 'rnu'; see: baton --help",
         "modles                       | no command is called 'modles' (did you mean models?); see:"
             + " baton --help",
-        "run --split middle hi        | 'middle' is no split: use local, remote, or a layer number"
-            + " from 0 on",
+        "run --explain hi             | --explain is of --split auto: give both",
+        "run --split middle hi        | 'middle' is no split: use auto, local, remote, or a layer"
+            + " number from 0 on",
         "run --temperature -1 hi      | temperature must be 0 or more, not -1.0",
         "run --top-p 2 hi             | top-p must be above 0 and at most 1 (off), not 2.0",
         "run --max-tokens 0 hi        | the answer must be allowed at least one token, got 0",
