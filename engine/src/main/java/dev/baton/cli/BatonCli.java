@@ -89,6 +89,7 @@ public final class BatonCli {
     line.addSubcommand("models", new ModelsCommand(terminal));
     line.addSubcommand("tokenize", new TokenizeCommand(terminal));
     line.addSubcommand("perplexity", new PerplexityCommand(terminal));
+    line.addSubcommand("simulate", new SimulateCommand(terminal));
     line.addSubcommand("key", new KeyCommand(terminal, new SecureRandom()));
     line.addSubcommand("doctor", new DoctorCommand(terminal));
     line.addSubcommand("completion", new CompletionCommand(terminal));

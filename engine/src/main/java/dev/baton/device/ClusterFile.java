@@ -52,8 +52,10 @@ import java.util.Set;
  *
  * @param cluster the nodes that have room, and their links
  * @param notes what a reader should know, one line each
+ * @param roomBytes for KV at each node, by its name: the memory that the weights leave; as good as
+ *     without limit where no device is named
  */
-public record ClusterFile(Cluster cluster, List<String> notes) {
+public record ClusterFile(Cluster cluster, List<String> notes, Map<String, Long> roomBytes) {
   /** Clusters that need no file. */
   public static final List<String> BUILT_IN = List.of("exo-1gbe", "exo-2.5gbe", "exo-10gbe");
 
@@ -68,6 +70,7 @@ public record ClusterFile(Cluster cluster, List<String> notes) {
 
   public ClusterFile {
     notes = List.copyOf(notes);
+    roomBytes = Map.copyOf(roomBytes);
   }
 
   /**
@@ -134,15 +137,17 @@ public record ClusterFile(Cluster cluster, List<String> notes) {
     Map<Way, LinkSpeed> links = links(root.sections("link"), all.keySet());
     requireDecoder(sections);
     List<ClusterNode> nodes = new ArrayList<>();
+    Map<String, Long> roomBytes = new LinkedHashMap<>();
     for (NodeSection section : sections) {
       // Before room is looked at, so that a node that is left out is checked as well.
       ClusterNode node = section.node(model, catalog, folder);
       if (hasRoom(section, model)) {
         nodes.add(node);
+        roomBytes.put(node.name(), section.memoryBytes() - model.weightBytes());
       }
     }
     requireRoom(sections, model);
-    return new ClusterFile(new Cluster(nodes, links), notes(sections, model));
+    return new ClusterFile(new Cluster(nodes, links), notes(sections, model), roomBytes);
   }
 
   private static boolean hasRoom(NodeSection node, ModelArchitecture model) {

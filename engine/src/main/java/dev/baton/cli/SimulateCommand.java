@@ -1,0 +1,191 @@
+package dev.baton.cli;
+
+import dev.baton.device.ClusterFile;
+import dev.baton.device.DeviceCatalog;
+import dev.baton.device.ModelArchitecture;
+import dev.baton.sim.Policy;
+import dev.baton.sim.Simulation;
+import dev.baton.sim.SimulationResult;
+import dev.baton.sim.Trace;
+import dev.baton.sim.TtftPlot;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code baton simulate}: what a cluster would do under recorded load. */
+@Command(
+    name = "simulate",
+    header = "Show what a cluster would do under recorded load, policy by policy.",
+    description = {
+      "%nNothing is run: the requests of a trace go through the planner and the cost model in"
+          + " simulated time. Policies: baton (the planner), local (the least queued decode node),"
+          + " remote (the best classic split), exo and dynamo (their fixed thresholds).",
+      "Goodput counts requests within both limits. A request's prediction is off by chance, as much"
+          + " as predictions usually are; the same input and seed give the same result. What is"
+          + " modelled and what is not is told in engine/README.md.%n"
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  baton simulate --trace AzureLLMInferenceTrace_conv.csv --cluster cluster.toml --model"
+          + " llama-3.1-8b-q4_k_m --speedup 0.1",
+      "  baton simulate --trace conversation_trace.jsonl --cluster exo-10gbe --model"
+          + " llama-3.1-8b-f16 --policy baton,exo --speedup 0.01 --plot ttft.svg"
+    })
+final class SimulateCommand implements Callable<Integer> {
+  /** The largest chunk that a node takes. */
+  private static final int LARGEST_CHUNK_TOKENS = 4096;
+
+  private final Terminal terminal;
+
+  @Option(
+      names = "--trace",
+      paramLabel = "FILE",
+      required = true,
+      description = "Azure's LLM inference traces (CSV) or Mooncake's (JSON a line).")
+  private Path traceFile = Path.of("");
+
+  @Option(
+      names = "--cluster",
+      paramLabel = "FILE",
+      required = true,
+      description = "The nodes and links, a TOML file or one of the built-in ones.")
+  private Path clusterFile = Path.of("");
+
+  @Option(
+      names = "--model",
+      paramLabel = "NAME",
+      required = true,
+      description = "A model and the form of its weights, such as llama-3.1-8b-f16.")
+  private String modelName = "";
+
+  @Option(
+      names = "--policy",
+      paramLabel = "NAME[,NAME...]",
+      split = ",",
+      defaultValue = "baton,local,remote,exo,dynamo",
+      description = "Who decides (default: ${DEFAULT-VALUE}).")
+  private List<String> policies = List.of();
+
+  @Option(
+      names = "--requests",
+      paramLabel = "N",
+      defaultValue = "10000",
+      description = "The trace's first so many requests, or all (default: ${DEFAULT-VALUE}).")
+  private int requests;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Of how far off each prediction is (default: ${DEFAULT-VALUE}).")
+  private long seed;
+
+  @Option(
+      names = "--speedup",
+      paramLabel = "X",
+      defaultValue = "1",
+      description =
+          "Requests come so much faster than recorded; below 1 slower (default: ${DEFAULT-VALUE}).")
+  private double speedup;
+
+  @Option(
+      names = "--ttft-limit",
+      paramLabel = "MS",
+      defaultValue = "5000",
+      description = "Of the first token, in milliseconds (default: ${DEFAULT-VALUE}).")
+  private double ttftLimitMs;
+
+  @Option(
+      names = "--tpot-limit",
+      paramLabel = "MS",
+      defaultValue = "100",
+      description = "From token to token, on average (default: ${DEFAULT-VALUE}).")
+  private double tpotLimitMs;
+
+  @Option(
+      names = "--plot",
+      paramLabel = "FILE",
+      description = "Draw the policies' times until the first token into an SVG; .html too.")
+  private @Nullable Path plotFile;
+
+  @Option(names = "--json", description = "Print one JSON object.")
+  private boolean json;
+
+  SimulateCommand(Terminal terminal) {
+    this.terminal = terminal;
+  }
+
+  @Override
+  public Integer call() {
+    requirePositive("--requests", requests);
+    requirePositive("--speedup", speedup);
+    requirePositive("--ttft-limit", ttftLimitMs);
+    requirePositive("--tpot-limit", tpotLimitMs);
+    List<Policy> chosen = policies.stream().map(Policy::of).distinct().toList();
+    DeviceCatalog catalog = DeviceCatalog.load();
+    ModelArchitecture architecture = catalog.model(modelName);
+    ClusterFile cluster = ClusterFile.read(clusterFile, architecture, catalog);
+    chosen.forEach(policy -> policy.requireFits(cluster.cluster()));
+    long start = System.nanoTime();
+    Trace trace = Trace.read(traceFile, requests);
+    Simulation.Settings settings =
+        new Simulation.Settings(LARGEST_CHUNK_TOKENS, ttftLimitMs / 1e3, speedup, seed);
+    List<SimulationResult> results =
+        chosen.parallelStream()
+            .map(policy ->
+                Simulation.run(
+                    trace,
+                    architecture.planned(),
+                    cluster.cluster(),
+                    cluster.roomBytes(),
+                    policy,
+                    settings))
+            .toList();
+    double wallSeconds = (System.nanoTime() - start) / 1e9;
+    cluster.notes().forEach(note -> terminal.note(Failure.oneLine(note)));
+    SimulationText.Limits limits = new SimulationText.Limits(ttftLimitMs / 1e3, tpotLimitMs / 1e3);
+    if (json) {
+      terminal.println(Json.line(SimulationText.json(results, limits, architecture.name(), seed)));
+    } else {
+      terminal.print(SimulationText.table(results, limits));
+    }
+    if (plotFile != null) {
+      write(plotFile, results, architecture.name());
+    }
+    // Not part of the result, which is the same each time.
+    terminal.note(
+        String.format(
+            Locale.ROOT,
+            "%,d requests under %d %s in %.1f s",
+            trace.requests().size(),
+            chosen.size(),
+            chosen.size() == 1 ? "policy" : "policies",
+            wallSeconds));
+    return BatonCli.DONE;
+  }
+
+  private void write(Path file, List<SimulationResult> results, String model) {
+    int count = results.getFirst().served().size();
+    String title = String.format(Locale.ROOT, "%s, %,d requests of a trace", model, count);
+    String svg = TtftPlot.svg(title, results, ttftLimitMs / 1e3);
+    String name = file.toString().toLowerCase(Locale.ROOT);
+    try {
+      Files.writeString(
+          file, name.endsWith(".html") ? "<!doctype html><meta charset='utf-8'>" + svg : svg);
+    } catch (IOException e) {
+      throw new UserException("cannot write the plot " + file + ", " + Failure.reason(e), e);
+    }
+  }
+
+  private static void requirePositive(String option, double value) {
+    if (!(value > 0) || Double.isInfinite(value)) {
+      throw new IllegalArgumentException(option + " takes a number above 0, got " + value);
+    }
+  }
+}
