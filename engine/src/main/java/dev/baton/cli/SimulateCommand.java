@@ -135,7 +135,7 @@ final class SimulateCommand implements Callable<Integer> {
     long start = System.nanoTime();
     Trace trace = Trace.read(traceFile, requests);
     Simulation.Settings settings =
-        new Simulation.Settings(LARGEST_CHUNK_TOKENS, ttftLimitMs / 1e3, speedup, seed);
+        new Simulation.Settings(LARGEST_CHUNK_TOKENS, speedup, seed);
     List<SimulationResult> results =
         chosen.parallelStream()
             .map(policy ->

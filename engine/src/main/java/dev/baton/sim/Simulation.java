@@ -5,7 +5,6 @@ import dev.baton.plan.Cluster;
 import dev.baton.plan.Cluster.Way;
 import dev.baton.plan.ClusterNode;
 import dev.baton.plan.LinkSpeed;
-import dev.baton.plan.Objective;
 import dev.baton.plan.PlannedModel;
 import dev.baton.plan.SplitPlan;
 import dev.baton.plan.SplitPlanner;
@@ -45,7 +44,6 @@ public final class Simulation {
   private final PlannedModel model;
   private final Cluster cluster;
   private final SplitPlanner planner;
-  private final Objective.E2eWithin objective;
   private final Policy policy;
   private final EventQueue events = new EventQueue();
   private final List<SimulatedNode> nodes = new ArrayList<>();
@@ -58,12 +56,10 @@ public final class Simulation {
    * How a simulation is done.
    *
    * @param largestChunkTokens the largest chunk that all nodes take
-   * @param ttftLimitSeconds what the planner tries to keep
    * @param speedup by which requests come faster than in the trace
    * @param seed of how far off predictions are
    */
-  public record Settings(
-      int largestChunkTokens, double ttftLimitSeconds, double speedup, long seed) {
+  public record Settings(int largestChunkTokens, double speedup, long seed) {
     public Settings {
       if (!(speedup > 0) || Double.isInfinite(speedup)) {
         throw new IllegalArgumentException("a speedup is positive, got " + speedup);
@@ -82,7 +78,6 @@ public final class Simulation {
     this.cluster = cluster;
     this.policy = policy;
     this.planner = new SplitPlanner(settings.largestChunkTokens);
-    this.objective = new Objective.E2eWithin(settings.ttftLimitSeconds);
     this.served = new Served[requests];
     long blockBytes = model.kvBytes(KvWireType.F16) * model.layers() * Trace.BLOCK_TOKENS;
     for (ClusterNode node : cluster.nodes()) {
@@ -163,8 +158,7 @@ public final class Simulation {
         new Cluster(
             nodes.stream().map(node -> node.seen(now, node.node().decodes())).toList(), links),
         nodes.stream().map(node -> node.cache().cachedTokens(request)).toList(),
-        nodes.stream().map(SimulatedNode::sequences).toList(),
-        objective);
+        nodes.stream().map(SimulatedNode::sequences).toList());
   }
 
   private static LinkSpeed busyUntil(LinkSpeed link, double seconds) {

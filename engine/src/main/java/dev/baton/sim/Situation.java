@@ -23,7 +23,6 @@ import org.jspecify.annotations.Nullable;
  * @param cluster with its queues now
  * @param cachedTokens of the request's prompt, at each of the cluster's nodes
  * @param sequences in the decode batch of each of the cluster's nodes
- * @param objective of the planner
  */
 record Situation(
     SplitPlanner planner,
@@ -31,8 +30,9 @@ record Situation(
     TraceRequest request,
     Cluster cluster,
     List<Integer> cachedTokens,
-    List<Integer> sequences,
-    Objective.E2eWithin objective) {
+    List<Integer> sequences) {
+  /** What Baton is best at by default. */
+  private static final Objective OBJECTIVE = new Objective.E2e();
 
   /**
    * The decode node before which the least work stands; of equals, that with the fewest answers.
@@ -54,14 +54,19 @@ record Situation(
   /** Everything at one node. */
   SplitPlan alone(int node) {
     Cluster only = new Cluster(List.of(cluster.nodes().get(node)), Map.of());
-    return planner.plan(model, shape(cachedTokens.get(node)), only, objective).chosen();
+    return planner.plan(model, shape(cachedTokens.get(node)), only, OBJECTIVE).chosen();
   }
 
   /** What Baton chooses. */
   SplitPlan best() {
     List<SplitPlan> plans = new ArrayList<>();
     for (int cached : differentCaches()) {
+<<<<<<< ours
       plans.add(planner.plan(model, shape(cached), decodingWith(cached), objective).chosen());
+=======
+      plans.add(
+          planner.plan(model, shape(cached), decodingWith(cached), OBJECTIVE).chosen());
+>>>>>>> theirs
     }
     return plans.stream().min(byObjective()).orElseThrow();
   }
@@ -71,7 +76,7 @@ record Situation(
     List<SplitPlan> plans = new ArrayList<>();
     for (int cached : differentCaches()) {
       plans.addAll(
-          planner.plan(model, shape(cached), decodingWith(cached), objective).alternatives());
+          planner.plan(model, shape(cached), decodingWith(cached), OBJECTIVE).alternatives());
     }
     return plans.stream()
         .filter(plan -> plan.boundaryLayer() == model.layers())
@@ -80,9 +85,7 @@ record Situation(
   }
 
   private Comparator<SplitPlan> byObjective() {
-    return Comparator.<SplitPlan>comparingDouble(
-            plan -> Math.max(0, plan.prediction().ttftSeconds() - objective.ttftSeconds()))
-        .thenComparingDouble(plan -> plan.prediction().e2eSeconds());
+    return Comparator.comparingDouble(plan -> plan.prediction().e2eSeconds());
   }
 
   private IntStream decodeNodes() {
