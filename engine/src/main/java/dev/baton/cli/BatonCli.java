@@ -36,7 +36,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "  0  done      1  failed      2  wrong usage      130  ended by Ctrl-C",
       "",
       "Environment:",
-      "  BATON_HOME        the cache folder for models (else the user's cache folder)",
+      "  BATON_HOME        the cache folder for models and the journal (else the user's"
+          + " cache folder)",
       "  BATON_CPU_ISA     avx512, avx2, neon, scalar or java: compute with these kernels, not the"
           + " best ones",
       "  BATON_CLUSTER_KEY, BATON_CLUSTER_KEY_FILE",
@@ -90,6 +91,7 @@ public final class BatonCli {
     line.addSubcommand("tokenize", new TokenizeCommand(terminal));
     line.addSubcommand("perplexity", new PerplexityCommand(terminal));
     line.addSubcommand("simulate", new SimulateCommand(terminal));
+    line.addSubcommand("journal", new JournalCommand(terminal));
     line.addSubcommand("key", new KeyCommand(terminal, new SecureRandom()));
     line.addSubcommand("doctor", new DoctorCommand(terminal));
     line.addSubcommand("completion", new CompletionCommand(terminal));

@@ -5,6 +5,7 @@ import dev.baton.calibrate.CalibrationException;
 import dev.baton.catalog.CatalogException;
 import dev.baton.cluster.ClusterException;
 import dev.baton.gguf.GgufException;
+import dev.baton.journal.JournalException;
 import dev.baton.kvstream.StreamException;
 import dev.baton.model.ModelException;
 import java.io.IOException;
@@ -58,6 +59,7 @@ final class Failure {
         || failure instanceof CatalogException
         || failure instanceof ClusterException
         || failure instanceof GgufException
+        || failure instanceof JournalException
         || failure instanceof ModelException
         || failure instanceof StreamException
         || failure instanceof UserException

@@ -134,8 +134,7 @@ final class SimulateCommand implements Callable<Integer> {
     chosen.forEach(policy -> policy.requireFits(cluster.cluster()));
     long start = System.nanoTime();
     Trace trace = Trace.read(traceFile, requests);
-    Simulation.Settings settings =
-        new Simulation.Settings(LARGEST_CHUNK_TOKENS, speedup, seed);
+    Simulation.Settings settings = new Simulation.Settings(LARGEST_CHUNK_TOKENS, speedup, seed);
     List<SimulationResult> results =
         chosen.parallelStream()
             .map(policy ->

@@ -61,12 +61,7 @@ record Situation(
   SplitPlan best() {
     List<SplitPlan> plans = new ArrayList<>();
     for (int cached : differentCaches()) {
-<<<<<<< ours
-      plans.add(planner.plan(model, shape(cached), decodingWith(cached), objective).chosen());
-=======
-      plans.add(
-          planner.plan(model, shape(cached), decodingWith(cached), OBJECTIVE).chosen());
->>>>>>> theirs
+      plans.add(planner.plan(model, shape(cached), decodingWith(cached), OBJECTIVE).chosen());
     }
     return plans.stream().min(byObjective()).orElseThrow();
   }

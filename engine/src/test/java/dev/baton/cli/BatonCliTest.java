@@ -55,6 +55,7 @@ final class BatonCliTest {
         "tokenize   | ids and pieces                      | --special",
         "perplexity | how well a model predicts a text    | windows of 512 tokens",
         "simulate   | under recorded load                 | --ttft-limit",
+        "journal    | planned for each request            | --follow",
         "key        | that the nodes of a cluster share   | --force",
         "doctor     | what could be better                | --json",
         "completion | bash and zsh                        | source <(baton completion)",

@@ -49,10 +49,11 @@ final class SimulationTest {
 
   private static Cluster two(double error) {
     return new Cluster(
-        List.of(node("quick to read", 1e-5, 0.08, error), node("quick to write", 5e-5, 0.02, error)),
+        List.of(
+            node("quick to read", 1e-5, 0.08, error), node("quick to write", 5e-5, 0.02, error)),
         Map.of(
-            new Way("quick to read", "quick to write"), new LinkSpeed(0, 0, 1e9, 1e9, 0),
-            new Way("quick to write", "quick to read"), new LinkSpeed(0, 0, 1e9, 1e9, 0)));
+            new Way("quick to read", "quick to write"), new LinkSpeed(0, 0, 1e9, 1e9, 1, 0),
+            new Way("quick to write", "quick to read"), new LinkSpeed(0, 0, 1e9, 1e9, 1, 0)));
   }
 
   private static SimulationResult run(Trace trace, Cluster cluster, Policy policy) {
@@ -85,8 +86,7 @@ final class SimulationTest {
       SimulationResult result = run(trace, two(0.2), policy);
       assertEquals(200, result.served().size());
       for (int i = 0; i < 200; i++) {
-        assertEquals(
-            trace.requests().get(i).outputTokens(), result.served().get(i).outputTokens());
+        assertEquals(trace.requests().get(i).outputTokens(), result.served().get(i).outputTokens());
       }
       for (SimulationResult.NodeUse node : result.nodes()) {
         assertTrue(node.busySeconds() <= result.seconds() + ROUNDING, node.toString());
@@ -113,7 +113,9 @@ final class SimulationTest {
     assertTrue(both.e2eSeconds() <= remote.e2eSeconds() + ROUNDING, both.toString());
   }
 
-  /** Pollaczek and Khinchine: with a fixed service time s and load r, s r / (2 (1 - r)) of waiting. */
+  /**
+   * Pollaczek and Khinchine: with a fixed service time s and load r, s r / (2 (1 - r)) of waiting.
+   */
   @Test
   void shouldWaitAsAQueueWithFixedServiceTimesDoes() {
     double service = 8 * 1000 * 5e-5;
@@ -146,7 +148,7 @@ final class SimulationTest {
   @Test
   void shouldLetALinkCarryOneRequestAtATime() {
     long bytes = 8L * 8192 * MODEL.kvBytes(dev.baton.kernel.KvWireType.F16);
-    Map<Way, LinkSpeed> slow = Map.of(new Way("a", "b"), new LinkSpeed(0, 0, 1e7, 1e7, 0));
+    Map<Way, LinkSpeed> slow = Map.of(new Way("a", "b"), new LinkSpeed(0, 0, 1e7, 1e7, 1, 0));
     ClusterNode a = node("a", 1e-5, 0.02, 0);
     Cluster cluster = new Cluster(List.of(a, node("b", 5e-5, 0.02, 0)), slow);
     TraceRequest request = new TraceRequest(0, 8192, 2, List.of());
@@ -160,8 +162,7 @@ final class SimulationTest {
     List<Integer> blocks = List.of(1, 2, 3, 4);
     Trace trace =
         new Trace(
-            List.of(
-                new TraceRequest(0, 2048, 4, blocks), new TraceRequest(100, 2048, 4, blocks)));
+            List.of(new TraceRequest(0, 2048, 4, blocks), new TraceRequest(100, 2048, 4, blocks)));
     Cluster only = new Cluster(List.of(node("quick to write", 5e-5, 0.02, 0)), Map.of());
     List<Served> served = run(trace, only, Policy.LOCAL).served();
     assertEquals(0, served.getFirst().cachedTokens());

@@ -19,6 +19,10 @@ final class ChildJvm {
     List<String> command = new ArrayList<>(prefix);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED");
+    command.add("--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED");
+    command.add("--add-exports=java.base/sun.nio.ch=ALL-UNNAMED");
+    command.add("--add-opens=java.base/java.lang.reflect=ALL-UNNAMED");
+    command.add("--sun-misc-unsafe-memory-access=allow");
     command.add("--enable-native-access=ALL-UNNAMED");
     command.add("-cp");
     command.add(System.getProperty("java.class.path"));

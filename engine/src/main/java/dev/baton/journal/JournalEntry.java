@@ -1,0 +1,111 @@
+package dev.baton.journal;
+
+import java.time.Instant;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What was planned for one request and what happened. Nothing of what was asked or answered.
+ *
+ * @param time when the request had ended
+ * @param model the model's name
+ * @param prefillNode who computed layers [0, boundaryLayer) of the prompt; null where the decode
+ *     node did it all
+ * @param decodeNode who did the rest
+ * @param boundaryLayer 0 without a prefill node, else 1..layers
+ * @param layers the model's layers
+ * @param chunkTokens tokens of each chunk of the prompt, in order
+ * @param wireType the form of the KV on its way; null without a prefill node
+ * @param promptTokens tokens of the prompt, the cached ones among them
+ * @param cachedTokens how many of them needed no computation
+ * @param outputTokens tokens of the answer
+ * @param predicted what the planner promised, corrected by what it had learnt until then
+ * @param observed what the caller saw
+ * @param modelled compute time by the cost model alone, before any correction: with it an outcome
+ *     means the same whatever was known when it was planned
+ * @param measured the same compute time as it was
+ * @param fallback why the request did not run as planned, one line, or null
+ */
+public record JournalEntry(
+    Instant time,
+    String model,
+    @Nullable String prefillNode,
+    String decodeNode,
+    int boundaryLayer,
+    int layers,
+    List<Integer> chunkTokens,
+    @Nullable String wireType,
+    int promptTokens,
+    int cachedTokens,
+    int outputTokens,
+    Latency predicted,
+    Latency observed,
+    Phases modelled,
+    Phases measured,
+    @Nullable String fallback) {
+  public JournalEntry {
+    chunkTokens = List.copyOf(chunkTokens);
+    if (model.isBlank() || decodeNode.isBlank()) {
+      throw new IllegalArgumentException("a journal entry names its model and its decode node");
+    }
+    if (boundaryLayer < 0
+        || boundaryLayer > layers
+        || (boundaryLayer == 0) != (prefillNode == null)
+        || (prefillNode == null) != (wireType == null)) {
+      throw new IllegalArgumentException(
+          "a prefill node and a wire type stand where there is a boundary layer, got "
+              + boundaryLayer
+              + " of "
+              + layers
+              + " layers");
+    }
+    if (promptTokens < 0 || cachedTokens < 0 || cachedTokens > promptTokens || outputTokens < 0) {
+      throw new IllegalArgumentException(
+          "token counts are not negative and cached tokens are of the prompt, got "
+              + promptTokens
+              + " with "
+              + cachedTokens
+              + " cached and "
+              + outputTokens
+              + " answered");
+    }
+  }
+
+  /**
+   * Times from the request's arrival.
+   *
+   * @param ttftSeconds until the first token
+   * @param e2eSeconds until the last
+   */
+  public record Latency(double ttftSeconds, double e2eSeconds) {
+    public Latency {
+      check(ttftSeconds);
+      check(e2eSeconds);
+    }
+  }
+
+  /**
+   * Seconds of computing, waiting and transfers left out. 0: none, or not known.
+   *
+   * @param prefillThereSeconds at the prefill node
+   * @param prefillHereSeconds the decode node's part of the prefill
+   * @param decodeSeconds all decode steps
+   */
+  public record Phases(
+      double prefillThereSeconds, double prefillHereSeconds, double decodeSeconds) {
+    /** Nothing known. */
+    public static final Phases NONE = new Phases(0, 0, 0);
+
+    public Phases {
+      check(prefillThereSeconds);
+      check(prefillHereSeconds);
+      check(decodeSeconds);
+    }
+  }
+
+  private static void check(double seconds) {
+    if (!(seconds >= 0 && seconds < Double.POSITIVE_INFINITY)) {
+      throw new IllegalArgumentException("a time is finite and not negative, got " + seconds);
+    }
+  }
+}

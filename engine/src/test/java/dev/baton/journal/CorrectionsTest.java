@@ -1,0 +1,181 @@
+package dev.baton.journal;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.baton.journal.Corrections.Phase;
+import dev.baton.journal.JournalEntry.Phases;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+final class CorrectionsTest {
+  private static final int SEEDS = 500;
+  private static final double NOISE = 0.05;
+  private static final String NODE = "here";
+
+  @Test
+  void shouldTrustTheModelOfANodeThatItHasNotSeen() {
+    assertEquals(1, new Corrections().factor("nobody", Phase.DECODE));
+  }
+
+  @Test
+  void shouldKeepNodesAndPhasesApart() {
+    Corrections corrections = new Corrections();
+    for (int i = 0; i < 5; i++) {
+      corrections.observe(Entries.measured(new Phases(1, 1, 1), new Phases(3, 2, 0.5)));
+    }
+    assertEquals(3, corrections.factor("10.0.0.7:4400", Phase.PREFILL), 1e-9);
+    assertEquals(1, corrections.factor("10.0.0.7:4400", Phase.DECODE));
+    assertEquals(2, corrections.factor(NODE, Phase.PREFILL), 1e-9);
+    assertEquals(0.5, corrections.factor(NODE, Phase.DECODE), 1e-9);
+  }
+
+  @Test
+  void shouldNotWanderWithNoise() {
+    int far = 0;
+    int observations = 0;
+    for (int seed = 0; seed < SEEDS; seed++) {
+      Run run = new Run(seed);
+      for (int i = 0; i < 400; i++, observations++) {
+        far += Math.abs(run.observe(1) - 1) > NOISE ? 1 : 0;
+      }
+    }
+    assertTrue(far <= observations / 1000, far + " of " + observations + " factors wander");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"2, 0", "2, 1", "2, 7", "2, 300", "0.5, 300", "4, 300", "1.5, 300", "3, 2"})
+  void shouldNoticeWithinFiveRequestsThatANodeBecomesSlower(double slowdown, int before) {
+    for (int seed = 0; seed < SEEDS; seed++) {
+      Run run = new Run(seed);
+      run.observe(1, before);
+      assertWithinAFifth(slowdown, run.observe(slowdown, 5), seed);
+      for (int i = 0; i < 100; i++) {
+        assertWithinAFifth(slowdown, run.observe(slowdown), seed);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {5, 6, 10, 300})
+  void shouldNoticeWithinTenRequestsThatANodeRecovers(int slow) {
+    for (int seed = 0; seed < SEEDS; seed++) {
+      Run run = new Run(seed);
+      run.observe(1, 20);
+      run.observe(2, slow);
+      assertWithinAFifth(1, run.observe(1, 10), seed);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {100, 8, 2, 0.5, 0.01})
+  void shouldNotBelieveASingleOutlier(double outlier) {
+    for (int seed = 0; seed < SEEDS; seed++) {
+      for (int before : new int[] {0, 1, 3, 10, 40}) {
+        // The median of few is as noisy as they are.
+        double tolerance = before < 10 ? 3 * NOISE : 1.5 * NOISE;
+        Run run = new Run(seed);
+        run.observe(1, before);
+        double factor = run.observe(outlier);
+        for (int i = 0; i < 10; i++) {
+          assertEquals(1, factor, tolerance, "seed " + seed + ", after " + before + " + " + i);
+          factor = run.observe(1);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {20, 0.05})
+  void shouldNoticeAChangeInSpiteOfAnOutlierInIt(double outlier) {
+    for (int seed = 0; seed < SEEDS; seed++) {
+      for (int at = 0; at < 4; at++) {
+        Run run = new Run(seed);
+        run.observe(1, 30);
+        run.observe(2, at);
+        run.observe(outlier);
+        assertWithinAFifth(2, run.observe(2, 4 - at), seed);
+      }
+    }
+  }
+
+  @Test
+  void shouldStayWithinItsBounds() {
+    Run run = new Run(1);
+    assertEquals(Corrections.LARGEST_FACTOR, run.observe(1e300, 50), 1e-9);
+    assertEquals(1 / Corrections.LARGEST_FACTOR, run.observe(1e-300, 50), 1e-9);
+  }
+
+  @Test
+  void shouldLearnNothingFromAFallbackOrAPhaseThatDidNotRun() {
+    Corrections corrections = new Corrections();
+    for (int i = 0; i < 10; i++) {
+      corrections.observe(
+          Entries.entry(1, new Phases(1, 1, 1), new Phases(4, 4, 4), "the node was gone"));
+      corrections.observe(Entries.measured(new Phases(1, 0, 1), new Phases(0, 1, 0)));
+    }
+    for (Phase phase : Phase.values()) {
+      assertEquals(1, corrections.factor(NODE, phase));
+      assertEquals(1, corrections.factor("10.0.0.7:4400", phase));
+    }
+  }
+
+  @Test
+  void shouldLearnTheSameFromAReplay() {
+    SplittableRandom random = new SplittableRandom(9);
+    Corrections live = new Corrections();
+    List<JournalEntry> entries = new ArrayList<>();
+    for (int i = 0; i < 1000; i++) {
+      double slowdown = random.nextInt(10) == 0 ? random.nextDouble(0.1, 9) : 1 + i / 300;
+      JournalEntry entry =
+          Entries.measured(
+              new Phases(1, 2, 3),
+              new Phases(slowdown, random.nextDouble(0.5, 2), random.nextDouble(2, 4)));
+      entries.add(entry);
+      live.observe(entry);
+      if (i % 100 == 99) {
+        Corrections replayed = new Corrections();
+        entries.forEach(replayed::observe);
+        for (Phase phase : Phase.values()) {
+          assertEquals(live.factor(NODE, phase), replayed.factor(NODE, phase));
+          assertEquals(
+              live.factor("10.0.0.7:4400", phase), replayed.factor("10.0.0.7:4400", phase));
+        }
+      }
+    }
+  }
+
+  private static void assertWithinAFifth(double truth, double factor, int seed) {
+    assertEquals(1, factor / truth, 0.2, "seed " + seed);
+  }
+
+  /** Requests of one node, whose times are noisy. */
+  private static final class Run {
+    private final SplittableRandom random;
+    private final Corrections corrections = new Corrections();
+
+    Run(int seed) {
+      random = new SplittableRandom(seed);
+    }
+
+    /** The factor after a request that took {@code slowdown} times as long as modelled. */
+    double observe(double slowdown) {
+      double measured = 0.8 * slowdown * Math.exp(NOISE * random.nextGaussian());
+      corrections.observe(Entries.measured(new Phases(0, 0, 0.8), new Phases(0, 0, measured)));
+      return corrections.factor(NODE, Phase.DECODE);
+    }
+
+    double observe(double slowdown, int times) {
+      double factor = corrections.factor(NODE, Phase.DECODE);
+      for (int i = 0; i < times; i++) {
+        factor = observe(slowdown);
+      }
+      return factor;
+    }
+  }
+}

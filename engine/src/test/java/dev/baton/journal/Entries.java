@@ -1,0 +1,43 @@
+package dev.baton.journal;
+
+import java.time.Instant;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Entries for tests. */
+final class Entries {
+  private Entries() {}
+
+  static JournalEntry numbered(int number) {
+    return entry(
+        number, new JournalEntry.Phases(1, 0.5, 2), new JournalEntry.Phases(1, 1, 2), null);
+  }
+
+  static JournalEntry measured(JournalEntry.Phases modelled, JournalEntry.Phases measured) {
+    return entry(64, modelled, measured, null);
+  }
+
+  static JournalEntry entry(
+      int outputTokens,
+      JournalEntry.Phases modelled,
+      JournalEntry.Phases measured,
+      @Nullable String fallback) {
+    return new JournalEntry(
+        Instant.parse("2026-05-04T03:02:01.123456789Z"),
+        "llama-3.1-8b-f16",
+        "10.0.0.7:4400",
+        "here",
+        20,
+        32,
+        List.of(2048, 1024, 512),
+        "F16",
+        4000,
+        416,
+        outputTokens,
+        new JournalEntry.Latency(1.5, 3.25),
+        new JournalEntry.Latency(1.75, 3.5),
+        modelled,
+        measured,
+        fallback);
+  }
+}
