@@ -1,7 +1,6 @@
 package dev.baton;
 
 import dev.baton.calibrate.CalibrationException;
-import dev.baton.calibrate.ProfileStore;
 import dev.baton.catalog.CacheFolder;
 import dev.baton.cluster.ChildNode;
 import dev.baton.cluster.ClusterException;
@@ -79,11 +78,9 @@ public final class Baton implements AutoCloseable {
   private synchronized AutoSplit auto(DoubleConsumer progress) {
     AutoSplit known = auto;
     if (known == null) {
-      Path folder = CacheFolder.of(System.getenv()).resolve("profiles");
+      Path home = CacheFolder.of(System.getenv());
       try {
-        known =
-            AutoSplit.of(
-                config, compute, loop, link.peer(compute), new ProfileStore(folder), progress);
+        known = AutoSplit.of(config, compute, loop, link.peer(compute), home, progress);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         throw new BatonException("interrupted while the nodes were measured");
@@ -218,6 +215,9 @@ public final class Baton implements AutoCloseable {
             decision,
             unplanned);
     Generation generation = new Generation(plan, tokenizer, request.stop(), maxTokens, startedNs);
+    if (decision != null) {
+      generation.tell(auto(done -> {}));
+    }
     generation.start(
         loop.submit(
             new DecodeRequest(
@@ -289,6 +289,11 @@ public final class Baton implements AutoCloseable {
   @Override
   public void close() {
     loop.close();
+    synchronized (this) {
+      if (auto != null) {
+        auto.close();
+      }
+    }
     link.close();
     compute.close();
   }

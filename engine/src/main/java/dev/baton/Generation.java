@@ -48,6 +48,7 @@ public final class Generation implements AutoCloseable {
   private boolean drained;
   private boolean stopped;
   private @Nullable DecodeSession session;
+  private @Nullable AutoSplit learner;
 
   Generation(Plan plan, Tokenizer tokenizer, List<String> stop, int maxTokens, long startedNs) {
     this.plan = plan;
@@ -55,6 +56,11 @@ public final class Generation implements AutoCloseable {
     this.stops = new StopTexts(stop);
     this.startedNs = startedNs;
     this.tokens = new int[maxTokens];
+  }
+
+  /** Has what becomes of the request told to who planned it; before it starts. */
+  void tell(AutoSplit planner) {
+    learner = planner;
   }
 
   void start(DecodeSession decoding) {
@@ -85,12 +91,26 @@ public final class Generation implements AutoCloseable {
 
       @Override
       public void onEnd(DecodeOutcome end) {
+        learnFrom(end);
         synchronized (lock) {
           outcome = end;
           lock.notifyAll();
         }
       }
     };
+  }
+
+  private void learnFrom(DecodeOutcome end) {
+    AutoSplit planner = learner;
+    PlanDecision decision = plan.decision();
+    if (planner != null && decision != null) {
+      double ttftSeconds;
+      synchronized (lock) {
+        ttftSeconds = (firstTokenNs - startedNs) / 1e9;
+      }
+      planner.ended(
+          plan.model(), decision.chosen(), tokens.length, end, ttftSeconds, plan.unplanned());
+    }
   }
 
   /**

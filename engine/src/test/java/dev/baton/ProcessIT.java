@@ -92,6 +92,12 @@ class ProcessIT {
         }
       }
     }
+    try (BatonProcess journal = BatonProcess.start(home, "journal", "--json")) {
+      journal.closeInput();
+      assertEquals(0, journal.await(), journal.err());
+      assertEquals(2, journal.out().lines().count(), journal.out());
+      assertFalse(journal.out().contains("hello"), journal.out());
+    }
   }
 
   private static BatonProcess auto(Map<String, String> home, String endpoint, String prompt) {

@@ -321,6 +321,7 @@ final class PlanSearch {
             pipeline.e2e(),
             ttftPath,
             path,
+            busy.compute(there == null ? here : there, here, slowdown(link, of.boundary)),
             Preference.error(ttftPath, there, here, link),
             Preference.error(path, there, here, link),
             busy.joules(),
@@ -330,8 +331,12 @@ final class PlanSearch {
         there, link, here, of.boundary, schedules.get(of.schedule), of.wireType, prediction);
   }
 
+  private double slowdown(@Nullable LinkSpeed link, int boundary) {
+    return link == null || boundary == model.layers() ? 1 : link.slowdown();
+  }
+
   /** What a plan draws and costs: nodes count while they compute for it. */
-  private record Busy(double joules, double usd) {
+  private record Busy(double joules, double usd, double away, double prefill, double decode) {
     private static final double SECONDS_AN_HOUR = 3600;
 
     static Busy of(
@@ -347,7 +352,17 @@ final class PlanSearch {
       double decode = pipeline.decodeSeconds(here, 1);
       return new Busy(
           there.prefillWatts() * away + here.prefillWatts() * prefill + here.decodeWatts() * decode,
-          (there.usdPerHour() * away + here.usdPerHour() * (prefill + decode)) / SECONDS_AN_HOUR);
+          (there.usdPerHour() * away + here.usdPerHour() * (prefill + decode)) / SECONDS_AN_HOUR,
+          away,
+          prefill,
+          decode);
+    }
+
+    Prediction.Compute compute(ClusterNode there, ClusterNode here, double slowdown) {
+      return new Prediction.Compute(
+          slowdown * away / there.prefillCorrection(),
+          slowdown * prefill / here.prefillCorrection(),
+          decode / here.decodeCorrection());
     }
   }
 }

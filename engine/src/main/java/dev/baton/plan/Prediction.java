@@ -7,6 +7,7 @@ package dev.baton.plan;
  * @param e2eSeconds until the last
  * @param ttftPath where the time until the first token goes
  * @param path where the time until the last token goes
+ * @param compute how long the nodes compute, whenever that is, before any correction
  * @param ttftError how far off ttftSeconds usually is (standard deviation, seconds)
  * @param e2eError the same of e2eSeconds
  * @param joules drawn by both nodes for it
@@ -18,6 +19,7 @@ public record Prediction(
     double e2eSeconds,
     Path ttftPath,
     Path path,
+    Compute compute,
     double ttftError,
     double e2eError,
     double joules,
@@ -35,4 +37,13 @@ public record Prediction(
    */
   public record Path(
       double queue, double prefillNode, double link, double prefillHere, double decode) {}
+
+  /**
+   * Seconds of computing alone.
+   *
+   * @param prefillThere at the prefill node
+   * @param prefillHere the decode node's part of the prefill, the output matrix included
+   * @param decode all decode steps
+   */
+  public record Compute(double prefillThere, double prefillHere, double decode) {}
 }
