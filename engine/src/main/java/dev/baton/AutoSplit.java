@@ -9,6 +9,7 @@ import dev.baton.decode.DecodeOutcome;
 import dev.baton.journal.Corrections;
 import dev.baton.journal.Journal;
 import dev.baton.journal.JournalEntry;
+import dev.baton.journal.JournalException;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.PrefillPeer;
@@ -178,10 +179,17 @@ final class AutoSplit implements AutoCloseable {
       return;
     }
     JournalEntry entry = entry(modelName, plan, plannedOutput, outcome, ttftSeconds, unplanned);
-    writer.execute(() -> {
+    writer.execute(() -> note(entry));
+  }
+
+  private void note(JournalEntry entry) {
+    corrections.observe(entry);
+    try {
       journal.append(entry);
-      corrections.observe(entry);
-    });
+    } catch (JournalException e) {
+      // The answer is there; only a restarted node will not know what was learnt from it.
+      System.getLogger("dev.baton").log(System.Logger.Level.WARNING, e.getMessage());
+    }
   }
 
   private JournalEntry entry(
