@@ -29,7 +29,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
@@ -208,10 +208,6 @@ final class AutoSplit implements AutoCloseable {
         transfer == null
             ? 0
             : Math.max(0, (transfer.computeEndNs() - transfer.computeStartNs()) / 1e9);
-    List<Integer> chunks = new ArrayList<>();
-    for (int left = outcome.promptTokens(); left > 0; left -= chunks.getLast()) {
-      chunks.add(plan.chunks().next(left));
-    }
     return new JournalEntry(
         Instant.now(),
         modelName,
@@ -219,7 +215,7 @@ final class AutoSplit implements AutoCloseable {
         HERE,
         plan.boundaryLayer(),
         model.layers(),
-        chunks,
+        Arrays.stream(plan.chunks().cut(outcome.promptTokens())).boxed().toList(),
         plan.isLocal() ? null : plan.wireType().name(),
         outcome.promptTokens(),
         0,

@@ -15,21 +15,6 @@ final class ChunkCosts {
     this.cachedSeconds = cachedSeconds;
   }
 
-  /** Tokens of each chunk of the part of a prompt that is not cached. */
-  static int[] cut(RequestShape shape, ChunkSchedule schedule) {
-    int left = shape.promptTokens() - shape.cachedTokens();
-    int[] tokens = new int[8];
-    int count = 0;
-    while (left > 0) {
-      if (count == tokens.length) {
-        tokens = Arrays.copyOf(tokens, 2 * count);
-      }
-      tokens[count] = schedule.next(left);
-      left -= tokens[count++];
-    }
-    return Arrays.copyOf(tokens, count);
-  }
-
   /**
    * What the same chunks take when ever more of them are taken together: 1, 2, 3, ... as they pile
    * up before a node that is slower than their arrival. Whatever is taken together waits for its
@@ -54,19 +39,19 @@ final class ChunkCosts {
           && sum + tokens[last + 1] <= largestTokens) {
         sum += tokens[++last];
       }
-      seconds[last] = node.prefillCorrection() * node.speed().chunkLayerSeconds(sum, depth);
+      seconds[last] = node.chunkLayerSeconds(sum, depth);
       depth += sum;
       i = last + 1;
     }
     return new ChunkCosts(seconds, cached(node, shape.cachedTokens(), schedule));
   }
 
-  /** What chunks as {@link #cut} makes them take on this node, one by one. */
+  /** What chunks as {@link ChunkSchedule#cut} makes them take on this node, one by one. */
   static ChunkCosts of(ClusterNode node, RequestShape shape, ChunkSchedule schedule, int[] tokens) {
     double[] seconds = new double[tokens.length];
     int depth = shape.cachedTokens();
     for (int i = 0; i < tokens.length; i++) {
-      seconds[i] = node.prefillCorrection() * node.speed().chunkLayerSeconds(tokens[i], depth);
+      seconds[i] = node.chunkLayerSeconds(tokens[i], depth);
       depth += tokens[i];
     }
     return new ChunkCosts(seconds, cached(node, shape.cachedTokens(), schedule));
@@ -74,9 +59,9 @@ final class ChunkCosts {
 
   private static double cached(ClusterNode node, int tokens, ChunkSchedule schedule) {
     double seconds = 0;
-    for (int depth = 0; depth < tokens; ) {
-      int chunk = schedule.next(tokens - depth);
-      seconds += node.prefillCorrection() * node.speed().chunkLayerSeconds(chunk, depth);
+    int depth = 0;
+    for (int chunk : schedule.cut(tokens)) {
+      seconds += node.chunkLayerSeconds(chunk, depth);
       depth += chunk;
     }
     return seconds;

@@ -36,6 +36,32 @@ public record ClusterNode(
     }
   }
 
+  /** Seconds of one layer for a chunk behind {@code depth} tokens, as of late. */
+  public double chunkLayerSeconds(int tokens, int depth) {
+    return prefillCorrection * speed.chunkLayerSeconds(tokens, depth);
+  }
+
+  /** Seconds of the output matrix and the choice of a token, as of late. */
+  public double outputSeconds() {
+    return decodeCorrection * speed.outputSeconds();
+  }
+
+  /**
+   * Seconds of an answer's decode steps from the {@code first}-th on, as of late; the context grows
+   * by a token each.
+   *
+   * @param first from 1 on
+   */
+  public double decodeSeconds(int promptTokens, int first, int outputTokens) {
+    int steps = outputTokens - first;
+    if (steps <= 0) {
+      return 0;
+    }
+    double middle = promptTokens + first + (steps - 1) / 2.0;
+    double step = speed.stepSeconds() + speed.sequenceSeconds() + speed.contextSeconds() * middle;
+    return decodeCorrection * steps * step;
+  }
+
   /** The same node by another name. */
   ClusterNode named(String other) {
     return new ClusterNode(

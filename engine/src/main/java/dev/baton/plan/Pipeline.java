@@ -51,7 +51,7 @@ final class Pipeline {
   void runAlone(ClusterNode node, ChunkCosts costs, Scale scale) {
     ttft =
         scale.queue * node.queueSeconds()
-            + scale.here * (model.layers() * costs.sum() + outputSeconds(node));
+            + scale.here * (model.layers() * costs.sum() + node.outputSeconds());
     e2e = shape.outputTokens() == 1 ? ttft : ttft + scale.decode * decodeSeconds(node, 1);
   }
 
@@ -105,7 +105,7 @@ final class Pipeline {
       sent += rowSecond;
       hereEnd = Math.max(hereEnd, thereEnd + behind + rowSecond + latency);
     }
-    ttft = hereEnd + scale.here * outputSeconds(here);
+    ttft = hereEnd + scale.here * here.outputSeconds();
     e2e = ttft;
     if (shape.outputTokens() > 1) {
       double step = scale.decode * stepSeconds(here, shape.promptTokens() + 1);
@@ -127,25 +127,13 @@ final class Pipeline {
     return tokens * boundary * model.kvBytes(wireType) + rows * model.hiddenBytes();
   }
 
-  /** The output matrix and the first token, once. */
-  static double outputSeconds(ClusterNode node) {
-    return node.decodeCorrection() * node.speed().outputSeconds();
-  }
-
   private static double stepSeconds(ClusterNode node, long contextTokens) {
     return node.decodeCorrection() * node.speed().decodeStepSeconds(1, contextTokens);
   }
 
-  /** All decode steps from the {@code first}-th on, the context growing by a token each. */
+  /** All decode steps from the {@code first}-th on. */
   double decodeSeconds(ClusterNode node, int first) {
-    int steps = shape.outputTokens() - first;
-    if (steps <= 0) {
-      return 0;
-    }
-    double middle = shape.promptTokens() + first + (steps - 1) / 2.0;
-    SpeedProfile speed = node.speed();
-    double step = speed.stepSeconds() + speed.sequenceSeconds() + speed.contextSeconds() * middle;
-    return node.decodeCorrection() * steps * step;
+    return node.decodeSeconds(shape.promptTokens(), first, shape.outputTokens());
   }
 
   /**

@@ -40,7 +40,7 @@ final class PlanSearch {
     this.pipeline = new Pipeline(model, shape);
     this.tokens = new int[schedules.size()][];
     for (int s = 0; s < tokens.length; s++) {
-      tokens[s] = ChunkCosts.cut(shape, schedules.get(s));
+      tokens[s] = schedules.get(s).cut(shape.promptTokens() - shape.cachedTokens());
     }
     List<ClusterNode> nodes = cluster.nodes();
     this.costs = new ChunkCosts[nodes.size()][tokens.length];
@@ -256,7 +256,7 @@ final class PlanSearch {
   /** Seconds after the prefill that any plan with this decode node takes. */
   private double rest(int here) {
     ClusterNode node = cluster.nodes().get(here);
-    double output = Pipeline.outputSeconds(node);
+    double output = node.outputSeconds();
     return objective instanceof Objective.Ttft ? output : output + pipeline.decodeSeconds(node, 1);
   }
 
@@ -348,7 +348,7 @@ final class PlanSearch {
         ChunkCosts hereCosts,
         int boundary) {
       double away = boundary * (thereCosts.sum() + thereCosts.cachedSeconds());
-      double prefill = (model.layers() - boundary) * hereCosts.sum() + Pipeline.outputSeconds(here);
+      double prefill = (model.layers() - boundary) * hereCosts.sum() + here.outputSeconds();
       double decode = pipeline.decodeSeconds(here, 1);
       return new Busy(
           there.prefillWatts() * away + here.prefillWatts() * prefill + here.decodeWatts() * decode,

@@ -3,7 +3,6 @@ package dev.baton.sim;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.plan.ClusterNode;
 import dev.baton.plan.PlannedModel;
-import dev.baton.plan.SpeedProfile;
 import dev.baton.plan.SplitPlan;
 import java.util.Arrays;
 
@@ -44,7 +43,7 @@ record PromptWork(double[] there, double[] here) {
 
   private static double[] here(
       PlannedModel model, SplitPlan plan, ClusterNode node, int promptTokens, int cachedTokens) {
-    double output = outputSeconds(node);
+    double output = node.outputSeconds();
     int layers = model.layers() - plan.boundaryLayer();
     if (layers == 0) {
       return new double[] {output};
@@ -54,44 +53,32 @@ record PromptWork(double[] there, double[] here) {
     return seconds;
   }
 
-  private static double outputSeconds(ClusterNode node) {
-    return node.decodeCorrection() * node.speed().outputSeconds();
-  }
-
   /**
    * Seconds from when the prefill node begins until the decode node's share can, so that, alone, it
    * ends when the planner says.
    */
   double hereAfterSeconds(SplitPlan plan, ClusterNode decodeNode, double thereBeginsSeconds) {
     double share =
-        Arrays.stream(here).sum() - outputSeconds(decodeNode) + outputSeconds(plan.decodeNode());
+        Arrays.stream(here).sum() - decodeNode.outputSeconds() + plan.decodeNode().outputSeconds();
     return Math.max(0, plan.prediction().ttftSeconds() - share - thereBeginsSeconds);
   }
 
   private static double[] chunks(
       ClusterNode node, int layers, ChunkSchedule schedule, int from, int to) {
-    double[] seconds = new double[8];
-    int count = 0;
-    for (int depth = from; depth < to; count++) {
-      if (count == seconds.length) {
-        seconds = Arrays.copyOf(seconds, 2 * count);
-      }
-      int tokens = schedule.next(to - depth);
-      seconds[count] =
-          layers * node.prefillCorrection() * node.speed().chunkLayerSeconds(tokens, depth);
-      depth += tokens;
+    int[] tokens = schedule.cut(to - from);
+    double[] seconds = new double[tokens.length];
+    int depth = from;
+    for (int i = 0; i < tokens.length; i++) {
+      seconds[i] = layers * node.chunkLayerSeconds(tokens[i], depth);
+      depth += tokens[i];
     }
-    return Arrays.copyOf(seconds, count);
+    return seconds;
   }
 
   /** Seconds after the first token that a plan's decode steps have to wait for KV on its way. */
   static double lateKvSeconds(SplitPlan plan, TraceRequest request) {
-    ClusterNode node = plan.decodeNode();
-    SpeedProfile speed = node.speed();
-    int steps = request.outputTokens() - 1;
-    double middle = request.promptTokens() + 1 + (steps - 1) / 2.0;
-    double step = speed.stepSeconds() + speed.sequenceSeconds() + speed.contextSeconds() * middle;
-    double decode = node.decodeCorrection() * steps * step;
+    double decode =
+        plan.decodeNode().decodeSeconds(request.promptTokens(), 1, request.outputTokens());
     double after = plan.prediction().e2eSeconds() - plan.prediction().ttftSeconds() - decode;
     return plan.isLocal() ? 0 : Math.max(0, after);
   }

@@ -109,7 +109,7 @@ class SplitPlannerTest {
     Preference preference = new Preference(model, shape, objective);
     double least = Double.MAX_VALUE;
     for (ChunkSchedule schedule : schedules) {
-      int[] tokens = ChunkCosts.cut(shape, schedule);
+      int[] tokens = schedule.cut(shape.promptTokens() - shape.cachedTokens());
       PlanSearch search =
           new PlanSearch(model, shape, cluster, objective, List.of(schedule), LARGEST_CHUNK);
       for (SplitPlan plan : search.best(false)) {

@@ -1,5 +1,7 @@
 package dev.baton.kvstream;
 
+import java.util.Arrays;
+
 /**
  * How a prompt is cut into the chunks that go through the layers together: chunks of the largest
  * size, and at the end ever smaller ones, so that what is left to do when the last chunk is there
@@ -41,5 +43,22 @@ public record ChunkSchedule(int largestTokens, int smallestTokens) {
     }
     int half = (remainingTokens / 2 + GRAIN - 1) / GRAIN * GRAIN;
     return Math.min(remainingTokens, Math.clamp(half, smallestTokens, largestTokens));
+  }
+
+  /**
+   * All chunks of a prompt, in order.
+   *
+   * @param promptTokens tokens of the prompt; none for 0
+   */
+  public int[] cut(int promptTokens) {
+    int[] tokens = new int[8];
+    int count = 0;
+    for (int left = promptTokens; left > 0; left -= tokens[count++]) {
+      if (count == tokens.length) {
+        tokens = Arrays.copyOf(tokens, 2 * count);
+      }
+      tokens[count] = next(left);
+    }
+    return Arrays.copyOf(tokens, count);
   }
 }
