@@ -1,6 +1,7 @@
 package dev.baton.bench;
 
 import dev.baton.bench.fit.FitCommand;
+import dev.baton.bench.model.ModelCommand;
 import dev.baton.bench.plan.PlannerCommand;
 import dev.baton.bench.stream.LinkCommand;
 import dev.baton.bench.stream.NodesCommand;
@@ -54,6 +55,7 @@ public final class BenchCli {
                 .build());
     line.addSubcommand("stream", new StreamCommand(out, err));
     line.addSubcommand("fit", new FitCommand(out));
+    line.addSubcommand("model", new ModelCommand(out));
     line.addSubcommand("planner", new PlannerCommand());
     line.addSubcommand("stream-link", new LinkCommand(out));
     line.addSubcommand("stream-nodes", new NodesCommand(out));

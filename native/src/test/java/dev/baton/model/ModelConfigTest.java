@@ -12,6 +12,7 @@ import dev.baton.gguf.GgufException;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufValueType;
 import dev.baton.gguf.GgufWriter;
+import dev.baton.gguf.RandomBlocks;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;

@@ -2,6 +2,7 @@ package dev.baton.model;
 
 import dev.baton.gguf.GgmlType;
 import dev.baton.gguf.GgufWriter;
+import dev.baton.gguf.RandomBlocks;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;

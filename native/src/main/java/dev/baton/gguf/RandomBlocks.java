@@ -1,6 +1,5 @@
-package dev.baton.model;
+package dev.baton.gguf;
 
-import dev.baton.gguf.GgmlType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
