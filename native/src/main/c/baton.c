@@ -1,12 +1,8 @@
 /* The exported functions: each fills in a task's arguments, chooses how many parts it has, and runs
  * it. */
-#if defined(__linux__)
-#define _GNU_SOURCE
-#endif
 #include "baton.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "kernels.h"
 
@@ -36,19 +32,6 @@ void bt_close(struct bt_context *ctx) {
   bt_pool_close(ctx->pool);
   free(ctx);
 }
-
-void *bt_alloc(int64_t bytes) {
-  void *memory = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
-  if (memory == MAP_FAILED)
-    return NULL;
-#if defined(MADV_HUGEPAGE)
-  madvise(memory, (size_t)bytes,
-          MADV_HUGEPAGE); /* refused on some systems: then it is ordinary pages */
-#endif
-  return memory;
-}
-
-void bt_free(void *memory, int64_t bytes) { munmap(memory, (size_t)bytes); }
 
 int64_t bt_q8_32_row_bytes(int64_t cols) { return cols / 32 * (int64_t)sizeof(struct bt_q8_32); }
 

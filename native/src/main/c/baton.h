@@ -33,10 +33,6 @@ BT_EXPORT struct bt_context *bt_open(int32_t isa, int32_t threads, int32_t pin);
 /* Ends the threads. No other call on the context may be under way. */
 BT_EXPORT void bt_close(struct bt_context *ctx);
 
-/* Zeroed memory for weights, on huge pages where the system has them; NULL where there is none. */
-BT_EXPORT void *bt_alloc(int64_t bytes);
-BT_EXPORT void bt_free(void *memory, int64_t bytes);
-
 /* Bytes of one row of `cols` activations, quantised with one scale per 32 or per 256 values. */
 BT_EXPORT int64_t bt_q8_32_row_bytes(int64_t cols);
 BT_EXPORT int64_t bt_q8_256_row_bytes(int64_t cols);

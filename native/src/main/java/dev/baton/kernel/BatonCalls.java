@@ -24,8 +24,6 @@ final class BatonCalls {
   private static final MethodHandle OPEN =
       function("bt_open", ADDRESS, JAVA_INT, JAVA_INT, JAVA_INT);
   private static final MethodHandle CLOSE = procedure("bt_close", ADDRESS);
-  private static final MethodHandle ALLOC = function("bt_alloc", ADDRESS, JAVA_LONG);
-  private static final MethodHandle FREE = procedure("bt_free", ADDRESS, JAVA_LONG);
   private static final MethodHandle Q8_32_ROW_BYTES =
       function("bt_q8_32_row_bytes", JAVA_LONG, JAVA_LONG);
   private static final MethodHandle Q8_256_ROW_BYTES =
@@ -182,22 +180,6 @@ final class BatonCalls {
   static void close(MemorySegment ctx) {
     try {
       CLOSE.invokeExact(ctx);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
-  }
-
-  static MemorySegment alloc(long bytes) {
-    try {
-      return (MemorySegment) ALLOC.invokeExact(bytes);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
-  }
-
-  static void free(MemorySegment memory, long bytes) {
-    try {
-      FREE.invokeExact(memory, bytes);
     } catch (Throwable e) {
       throw failed(e);
     }

@@ -3,6 +3,7 @@ package dev.baton.kernel;
 import dev.baton.gguf.GgmlType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.util.Set;
 
 /**
@@ -38,10 +39,13 @@ public interface Kernels extends AutoCloseable {
    * Lays a GGUF tensor out for {@link #matmul}.
    *
    * @param raw the tensor's bytes as in the file, {@code rows} rows of {@code type.rowBytes(cols)}
-   * @param arena owns the packed bytes; an implementation may instead keep {@code raw}, which must
-   *     then outlive the matrix
+   * @param memory gives the {@link #packedBytes} at an alignment of 64; an implementation may
+   *     instead keep {@code raw}, which must then outlive the matrix
    */
-  PackedMatrix pack(GgmlType type, MemorySegment raw, int rows, int cols, Arena arena);
+  PackedMatrix pack(GgmlType type, MemorySegment raw, int rows, int cols, SegmentAllocator memory);
+
+  /** Bytes that {@link #pack} takes of its memory. */
+  long packedBytes(GgmlType type, int rows, int cols);
 
   /** Room for up to {@code maxTokens} rows of {@code cols} floats in the forms {@code kinds}. */
   Activations activations(int maxTokens, int cols, Set<ActivationKind> kinds, Arena arena);

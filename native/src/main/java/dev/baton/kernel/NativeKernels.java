@@ -3,6 +3,7 @@ package dev.baton.kernel;
 import dev.baton.gguf.GgmlType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -16,8 +17,8 @@ public final class NativeKernels implements Kernels {
   /** Rows of a packed panel. */
   private static final int PANEL_ROWS = 32;
 
-  /** From here on, weights are on huge pages of their own. */
-  private static final long HUGE_PAGE_BYTES = 2L << 20;
+  /** Records are whole cache lines. */
+  private static final long LINE_BYTES = 64;
 
   /** The largest head dimension that the C attention has room for on its stack. */
   private static final int HEAD_DIM_MAX = 256;
@@ -111,30 +112,23 @@ public final class NativeKernels implements Kernels {
     return open;
   }
 
-  private static long packedBytes(GgmlType type, int rows, int cols) {
+  @Override
+  public long packedBytes(GgmlType type, int rows, int cols) {
     return (rows + PANEL_ROWS - 1L) / PANEL_ROWS * PANEL_ROWS * type.rowBytes(cols);
   }
 
   @Override
-  public PackedMatrix pack(GgmlType type, MemorySegment raw, int rows, int cols, Arena arena) {
+  public PackedMatrix pack(
+      GgmlType type, MemorySegment raw, int rows, int cols, SegmentAllocator memory) {
     KernelArguments.checkPack(type, raw, rows, cols);
     long bytes = BatonCalls.packedBytes(type.id(), rows, cols);
     if (bytes != packedBytes(type, rows, cols)) {
       throw new IllegalStateException(
           "the C kernels do not fit this version of Baton; build it again");
     }
-    MemorySegment packed =
-        bytes < HUGE_PAGE_BYTES ? arena.allocate(bytes, 64) : allocate(bytes, arena);
+    MemorySegment packed = memory.allocate(bytes, LINE_BYTES);
     BatonCalls.pack(context(), type.id(), raw, rows, cols, packed);
     return new PackedMatrix(type, rows, cols, packed);
-  }
-
-  private static MemorySegment allocate(long bytes, Arena arena) {
-    MemorySegment memory = BatonCalls.alloc(bytes);
-    if (memory.address() == 0) {
-      throw new OutOfMemoryError("no " + bytes + " bytes for the weights of one matrix");
-    }
-    return memory.reinterpret(bytes, arena, segment -> BatonCalls.free(segment, bytes));
   }
 
   @Override

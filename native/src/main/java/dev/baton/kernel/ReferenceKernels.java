@@ -3,6 +3,7 @@ package dev.baton.kernel;
 import dev.baton.gguf.GgmlType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Set;
@@ -38,9 +39,16 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
-  public PackedMatrix pack(GgmlType type, MemorySegment raw, int rows, int cols, Arena arena) {
+  public PackedMatrix pack(
+      GgmlType type, MemorySegment raw, int rows, int cols, SegmentAllocator memory) {
     KernelArguments.checkPack(type, raw, rows, cols);
     return new PackedMatrix(type, rows, cols, raw);
+  }
+
+  /** None: matrices stay where they are. */
+  @Override
+  public long packedBytes(GgmlType type, int rows, int cols) {
+    return 0;
   }
 
   @Override

@@ -8,9 +8,11 @@ import dev.baton.kernel.Dequantizer;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.PackedMatrix;
+import dev.baton.kernel.PageMemory;
 import dev.baton.kernel.RopeTable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,6 +27,8 @@ import org.jspecify.annotations.Nullable;
  * Immutable; any number of {@link ForwardPass}es may share it. Close it after them.
  */
 public final class LlamaModel implements AutoCloseable {
+  private static final long LINE_BYTES = 64;
+
   /** The weights of one layer; matrices are (out, in). */
   record Layer(
       MemorySegment attentionNorm, // (dim)
@@ -47,6 +51,7 @@ public final class LlamaModel implements AutoCloseable {
   private final MemorySegment outputNorm;
   private final PackedMatrix output;
   private final RopeTable rope;
+  private final SegmentAllocator weights;
   private boolean closed;
 
   private LlamaModel(GgufFile file, Kernels kernels, Arena arena, DoubleConsumer progress) {
@@ -57,6 +62,7 @@ public final class LlamaModel implements AutoCloseable {
     ModelConfig.checkTensors(file, config);
     this.embedding = file.tensor("token_embd.weight");
     this.embeddingRows = file.data(embedding);
+    this.weights = SegmentAllocator.slicingAllocator(weightMemory());
     int steps = config.layers() + 1;
     List<Layer> loaded = new ArrayList<>(config.layers());
     for (int i = 0; i < config.layers(); i++) {
@@ -66,8 +72,7 @@ public final class LlamaModel implements AutoCloseable {
     this.layers = List.copyOf(loaded);
     progress.accept((double) config.layers() / steps);
     this.outputNorm = vector("output_norm.weight");
-    this.output =
-        matrix(file.find("output.weight").isPresent() ? "output.weight" : "token_embd.weight");
+    this.output = matrix(outputName());
     this.rope = new RopeTable(config.contextLength(), config.ropeFrequencies(ropeFactors()), arena);
     progress.accept(1.0);
   }
@@ -91,17 +96,49 @@ public final class LlamaModel implements AutoCloseable {
     }
   }
 
+  /**
+   * One run of memory for all matrices, in the order of their use: all but its ends is on huge
+   * pages, and what is fetched ahead at the end of one matrix is the beginning of the next.
+   */
+  private MemorySegment weightMemory() {
+    long bytes = 0;
+    for (GgufTensor tensor : file.tensors()) {
+      boolean isMatrix = tensor.name().startsWith("blk.") && tensor.dims().length > 1;
+      bytes += isMatrix ? packedBytes(tensor) : 0;
+    }
+    bytes += packedBytes(file.tensor(outputName()));
+    return bytes == 0 ? MemorySegment.NULL : PageMemory.allocate(bytes, arena);
+  }
+
+  private long packedBytes(GgufTensor tensor) {
+    long bytes =
+        kernels.packedBytes(
+            tensor.type(), Math.toIntExact(tensor.rows()), Math.toIntExact(tensor.cols()));
+    return (bytes + LINE_BYTES - 1) & -LINE_BYTES;
+  }
+
+  private String outputName() {
+    return file.find("output.weight").isPresent() ? "output.weight" : "token_embd.weight";
+  }
+
   private Layer layer(String prefix) {
+    PackedMatrix k = matrix(prefix + "attn_k.weight");
+    PackedMatrix v = matrix(prefix + "attn_v.weight");
+    PackedMatrix q = matrix(prefix + "attn_q.weight");
+    PackedMatrix attentionOut = matrix(prefix + "attn_output.weight");
+    PackedMatrix gate = matrix(prefix + "ffn_gate.weight");
+    PackedMatrix up = matrix(prefix + "ffn_up.weight");
+    PackedMatrix down = matrix(prefix + "ffn_down.weight");
     return new Layer(
         vector(prefix + "attn_norm.weight"),
-        matrix(prefix + "attn_q.weight"),
-        matrix(prefix + "attn_k.weight"),
-        matrix(prefix + "attn_v.weight"),
-        matrix(prefix + "attn_output.weight"),
+        q,
+        k,
+        v,
+        attentionOut,
         vector(prefix + "ffn_norm.weight"),
-        matrix(prefix + "ffn_gate.weight"),
-        matrix(prefix + "ffn_up.weight"),
-        matrix(prefix + "ffn_down.weight"));
+        gate,
+        up,
+        down);
   }
 
   private PackedMatrix matrix(String name) {
@@ -111,7 +148,7 @@ public final class LlamaModel implements AutoCloseable {
         file.data(tensor),
         Math.toIntExact(tensor.rows()),
         Math.toIntExact(tensor.cols()),
-        arena);
+        weights);
   }
 
   private MemorySegment vector(String name) {

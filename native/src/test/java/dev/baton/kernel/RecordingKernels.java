@@ -6,6 +6,7 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -105,8 +106,14 @@ final class RecordingKernels implements Kernels {
   }
 
   @Override
-  public PackedMatrix pack(GgmlType type, MemorySegment raw, int rows, int cols, Arena arena) {
-    return reference.pack(type, raw, rows, cols, arena);
+  public PackedMatrix pack(
+      GgmlType type, MemorySegment raw, int rows, int cols, SegmentAllocator memory) {
+    return reference.pack(type, raw, rows, cols, memory);
+  }
+
+  @Override
+  public long packedBytes(GgmlType type, int rows, int cols) {
+    return reference.packedBytes(type, rows, cols);
   }
 
   @Override
