@@ -187,6 +187,18 @@ void bt_attention(struct bt_context *ctx, const void *pool, const int32_t *block
               q256 ? (uint8_t *)q256 + row * bt_q8_256_row_bytes(cols) : NULL);
 }
 
+int64_t bt_probe(struct bt_context *ctx, int32_t kind, const void *memory, int64_t bytes,
+                 int64_t rounds) {
+  volatile uint32_t sums[BT_PROBE_SUMS];
+  const struct bt_probe_args args = {
+      .memory = memory, .bytes = bytes, .rounds = rounds, .sums = sums};
+  const int threads = bt_pool_threads(ctx->pool);
+  const int reads = kind == BT_PROBE_READS;
+  /* Reads are cut finer, and so shared by whoever is faster, as the kernels' are. */
+  bt_pool_run(ctx->pool, ctx->ops->probe[kind], &args, reads ? parts_of(ctx, INT32_MAX) : threads);
+  return ctx->ops->probe_work(kind, bytes) * rounds * (reads ? 1 : threads);
+}
+
 static struct bt_wire_args wire_args_of(const struct bt_context *ctx, struct bt_kv kv,
                                         int64_t layer, int64_t first_token, int64_t tokens,
                                         int32_t type, const void *wire, int64_t wire_offset) {

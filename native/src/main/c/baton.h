@@ -64,6 +64,12 @@ BT_EXPORT void bt_rms_norm(struct bt_context *ctx, const float *x, int64_t x_row
 BT_EXPORT void bt_rope(struct bt_context *ctx, float *x, int64_t row, int64_t tokens, int64_t heads,
                        int64_t head_dim, const float *table, int64_t pairs, int64_t first_position);
 
+/* Keeps every thread busy for `rounds` with what `kind` says, to be timed: 0 integer dots, 1 float
+ * multiply-adds, 2 reading the `bytes` at `memory`, of which there are 4,096 at least. Returns the
+ * operations, or the bytes read, of all threads. */
+BT_EXPORT int64_t bt_probe(struct bt_context *ctx, int32_t kind, const void *memory, int64_t bytes,
+                           int64_t rounds);
+
 /* The KV cache: blocks of 64 tokens, [layer][kv head][K as [d][64], V as [64][d]], f16. */
 BT_EXPORT void bt_store_kv(struct bt_context *ctx, void *pool, const int32_t *block_table,
                            int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,

@@ -172,7 +172,19 @@ struct bt_wire_args {
   const uint64_t *digest_keys;
 };
 
-/* The tasks of one ISA level. Each takes a pointer to its arguments above; the last two are no
+/* What bt_probe can measure. */
+enum { BT_PROBE_DOTS = 0, BT_PROBE_FMAS = 1, BT_PROBE_READS = 2, BT_PROBE_KINDS = 3 };
+
+#define BT_PROBE_SUMS 8
+
+struct bt_probe_args {
+  const uint8_t *memory;
+  int64_t bytes;
+  int64_t rounds;
+  volatile uint32_t *sums; /* BT_PROBE_SUMS of them */
+};
+
+/* The tasks of one ISA level. Each takes a pointer to its arguments above; the last three are no
  * tasks, but run on the caller's thread. */
 struct bt_ops {
   bt_task matmul[BT_TYPE_LIMIT]; /* NULL where there is no kernel */
@@ -182,6 +194,8 @@ struct bt_ops {
   bt_task swiglu;
   bt_task store_kv;
   bt_task attention;
+  bt_task probe[BT_PROBE_KINDS];
+  int64_t (*probe_work)(int kind, int64_t bytes); /* of one round of one part; of all for reads */
   uint64_t (*export_kv)(const struct bt_wire_args *args);             /* the slice's digest */
   int (*import_kv)(const struct bt_wire_args *args, uint64_t digest); /* 0 where it differs */
 };

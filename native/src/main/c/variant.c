@@ -7,6 +7,7 @@
 #include "attention.h"
 #include "kv.h"
 #include "matmul.h"
+#include "probe.h"
 #include "rows.h"
 #include "wire.h"
 
@@ -30,6 +31,8 @@ const struct bt_ops BT_OPS = {
     .swiglu = swiglu,
     .store_kv = store_kv,
     .attention = attention,
+    .probe = {probe_dots, probe_fmas, probe_reads},
+    .probe_work = probe_work,
     .export_kv = export_kv,
     .import_kv = import_kv,
 };

@@ -1,9 +1,11 @@
 package dev.baton.cli;
 
 import dev.baton.catalog.CacheFolder;
+import dev.baton.kernel.CpuPeaks;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
+import dev.baton.kernel.NativeKernels;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -98,12 +100,27 @@ final class DoctorCommand implements Callable<Integer> {
         String notNative = choice.whyNotNative();
         if (notNative == null) {
           good("kernels", kernels.description() + ", " + why);
+          lookAtPeaks(kernels);
         } else {
           add("kernels", Verdict.slow, kernels.description(), notNative);
         }
       }
     } catch (IllegalArgumentException e) {
       add("kernels", Verdict.broken, "none", Failure.oneLine(e.getMessage()));
+    }
+  }
+
+  private void lookAtPeaks(Kernels kernels) {
+    if (kernels instanceof NativeKernels measured) {
+      CpuPeaks peaks = measured.peaks();
+      good(
+          "peaks",
+          String.format(
+              Locale.ROOT,
+              "%.0f GOPS of integer dots, %.0f GFLOPS of float multiply-adds, %.1f GB/s of reading",
+              peaks.dotOpsPerSecond() / 1e9,
+              peaks.fmaOpsPerSecond() / 1e9,
+              peaks.readBytesPerSecond() / 1e9));
     }
   }
 

@@ -46,6 +46,8 @@ final class BatonCalls {
           JAVA_LONG,
           ADDRESS,
           JAVA_INT);
+  private static final MethodHandle PROBE =
+      function("bt_probe", JAVA_LONG, ADDRESS, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG);
   private static final MethodHandle RMS_NORM =
       procedure(
           "bt_rms_norm",
@@ -213,6 +215,14 @@ final class BatonCalls {
       MemorySegment ctx, int type, MemorySegment raw, long rows, long cols, MemorySegment packed) {
     try {
       PACK.invokeExact(ctx, type, raw, rows, cols, packed);
+    } catch (Throwable e) {
+      throw failed(e);
+    }
+  }
+
+  static long probe(MemorySegment ctx, int kind, MemorySegment memory, long bytes, long rounds) {
+    try {
+      return (long) PROBE.invokeExact(ctx, kind, memory, bytes, rounds);
     } catch (Throwable e) {
       throw failed(e);
     }

@@ -131,6 +131,15 @@ public final class NativeKernels implements Kernels {
     return new PackedMatrix(type, rows, cols, packed);
   }
 
+  /**
+   * What this level reaches at most on these threads; takes some tenths of a second. Nothing else
+   * should run meanwhile.
+   */
+  public CpuPeaks peaks() {
+    return CpuPeaks.measure((kind, memory, rounds) ->
+        BatonCalls.probe(context(), kind, memory, memory.byteSize(), rounds));
+  }
+
   @Override
   public Activations activations(int maxTokens, int cols, Set<ActivationKind> kinds, Arena arena) {
     KernelArguments.checkActivations(maxTokens, cols, kinds);

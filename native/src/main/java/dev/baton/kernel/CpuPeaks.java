@@ -1,0 +1,57 @@
+package dev.baton.kernel;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * What some threads of this machine reach at most, measured: the ends of the scales that kernels
+ * are compared with.
+ *
+ * @param dotOpsPerSecond 8-bit multiplications and additions of the level's integer dot
+ * @param fmaOpsPerSecond float32 multiplications and additions
+ * @param readBytesPerSecond reading of memory that no cache holds
+ */
+public record CpuPeaks(double dotOpsPerSecond, double fmaOpsPerSecond, double readBytesPerSecond) {
+  private static final int DOTS = 0;
+  private static final int FMAS = 1;
+  private static final int READS = 2;
+
+  /** Memory to read: well beyond any cache that a core has to itself or shares. */
+  private static final long READ_BYTES = 384L << 20;
+
+  private static final long COMPUTE_NS = 40_000_000;
+  private static final int TRIES = 4;
+
+  /** Keeps all threads busy and returns the operations, or bytes, done. */
+  @FunctionalInterface
+  interface Probe {
+    long run(int kind, MemorySegment memory, long rounds);
+  }
+
+  static CpuPeaks measure(Probe probe) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment memory = PageMemory.allocate(READ_BYTES, arena);
+      memory.fill((byte) 1);
+      return new CpuPeaks(
+          best(probe, DOTS, memory), best(probe, FMAS, memory), best(probe, READS, memory));
+    }
+  }
+
+  /** The best of some tries, each long enough to be timed: noise only ever takes. */
+  private static double best(Probe probe, int kind, MemorySegment memory) {
+    long rounds = kind == READS ? 1 : 1 << 14;
+    double best = 0;
+    for (int tries = 0; tries < TRIES; ) {
+      long startNs = System.nanoTime();
+      long work = probe.run(kind, memory, rounds);
+      long tookNs = Math.max(1, System.nanoTime() - startNs);
+      if (kind != READS && tookNs < COMPUTE_NS / 2) {
+        rounds *= Math.clamp(COMPUTE_NS / tookNs, 2, 64);
+        continue;
+      }
+      best = Math.max(best, work * 1e9 / tookNs);
+      tries++;
+    }
+    return best;
+  }
+}
