@@ -2,6 +2,8 @@ package dev.baton.bench;
 
 import dev.baton.bench.fit.FitCommand;
 import dev.baton.bench.model.ModelCommand;
+import dev.baton.bench.peer.PeerCommand;
+import dev.baton.bench.peer.SpeedCommand;
 import dev.baton.bench.plan.PlannerCommand;
 import dev.baton.bench.stream.LinkCommand;
 import dev.baton.bench.stream.NodesCommand;
@@ -56,8 +58,10 @@ public final class BenchCli {
     line.addSubcommand("stream", new StreamCommand(out, err));
     line.addSubcommand("fit", new FitCommand(out));
     line.addSubcommand("model", new ModelCommand(out));
+    line.addSubcommand("peer", new PeerCommand(out, err));
     line.addSubcommand("planner", new PlannerCommand());
     line.addSubcommand("stream-link", new LinkCommand(out));
+    line.addSubcommand("peer-speed", new SpeedCommand(out));
     line.addSubcommand("stream-nodes", new NodesCommand(out));
     line.setOut(new PrintWriter(out, true, StandardCharsets.UTF_8));
     line.setErr(new PrintWriter(err, true, StandardCharsets.UTF_8));

@@ -1,5 +1,6 @@
 package dev.baton.bench.stream;
 
+import dev.baton.bench.report.WrongResult;
 import java.nio.ByteBuffer;
 import java.security.GeneralSecurityException;
 import javax.crypto.Cipher;

@@ -1,5 +1,6 @@
 package dev.baton.bench.stream;
 
+import dev.baton.bench.report.WrongResult;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;

@@ -1,5 +1,9 @@
 package dev.baton.bench.stream;
 
+import dev.baton.bench.report.Figure;
+import dev.baton.bench.report.PartReport;
+import dev.baton.bench.report.Spread;
+import dev.baton.bench.report.WrongResult;
 import dev.baton.kvstream.TransferReport;
 import java.io.IOException;
 import java.util.ArrayList;

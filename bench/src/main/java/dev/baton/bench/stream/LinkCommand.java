@@ -1,5 +1,6 @@
 package dev.baton.bench.stream;
 
+import dev.baton.bench.process.LifeLine;
 import java.io.PrintStream;
 import java.util.concurrent.Callable;
 import java.util.function.UnaryOperator;

@@ -1,5 +1,7 @@
 package dev.baton.bench.stream;
 
+import dev.baton.bench.report.Spread;
+import dev.baton.bench.report.WrongResult;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;

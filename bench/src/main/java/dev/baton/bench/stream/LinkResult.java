@@ -1,5 +1,6 @@
 package dev.baton.bench.stream;
 
+import dev.baton.bench.report.Spread;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 

@@ -1,5 +1,10 @@
 package dev.baton.bench.stream;
 
+import dev.baton.bench.report.Figure;
+import dev.baton.bench.report.PartReport;
+import dev.baton.bench.report.Progress;
+import dev.baton.bench.report.Spread;
+import dev.baton.bench.report.WrongResult;
 import dev.baton.kvstream.KvSink;
 import java.security.GeneralSecurityException;
 import java.util.ArrayList;

@@ -1,5 +1,7 @@
 package dev.baton.bench.stream;
 
+import dev.baton.bench.process.LifeLine;
+import dev.baton.bench.report.PartReport;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;

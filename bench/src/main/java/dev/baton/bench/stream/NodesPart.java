@@ -1,5 +1,9 @@
 package dev.baton.bench.stream;
 
+import dev.baton.bench.process.ChildJvm;
+import dev.baton.bench.report.PartReport;
+import dev.baton.bench.report.Progress;
+import dev.baton.bench.report.WrongResult;
 import dev.baton.catalog.CatalogException;
 import dev.baton.catalog.ModelCatalog;
 import java.io.IOException;

@@ -1,5 +1,9 @@
 package dev.baton.bench.stream;
 
+import dev.baton.bench.report.Figure;
+import dev.baton.bench.report.PartReport;
+import dev.baton.bench.report.Spread;
+import dev.baton.bench.report.WrongResult;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;

@@ -1,5 +1,11 @@
 package dev.baton.bench.stream;
 
+import dev.baton.bench.process.ChildJvm;
+import dev.baton.bench.report.Figure;
+import dev.baton.bench.report.PartReport;
+import dev.baton.bench.report.Progress;
+import dev.baton.bench.report.Spread;
+import dev.baton.bench.report.WrongResult;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

@@ -1,5 +1,8 @@
 package dev.baton.bench.stream;
 
+import dev.baton.bench.report.PartReport;
+import dev.baton.bench.report.Progress;
+import dev.baton.bench.report.ReportTable;
 import dev.baton.kvstream.KvSink;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;

@@ -1,5 +1,7 @@
 package dev.baton.bench.stream;
 
+import dev.baton.bench.process.ChildJvm;
+import dev.baton.bench.report.WrongResult;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;

@@ -5,6 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.bench.report.Figure;
+import dev.baton.bench.report.PartReport;
+import dev.baton.bench.report.Progress;
+import dev.baton.bench.report.ReportTable;
 import dev.baton.kvstream.KvSink;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;

@@ -1,12 +1,12 @@
-package dev.baton.bench.stream;
+package dev.baton.bench.process;
 
 import java.io.IOException;
 
 /** Ends this process when stdin does: it belongs to the process at the other end. */
-final class LifeLine {
+public final class LifeLine {
   private LifeLine() {}
 
-  static void hold() {
+  public static void hold() {
     Thread.ofPlatform()
         .daemon()
         .name("baton-bench-life-line")

@@ -1,4 +1,4 @@
-package dev.baton.bench.stream;
+package dev.baton.bench.report;
 
 import org.jspecify.annotations.Nullable;
 
@@ -10,24 +10,24 @@ import org.jspecify.annotations.Nullable;
  * @param unit {@code MB/s}, {@code %}, {@code ms}, {@code x}
  * @param bar what it is to reach, or null where it only informs
  */
-record Figure(String name, Spread value, String unit, @Nullable Bar bar) {
+public record Figure(String name, Spread value, String unit, @Nullable Bar bar) {
   /** A limit that a figure has to reach, from below or from above. */
-  record Bar(boolean atLeast, double limit) {}
+  public record Bar(boolean atLeast, double limit) {}
 
-  static Figure of(String name, Spread value, String unit) {
+  public static Figure of(String name, Spread value, String unit) {
     return new Figure(name, value, unit, null);
   }
 
-  static Figure atLeast(double limit, String name, Spread value, String unit) {
+  public static Figure atLeast(double limit, String name, Spread value, String unit) {
     return new Figure(name, value, unit, new Bar(true, limit));
   }
 
-  static Figure atMost(double limit, String name, Spread value, String unit) {
+  public static Figure atMost(double limit, String name, Spread value, String unit) {
     return new Figure(name, value, unit, new Bar(false, limit));
   }
 
   /** Whether the median reaches the bar; true where there is none. */
-  boolean isMet() {
+  public boolean isMet() {
     return bar == null
         || (bar.atLeast() ? value.median() >= bar.limit() : value.median() <= bar.limit());
   }

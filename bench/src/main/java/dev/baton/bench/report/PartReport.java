@@ -1,4 +1,4 @@
-package dev.baton.bench.stream;
+package dev.baton.bench.report;
 
 import java.util.List;
 import java.util.stream.Stream;
@@ -13,27 +13,27 @@ import org.jspecify.annotations.Nullable;
  * @param wrong why the figures count for nothing, or null when every result was right
  * @param unavailable why the part cannot be measured on this machine, or null
  */
-record PartReport(
+public record PartReport(
     String part,
     List<Figure> figures,
     List<String> notes,
     @Nullable String wrong,
     @Nullable String unavailable) {
-  static PartReport measured(String part, List<Figure> figures, List<String> notes) {
+  public static PartReport measured(String part, List<Figure> figures, List<String> notes) {
     return new PartReport(part, List.copyOf(figures), List.copyOf(notes), null, null);
   }
 
   /** The same with one note more. */
-  PartReport withNote(String note) {
+  public PartReport withNote(String note) {
     return new PartReport(
         part, figures, Stream.concat(notes.stream(), Stream.of(note)).toList(), wrong, unavailable);
   }
 
-  static PartReport wrong(String part, String why) {
+  public static PartReport wrong(String part, String why) {
     return new PartReport(part, List.of(), List.of(), why, null);
   }
 
-  static PartReport unavailable(String part, String why) {
+  public static PartReport unavailable(String part, String why) {
     return new PartReport(part, List.of(), List.of(), null, why);
   }
 }

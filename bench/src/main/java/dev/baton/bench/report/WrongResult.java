@@ -1,17 +1,17 @@
-package dev.baton.bench.stream;
+package dev.baton.bench.report;
 
 /** What was measured did not do its work: its figures count for nothing. One line says why. */
-final class WrongResult extends RuntimeException {
+public final class WrongResult extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   private final String reason;
 
-  WrongResult(String reason) {
+  public WrongResult(String reason) {
     super(reason);
     this.reason = reason;
   }
 
-  String reason() {
+  public String reason() {
     return reason;
   }
 }

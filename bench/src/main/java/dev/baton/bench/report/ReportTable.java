@@ -1,14 +1,14 @@
-package dev.baton.bench.stream;
+package dev.baton.bench.report;
 
 import java.util.Locale;
 
 /** A part's figures as a table for people. */
-final class ReportTable {
+public final class ReportTable {
   private static final String ROW = "  %-58s %10s  %-22s %8s  %s%n";
 
   private ReportTable() {}
 
-  static String of(PartReport report) {
+  public static String of(PartReport report) {
     StringBuilder text = new StringBuilder(report.part()).append('\n');
     if (report.wrong() != null) {
       text.append("  WRONG: ").append(report.wrong()).append('\n');

@@ -1,0 +1,8 @@
+/**
+ * Baton beside another engine's {@code llama-bench}, on the same model, threads and machine. Start
+ * at {@link dev.baton.bench.peer.PeerCommand}.
+ */
+@NullMarked
+package dev.baton.bench.peer;
+
+import org.jspecify.annotations.NullMarked;
