@@ -26,16 +26,18 @@ BT_INLINE void probe_keep(const struct bt_probe_args *args, int part, const void
 static void probe_dots(const void *arg, int part, int parts) {
   const struct bt_probe_args *args = arg;
   vpart acc[PROBE_CHAINS];
+  vw x[PROBE_CHAINS]; /* unlike each other, or a product could serve them all */
   (void)parts;
   UNROLL
-  for (int i = 0; i < PROBE_CHAINS; i++)
+  for (int i = 0; i < PROBE_CHAINS; i++) {
     acc[i] = part_start(vi_set1(i));
+    x[i] = vw_bytes(args->memory + 4 * i);
+  }
   for (int64_t n = 0; n < args->rounds; n++) {
-    const uint8_t *p = args->memory + n * LINE % PROBE_BYTES;
-    const vw w = vw_load(p);
+    const vw w = vw_load(args->memory + n * LINE % PROBE_BYTES);
     UNROLL
     for (int i = 0; i < PROBE_CHAINS; i++)
-      acc[i] = part_dot(acc[i], w, vw_bytes(p + 4 * i));
+      acc[i] = part_dot(acc[i], w, x[i]);
   }
   UNROLL
   for (int i = 0; i < PROBE_CHAINS; i++)
@@ -74,7 +76,7 @@ static void probe_reads(const void *arg, int part, int parts) {
       UNROLL
       for (int i = 0; i < VECTORS; i++) {
         if (i % (VECTORS / LINES) == 0)
-          __builtin_prefetch(p + NEAR_BYTES + i * LANES * 4, 0, 3);
+          __builtin_prefetch(p + NEAR_BYTES + i * LANES * 4, 0, 2);
         sum[i % 4] = vw_or(sum[i % 4], vw_load(p + i * LANES * 4));
       }
     }
