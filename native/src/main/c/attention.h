@@ -157,7 +157,7 @@ BT_INLINE float softmax_tile(float *s, int64_t keys, float *max, v16 *lanes) {
 BT_INLINE void strip_tile(struct attention_unit *u, int64_t row, const int n,
                           const struct kv_tile *tile) {
   const float *q[STRIP];
-  float s[STRIP][BT_KV_BLOCK];
+  _Alignas(64) float s[STRIP][BT_KV_BLOCK];
   float rescale[STRIP];
   int64_t keys = 0; /* behind it p is zero for all n */
   for (int i = 0; i < n; i++)
@@ -230,7 +230,7 @@ static void unit_finish(const struct attention_unit *u) {
 
 static void attention_unit(const struct bt_attention_args *a, int64_t kv_head, int64_t first_row) {
   struct attention_unit u;
-  uint16_t padded[BT_KV_BLOCK * BT_HEAD_DIM_MAX];
+  _Alignas(64) uint16_t padded[BT_KV_BLOCK * BT_HEAD_DIM_MAX];
   const struct bt_kv *kv = &a->kv;
   u.a = a;
   u.kv_head = kv_head;

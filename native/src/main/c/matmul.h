@@ -68,7 +68,7 @@ BT_INLINE void matmul(const struct bt_matmul_args *args, const int block_cols, t
     for (int64_t i = 0; i < tiles; i++) {
       const int64_t token = args->tokens * i / tiles;
       const int tokens = (int)(args->tokens * (i + 1) / tiles - token);
-      float sums[TILE_TOKENS * BT_PANEL];
+      _Alignas(LINE) float sums[TILE_TOKENS * BT_PANEL];
       const struct tile tile = {.panel = args->packed + panel * args->panel_bytes,
                                 .blocks = args->cols / block_cols,
                                 .x = args->x + token * args->x_row_bytes,

@@ -184,7 +184,7 @@ BT_INLINE void tile_256(const int type, const int tokens, const struct tile *til
   for (int row = 0; row < BT_PANEL; row += groups * LANES) {
     const uint8_t *record = tile->panel;
     for (int64_t block = 0; block < tile->blocks; block++, record += lines * LINE) {
-      sub_scales scales;
+      _Alignas(LINE) sub_scales scales;
       load_scales(type, groups, row, record, record + scales_at, scales);
       row_sums s;
       zero_sums(tokens, s);
