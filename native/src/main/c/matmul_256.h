@@ -11,19 +11,29 @@ BT_INLINE const struct bt_q8_256 *q8_256_of(const struct tile *tile, int t, int6
   return (const struct bt_q8_256 *)(tile->x + t * tile->x_row_bytes) + block;
 }
 
+/* Q4_K's lines are used in the order of the stream; the others' high bits are not. */
+BT_INLINE void fetch_record(const int type, const int tokens, const uint8_t *p, const int lines) {
+  if (type == BT_Q4_K) {
+    fetch_ahead(tokens, p, lines);
+  } else {
+    fetch_far(p, lines);
+  }
+}
+
 /* Scales of one superblock and one panel, as floats: d * sc_j, which is exact. */
 typedef float sub_scales[16][BT_PANEL];
 
 /* The 6-bit scales of Q4_K and Q5_K: 8 in words 0 and 2 of a row's 3. */
-BT_INLINE void unpack_scales(const int is_first, const uint8_t *record, const vf d,
-                             const uint8_t *words, float *scales) {
+BT_INLINE void unpack_scales(const int type, const int tokens, const int is_first,
+                             const uint8_t *record, const vf d, const uint8_t *words,
+                             float *scales) {
   const vw a = vw_load(words), c = vw_load(words + 2 * GROUP_BYTES);
   const vw scale[2] = {vw_and(a, 0x3f3f3f3f),
                        vw_or(vw_and(c, 0x0f0f0f0f), vw_and(vw_shr(a, 2), 0x30303030))};
   UNROLL
   for (int j = 0; j < 8; j++) {
     if (is_first)
-      fetch_far(record + j * LINE, 1);
+      fetch_record(type, tokens, record + j * LINE, 1);
     vf_store(scales + j * BT_PANEL, vf_mul(d, vf_from(vw_byte(scale[j / 4], j % 4))));
     PIECE_END;
   }
@@ -92,8 +102,8 @@ BT_INLINE void sub_block(const int type, const int tokens, const int phase, cons
     start_parts(tokens, sum, part);
     UNROLL
     for (int group = first; group < first + part_groups; group++) {
-      fetch_far(next + (group + (group < more_lines ? group : more_lines)) * LINE,
-                1 + (group < more_lines));
+      fetch_record(type, tokens, next + (group + (group < more_lines ? group : more_lines)) * LINE,
+                   1 + (group < more_lines));
       vw w[MAX_GROUPS];
       UNROLL
       for (int g = 0; g < groups; g++) {
@@ -122,14 +132,15 @@ BT_INLINE void sub_block(const int type, const int tokens, const int phase, cons
 
 /* The scales of a superblock, d * sc_j, for `groups` vectors of rows; and the lines before its
  * bytes fetched ahead. */
-BT_INLINE void load_scales(const int type, const int groups, const int row, const uint8_t *record,
+BT_INLINE void load_scales(const int type, const int tokens, const int row, const uint8_t *record,
                            const uint8_t *words, sub_scales scales) {
+  const int groups = GROUPS_OF(tokens);
   UNROLL
   for (int g = 0; g < groups; g++) {
     const int first = row + g * LANES;
     const vf d = vf_load_f16(record + first * 2);
     if (type != BT_Q6_K) {
-      unpack_scales(g == 0, record, d, words + first * 4, scales[0] + first);
+      unpack_scales(type, tokens, g == 0, record, d, words + first * 4, scales[0] + first);
       continue;
     }
     UNROLL
@@ -185,7 +196,7 @@ BT_INLINE void tile_256(const int type, const int tokens, const struct tile *til
     const uint8_t *record = tile->panel;
     for (int64_t block = 0; block < tile->blocks; block++, record += lines * LINE) {
       _Alignas(LINE) sub_scales scales;
-      load_scales(type, groups, row, record, record + scales_at, scales);
+      load_scales(type, tokens, row, record, record + scales_at, scales);
       row_sums s;
       zero_sums(tokens, s);
       for (int first = 0; first < subs; first += phases) {
