@@ -1,6 +1,6 @@
 package dev.baton.bench.peer;
 
-import dev.baton.bench.peer.PeerRounds.Pair;
+import dev.baton.bench.peer.PeerRounds.Rounds;
 import dev.baton.bench.report.Figure;
 import dev.baton.bench.report.PartReport;
 import dev.baton.bench.report.Progress;
@@ -137,7 +137,7 @@ public final class PeerCommand implements Callable<Integer> {
   }
 
   private String note() {
-    return "Baton in chunks of " + chunk + "; shares are of the best peak of all rounds";
+    return "Baton in chunks of " + chunk + "; shares are of the peak measured right before";
   }
 
   private void requireSound() {
@@ -169,14 +169,13 @@ public final class PeerCommand implements Callable<Integer> {
     int context = Math.max(prompt, Arrays.stream(depths).max().orElse(0) + output);
     try (BatonProcess baton = new BatonProcess(model, count, chunk, context, sequences)) {
       PeerRounds result = new PeerRounds(count, baton.work());
-      Pair prefill = new Pair();
-      List<Pair> decode = Arrays.stream(depths).mapToObj(_ -> new Pair()).toList();
+      Rounds prefill = new Rounds();
+      List<Rounds> decode = Arrays.stream(depths).mapToObj(_ -> new Rounds()).toList();
       List<Double> batch = new ArrayList<>();
       for (int round = 0; round < rounds; round++) {
         progress.show(count + " threads, round " + (round + 1) + " of " + rounds);
         boolean first = round % 2 == 0;
-        result.add(baton.peaks());
-        both(first, prefill, () -> baton.prefill(prompt), () -> peer.prefill(count, prompt));
+        both(first, baton, prefill, () -> baton.prefill(prompt), () -> peer.prefill(count, prompt));
         for (int i = 0; i < depths.length; i++) {
           int depth = depths[i];
           if (i == 0 && sequences > 1) {
@@ -184,12 +183,13 @@ public final class PeerCommand implements Callable<Integer> {
           }
           both(
               first,
+              baton,
               decode.get(i),
               () -> baton.decode(depth, output, 1),
               () -> peer.decode(count, depth, output));
         }
       }
-      List<Figure> figures = new ArrayList<>(result.peakFigures());
+      List<Figure> figures = new ArrayList<>(result.peakFigures(prefill.peaks()));
       figures.addAll(result.prefillFigures(prompt, prefill));
       for (int i = 0; i < depths.length; i++) {
         figures.addAll(result.decodeFigures(depths[i], output, decode.get(i)));
@@ -206,14 +206,16 @@ public final class PeerCommand implements Callable<Integer> {
     double run() throws IOException, InterruptedException;
   }
 
-  private static void both(boolean batonFirst, Pair speeds, Measurement baton, Measurement peer)
+  private static void both(
+      boolean batonFirst, BatonProcess process, Rounds rounds, Measurement baton, Measurement peer)
       throws IOException, InterruptedException {
+    if (!batonFirst) {
+      rounds.peer().add(peer.run());
+    }
+    rounds.peaks().add(process.peaks());
+    rounds.baton().add(baton.run());
     if (batonFirst) {
-      speeds.baton().add(baton.run());
-      speeds.peer().add(peer.run());
-    } else {
-      speeds.peer().add(peer.run());
-      speeds.baton().add(baton.run());
+      rounds.peer().add(peer.run());
     }
   }
 }

@@ -5,6 +5,7 @@ import dev.baton.bench.report.Spread;
 import dev.baton.kernel.CpuPeaks;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.ToDoubleFunction;
 
 /** The rounds of one number of threads, and the figures they make. */
 final class PeerRounds {
@@ -13,35 +14,34 @@ final class PeerRounds {
   static final double DECODE_SHARE = 93;
   static final double BATCH_GAIN = 3;
 
-  /** Baton's and the peer's tokens a second, round by round. */
-  record Pair(List<Double> baton, List<Double> peer) {
-    Pair() {
-      this(new ArrayList<>(), new ArrayList<>());
+  /**
+   * One measurement, round by round.
+   *
+   * @param baton tokens a second
+   * @param peer the same of the peer
+   * @param peaks what the machine reached right before Baton was measured
+   */
+  record Rounds(List<Double> baton, List<Double> peer, List<CpuPeaks> peaks) {
+    Rounds() {
+      this(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+    }
+
+    /** Percent of a peak that Baton used, at so much of it for each token. */
+    private Spread share(double perToken, ToDoubleFunction<CpuPeaks> of) {
+      List<Double> used = baton.stream().map(speed -> 100 * speed * perToken).toList();
+      return Spread.ofRatios(used, peaks.stream().map(of::applyAsDouble).toList());
     }
   }
 
   private final int threads;
   private final ModelWork work;
-  private final List<CpuPeaks> peaks = new ArrayList<>();
 
   PeerRounds(int threads, ModelWork work) {
     this.threads = threads;
     this.work = work;
   }
 
-  void add(CpuPeaks measured) {
-    peaks.add(measured);
-  }
-
-  /** The best of all rounds: noise only ever takes, and a share is of what there is. */
-  private CpuPeaks best() {
-    return new CpuPeaks(
-        peaks.stream().mapToDouble(CpuPeaks::dotOpsPerSecond).max().orElseThrow(),
-        peaks.stream().mapToDouble(CpuPeaks::fmaOpsPerSecond).max().orElseThrow(),
-        peaks.stream().mapToDouble(CpuPeaks::readBytesPerSecond).max().orElseThrow());
-  }
-
-  List<Figure> peakFigures() {
+  List<Figure> peakFigures(List<CpuPeaks> peaks) {
     String of = name("peak of ");
     return List.of(
         Figure.of(of + "integer dots", spread(peaks, CpuPeaks::dotOpsPerSecond, 1e-9), "GOPS"),
@@ -50,30 +50,32 @@ final class PeerRounds {
         Figure.of(of + "reading", spread(peaks, CpuPeaks::readBytesPerSecond, 1e-9), "GB/s"));
   }
 
-  private static Spread spread(
-      List<CpuPeaks> peaks, java.util.function.ToDoubleFunction<CpuPeaks> of, double factor) {
+  private static Spread spread(List<CpuPeaks> peaks, ToDoubleFunction<CpuPeaks> of, double factor) {
     return Spread.of(peaks.stream().map(of::applyAsDouble).toList()).times(factor);
   }
 
-  List<Figure> prefillFigures(int tokens, Pair speeds) {
+  List<Figure> prefillFigures(int tokens, Rounds rounds) {
     String of = name("prefill of " + tokens);
-    List<Figure> figures = new ArrayList<>(compared(of, speeds));
-    double share = 100 * work.prefillOps(tokens) / tokens / best().dotOpsPerSecond();
+    List<Figure> figures = new ArrayList<>(compared(of, rounds));
+    double ops = work.prefillOps(tokens) / tokens;
     figures.add(
         Figure.atLeast(
-            PREFILL_SHARE, of + ", share of dots", Spread.of(speeds.baton).times(share), "%"));
+            PREFILL_SHARE,
+            of + ", share of dots",
+            rounds.share(ops, CpuPeaks::dotOpsPerSecond),
+            "%"));
     return figures;
   }
 
-  List<Figure> decodeFigures(int depth, int tokens, Pair speeds) {
+  List<Figure> decodeFigures(int depth, int tokens, Rounds rounds) {
     String of = name("decode at " + depth);
-    List<Figure> figures = new ArrayList<>(compared(of, speeds));
-    double share = 100 * work.decodeBytes(depth, tokens) / best().readBytesPerSecond();
+    List<Figure> figures = new ArrayList<>(compared(of, rounds));
+    double bytes = work.decodeBytes(depth, tokens);
     figures.add(
         Figure.atLeast(
             threads == 1 ? DECODE_SHARE_ONE_THREAD : DECODE_SHARE,
             of + ", share of reading",
-            Spread.of(speeds.baton).times(share),
+            rounds.share(bytes, CpuPeaks::readBytesPerSecond),
             "%"));
     return figures;
   }
@@ -89,11 +91,11 @@ final class PeerRounds {
             : Figure.of(of + " / 1", gain, "x"));
   }
 
-  private static List<Figure> compared(String of, Pair speeds) {
+  private static List<Figure> compared(String of, Rounds rounds) {
     return List.of(
-        Figure.of(of + ", Baton", Spread.of(speeds.baton), "tok/s"),
-        Figure.of(of + ", llama-bench", Spread.of(speeds.peer), "tok/s"),
-        Figure.of(of + ", ratio", Spread.ofRatios(speeds.baton, speeds.peer), "x"));
+        Figure.of(of + ", Baton", Spread.of(rounds.baton), "tok/s"),
+        Figure.of(of + ", llama-bench", Spread.of(rounds.peer), "tok/s"),
+        Figure.of(of + ", ratio", Spread.ofRatios(rounds.baton, rounds.peer), "x"));
   }
 
   private String name(String what) {
