@@ -1,8 +1,10 @@
 package dev.baton;
 
 import dev.baton.calibrate.Calibration;
+import dev.baton.calibrate.CalibrationException;
 import dev.baton.calibrate.PairProfile;
 import dev.baton.calibrate.ProfileStore;
+import dev.baton.calibrate.Trial;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
@@ -12,61 +14,128 @@ import dev.baton.journal.JournalEntry;
 import dev.baton.journal.JournalException;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvWireType;
+import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.TransferReport;
 import dev.baton.plan.Cluster;
 import dev.baton.plan.ClusterNode;
-import dev.baton.plan.LinkSpeed;
 import dev.baton.plan.Objective;
 import dev.baton.plan.PlanDecision;
 import dev.baton.plan.PlannedModel;
 import dev.baton.plan.Prediction;
 import dev.baton.plan.RequestShape;
-import dev.baton.plan.SpeedProfile;
 import dev.baton.plan.SplitPlan;
 import dev.baton.plan.SplitPlanner;
-import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.TimeUnit;
 import java.util.function.DoubleConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Chooses where each request is cut, by what the two nodes and their link were measured to do, and
- * learns from what became of it.
+ * learns from what became of it. What was measured in a few seconds at first is measured better
+ * when the node has been idle for a while.
  */
 final class AutoSplit implements AutoCloseable {
   private static final String HERE = "this node";
   private static final String CHILD = "the prefill process";
-  private static final int SHARED_TOKENS = 512;
-  private static final long COARSE_REQUEST_NS = TimeUnit.MILLISECONDS.toNanos(800);
 
-  private final PlannedModel model;
-  private final String there;
-  private final PairProfile profile;
+  /** Fewer decode steps say nothing of a node's speed. */
+  private static final int LEAST_STEPS = 8;
+
+  /** Whom all of it is about, and how they are measured. */
+  private final Pair pair;
+
   private final SplitPlanner planner;
-  private final boolean lossyWire;
   private final Journal journal;
-  private final Corrections corrections = new Corrections();
+  private final Trial trial;
+  private volatile Learnt learnt;
 
   /** Keeps the journal's disk away from the decode thread; one thread, so that order is kept. */
   private final ExecutorService writer = Executors.newSingleThreadExecutor(AutoSplit::daemon);
 
-  private AutoSplit(BatonConfig config, NodeCompute compute, PairProfile profile, Journal journal) {
-    this.model = planned(compute);
-    this.there = config.prefill() == null ? CHILD : config.prefill();
-    this.profile = profile;
-    this.planner = new SplitPlanner(config.chunks().largestTokens());
-    this.lossyWire = config.wireType() != KvWireType.F16;
+  private final @Nullable Thread refiner;
+
+  /** A measurement, and what requests have shown of it since. */
+  private record Learnt(PairProfile profile, Corrections corrections) {}
+
+  /** Two nodes and a model. */
+  record Pair(BatonConfig config, NodeCompute compute, PrefillPeer peer, DecodeLoop loop) {
+    String there() {
+      String named = config.prefill();
+      return named == null ? CHILD : named;
+    }
+
+    int largestChunkTokens() {
+      return config.chunks().largestTokens();
+    }
+
+    PlannedModel model() {
+      return AutoSplit.model(compute);
+    }
+
+    ProfileStore.Key key() {
+      return new ProfileStore.Key(
+          compute.model().file().fingerprint(),
+          compute.kernels().description() + ", chunks of " + largestChunkTokens(),
+          there(),
+          peer.identity().backend(),
+          Kernels.NUMERICS_VERSION);
+    }
+
+    Calibration calibration(Trial trial, Calibration.Effort effort, DoubleConsumer progress) {
+      return AutoSplit.calibration(compute, largestChunkTokens(), trial, effort, progress);
+    }
+
+    Trial trial() {
+      return AutoSplit.trial(compute, loop);
+    }
+  }
+
+  static Calibration calibration(
+      NodeCompute compute,
+      int largestChunkTokens,
+      Trial trial,
+      Calibration.Effort effort,
+      DoubleConsumer progress) {
+    return new Calibration(
+        trial,
+        model(compute),
+        compute.model().config().contextLength(),
+        largestChunkTokens,
+        effort,
+        progress);
+  }
+
+  static Trial trial(NodeCompute compute, DecodeLoop loop) {
+    return new Trial(loop, compute.model().config().vocab());
+  }
+
+  private static PlannedModel model(NodeCompute compute) {
+    return new PlannedModel(
+        compute.model().file().fingerprint(),
+        compute.model().kvGeometry(),
+        compute.model().config().dim());
+  }
+
+  private AutoSplit(Pair pair, PairProfile profile, ProfileStore store, Journal journal) {
+    this.pair = pair;
+    this.planner = new SplitPlanner(pair.largestChunkTokens());
     this.journal = journal;
-    journal.replay(corrections::observe);
+    this.trial = pair.trial();
+    this.learnt = learntOf(profile);
+    this.refiner = profile.coarse() ? refiner(store) : null;
+    if (refiner != null) {
+      refiner.start();
+    }
   }
 
   private static Thread daemon(Runnable work) {
@@ -82,63 +151,58 @@ final class AutoSplit implements AutoCloseable {
    * @throws dev.baton.calibrate.CalibrationException when it cannot be measured
    * @throws dev.baton.journal.JournalException when the journal cannot be opened
    */
-  static AutoSplit of(
-      BatonConfig config,
-      NodeCompute compute,
-      DecodeLoop loop,
-      PrefillPeer peer,
-      Path home,
-      DoubleConsumer progress)
-      throws InterruptedException {
-    int chunk = config.chunks().largestTokens();
-    ProfileStore store = new ProfileStore(home.resolve("profiles"));
-    ProfileStore.Key key =
-        new ProfileStore.Key(
-            compute.model().file().fingerprint(),
-            compute.kernels().description() + ", chunks of " + chunk,
-            config.prefill() == null ? CHILD : config.prefill(),
-            peer.identity().backend(),
-            Kernels.NUMERICS_VERSION);
-    PairProfile profile = store.find(key).orElse(null);
+  static AutoSplit of(Pair pair, Path home, DoubleConsumer progress) throws InterruptedException {
+    ProfileStore store = store(home);
+    PairProfile profile = store.find(pair.key()).orElse(null);
     if (profile == null) {
-      profile = measure(compute, loop, peer, chunk, progress);
-      try {
-        store.keep(key, profile);
-      } catch (IOException e) {
-        throw new UncheckedIOException(
-            "what was measured cannot be kept: set BATON_HOME to a folder that can be written", e);
-      }
+      profile = measure(pair, home, Calibration.Effort.COARSE, progress);
     }
-    return new AutoSplit(config, compute, profile, Journal.open(home.resolve("journal")));
+    return new AutoSplit(pair, profile, store, Journal.open(home.resolve("journal")));
   }
 
-  private static PlannedModel planned(NodeCompute compute) {
-    return new PlannedModel(
-        compute.model().file().fingerprint(),
-        compute.model().kvGeometry(),
-        compute.model().config().dim());
-  }
-
-  private static PairProfile measure(
-      NodeCompute compute, DecodeLoop loop, PrefillPeer peer, int chunk, DoubleConsumer progress)
+  /** Measures both nodes and their link, whatever is known of them, and keeps that. */
+  static PairProfile measure(
+      Pair pair, Path home, Calibration.Effort effort, DoubleConsumer progress)
       throws InterruptedException {
-    Calibration calibration =
-        new Calibration(loop, compute.model().config(), chunk, COARSE_REQUEST_NS, progress);
-    SpeedProfile here = calibration.here();
-    SpeedProfile there = calibration.there(peer, here);
-    LinkSpeed link = calibration.link(peer);
-    int tokens = Math.min(SHARED_TOKENS, compute.model().config().contextLength() - 1);
-    PlannedModel model = planned(compute);
-    RequestShape shape = new RequestShape(tokens, 0, 1, false);
-    Cluster cluster = cluster(new PairProfile(here, there, link), CHILD, new Corrections());
-    PlanDecision decision =
-        new SplitPlanner(chunk).plan(model, shape, cluster, new Objective.Ttft());
-    for (SplitPlan plan : decision.alternatives()) {
-      if (!plan.isLocal() && plan.boundaryLayer() < model.layers()) {
-        link = link.slowedBy(calibration.slowdown(peer, plan, tokens));
+    PairProfile profile = pair.calibration(pair.trial(), effort, progress).pair(pair.peer());
+    store(home).keep(pair.key(), profile);
+    return profile;
+  }
+
+  private static ProfileStore store(Path home) {
+    return new ProfileStore(home.resolve("profiles"));
+  }
+
+  private Learnt learntOf(PairProfile profile) {
+    Corrections corrections = new Corrections();
+    journal.replay(entry -> {
+      if (profile.measuredAt().equals(entry.profile())) {
+        corrections.observe(entry);
       }
-    }
-    return new PairProfile(here, there, link);
+    });
+    return new Learnt(profile, corrections);
+  }
+
+  private Thread refiner(ProfileStore store) {
+    return Thread.ofPlatform()
+        .daemon()
+        .name("baton-calibration")
+        .unstarted(() -> {
+          // As if a caller had just been here: the first one is likely to come soon.
+          trial.callerBegins();
+          trial.callerEnds();
+          try {
+            PairProfile better =
+                pair.calibration(trial, Calibration.Effort.FULL, done -> {}).pair(pair.peer());
+            learnt = new Learnt(better, new Corrections());
+            store.keep(pair.key(), better);
+          } catch (InterruptedException _) {
+            // The engine is closed.
+          } catch (CalibrationException | IllegalStateException | UncheckedIOException e) {
+            // The coarse figures stay; they are measured again in the next process.
+            System.getLogger("dev.baton").log(System.Logger.Level.WARNING, e.getMessage());
+          }
+        });
   }
 
   private static Cluster cluster(PairProfile profile, String there, Corrections corrections) {
@@ -152,37 +216,137 @@ final class AutoSplit implements AutoCloseable {
         Map.of(new Cluster.Way(there, HERE), profile.link()));
   }
 
-  /** The plan for a request. */
-  PlanDecision decide(int promptTokens, int outputTokens) {
-    return planner.plan(
-        model,
-        new RequestShape(promptTokens, 0, outputTokens, lossyWire),
-        cluster(profile, there, corrections),
-        new Objective.E2e());
+  /**
+   * Plans a request. {@link Planned#ended} or {@link Planned#abandoned} has to follow.
+   *
+   * @param split automatic, or what the caller asked for, which is then the plan
+   */
+  Planned plan(int promptTokens, int outputTokens, Split split) {
+    trial.callerBegins();
+    Learnt known = learnt;
+    boolean lossyWire = pair.config().wireType() != KvWireType.F16;
+    RequestShape shape = new RequestShape(promptTokens, 0, outputTokens, lossyWire);
+    Cluster cluster = cluster(known.profile, pair.there(), known.corrections);
+    PlanDecision free = planner.plan(pair.model(), shape, cluster, new Objective.E2e());
+    PlanDecision decision = split instanceof Split.Auto ? free : asked(shape, cluster, split, free);
+    return new Planned(known, decision, outputTokens);
+  }
+
+  private PlanDecision asked(RequestShape shape, Cluster cluster, Split split, PlanDecision free) {
+    BatonConfig config = pair.config();
+    PlannedModel model = pair.model();
+    int boundary = split.boundaryLayer(model.layers());
+    SplitPlan asked =
+        boundary == 0
+            ? planner.predict(
+                model, shape, cluster, -1, 0, 0, equal(config.chunks()), KvWireType.F16)
+            : planner.predict(
+                model, shape, cluster, 1, 0, boundary, config.chunks(), config.wireType());
+    List<SplitPlan> plans = new ArrayList<>(free.alternatives());
+    plans.removeIf(plan -> plan.equals(asked));
+    plans.add(asked);
+    plans.sort(Comparator.comparingDouble(plan -> plan.prediction().e2eSeconds()));
+    return new PlanDecision(asked, plans, "as asked for; left to Baton: " + free.reason());
+  }
+
+  private static ChunkSchedule equal(ChunkSchedule chunks) {
+    return ChunkSchedule.equal(chunks.largestTokens());
+  }
+
+  /** A request on its way. */
+  final class Planned {
+    private final Learnt known;
+    private final PlanDecision decision;
+    private final int outputTokens;
+
+    private Planned(Learnt known, PlanDecision decision, int outputTokens) {
+      this.known = known;
+      this.decision = decision;
+      this.outputTokens = outputTokens;
+    }
+
+    PlanDecision decision() {
+      return decision;
+    }
+
+    /** The request could not be started. */
+    void abandoned() {
+      trial.callerEnds();
+    }
+
+    /**
+     * Notes what became of the request, in a little while. Answers that did not come to their end
+     * say nothing.
+     *
+     * @param unplanned why the plan could not even be begun, or null
+     */
+    void ended(
+        String modelName, DecodeOutcome outcome, double ttftSeconds, @Nullable String unplanned) {
+      trial.callerEnds();
+      if (outcome.outputTokens() == 0 || outcome.end() == DecodeOutcome.End.FAILED) {
+        return;
+      }
+      JournalEntry entry = entry(modelName, outcome, ttftSeconds, unplanned);
+      writer.execute(() -> note(known.corrections, entry));
+    }
+
+    private JournalEntry entry(
+        String modelName, DecodeOutcome outcome, double ttftSeconds, @Nullable String unplanned) {
+      SplitPlan plan = decision.chosen();
+      Prediction prediction = plan.prediction();
+      double share = outputTokens == 1 ? 0 : (outcome.outputTokens() - 1.0) / (outputTokens - 1);
+      double waiting = prediction.e2eSeconds() - prediction.ttftSeconds();
+      TransferReport transfer = outcome.transfer();
+      // Where the answer was over before the other node had told its times, they are 0.
+      double there =
+          transfer == null
+              ? 0
+              : Math.max(0, (transfer.computeEndNs() - transfer.computeStartNs()) / 1e9);
+      return new JournalEntry(
+          Instant.now(),
+          modelName,
+          known.profile.measuredAt(),
+          plan.isLocal() ? null : pair.there(),
+          HERE,
+          plan.boundaryLayer(),
+          pair.model().layers(),
+          Arrays.stream(plan.chunks().cut(outcome.promptTokens())).boxed().toList(),
+          plan.isLocal() ? null : plan.wireType().name(),
+          outcome.promptTokens(),
+          0,
+          outcome.outputTokens(),
+          new JournalEntry.Latency(
+              prediction.ttftSeconds(), prediction.ttftSeconds() + share * waiting),
+          new JournalEntry.Latency(ttftSeconds, ttftSeconds + outcome.decodeNs() / 1e9),
+          new JournalEntry.Phases(
+              prediction.compute().prefillThere(),
+              plan.isLocal() ? prediction.compute().prefillHere() : 0,
+              share * prediction.compute().decode()),
+          new JournalEntry.Phases(
+              there, plan.isLocal() ? outcome.prefillNs() / 1e9 : 0, decodeSeconds(outcome)),
+          unplanned != null ? unplanned : outcome.fallback());
+    }
   }
 
   /**
-   * Notes what became of a request, in a little while. Answers that did not come to their end say
-   * nothing.
-   *
-   * @param plannedOutput the answer's length that was planned with
-   * @param unplanned why the plan could not even be begun, or null
+   * What all decode steps took, waiting for a prompt's KV aside; 0 where there were too few to
+   * tell. The step behind a prompt that comes from elsewhere runs while its KV comes, so it is not
+   * seen.
    */
-  void ended(
-      String modelName,
-      SplitPlan plan,
-      int plannedOutput,
-      DecodeOutcome outcome,
-      double ttftSeconds,
-      @Nullable String unplanned) {
-    if (outcome.outputTokens() == 0 || outcome.end() == DecodeOutcome.End.FAILED) {
-      return;
+  private static double decodeSeconds(DecodeOutcome outcome) {
+    TransferReport transfer = outcome.transfer();
+    long fromNs = outcome.timeline().firstTokenNs();
+    int steps = outcome.outputTokens() - 1;
+    int seen = steps;
+    if (transfer != null) {
+      fromNs = Math.max(fromNs, transfer.lastByteNs());
+      seen--;
     }
-    JournalEntry entry = entry(modelName, plan, plannedOutput, outcome, ttftSeconds, unplanned);
-    writer.execute(() -> note(entry));
+    double seconds = (outcome.timeline().lastTokenNs() - fromNs) / 1e9;
+    return seen < LEAST_STEPS ? 0 : Math.max(0, seconds) * steps / seen;
   }
 
-  private void note(JournalEntry entry) {
+  private void note(Corrections corrections, JournalEntry entry) {
     corrections.observe(entry);
     try {
       journal.append(entry);
@@ -192,48 +356,22 @@ final class AutoSplit implements AutoCloseable {
     }
   }
 
-  private JournalEntry entry(
-      String modelName,
-      SplitPlan plan,
-      int plannedOutput,
-      DecodeOutcome outcome,
-      double ttftSeconds,
-      @Nullable String unplanned) {
-    Prediction prediction = plan.prediction();
-    double decoded = outcome.decodeNs() / 1e9;
-    double share = plannedOutput == 1 ? 0 : (outcome.outputTokens() - 1.0) / (plannedOutput - 1);
-    double waiting = prediction.e2eSeconds() - prediction.ttftSeconds();
-    TransferReport transfer = outcome.transfer();
-    double there =
-        transfer == null
-            ? 0
-            : Math.max(0, (transfer.computeEndNs() - transfer.computeStartNs()) / 1e9);
-    return new JournalEntry(
-        Instant.now(),
-        modelName,
-        plan.isLocal() ? null : this.there,
-        HERE,
-        plan.boundaryLayer(),
-        model.layers(),
-        Arrays.stream(plan.chunks().cut(outcome.promptTokens())).boxed().toList(),
-        plan.isLocal() ? null : plan.wireType().name(),
-        outcome.promptTokens(),
-        0,
-        outcome.outputTokens(),
-        new JournalEntry.Latency(
-            prediction.ttftSeconds(), prediction.ttftSeconds() + share * waiting),
-        new JournalEntry.Latency(ttftSeconds, ttftSeconds + decoded),
-        new JournalEntry.Phases(
-            prediction.compute().prefillThere(),
-            plan.isLocal() ? prediction.compute().prefillHere() : 0,
-            share * prediction.compute().decode()),
-        new JournalEntry.Phases(there, plan.isLocal() ? outcome.prefillNs() / 1e9 : 0, decoded),
-        unplanned != null ? unplanned : outcome.fallback());
+  /** True as long as it plans with what a few seconds gave. */
+  boolean isCoarse() {
+    return learnt.profile.coarse();
+  }
+
+  /** Measures nothing any more; requests may still end. Twice is fine. */
+  void stopMeasuring() {
+    if (refiner != null) {
+      refiner.interrupt();
+    }
   }
 
   /** Writes what is still to be noted. Twice is fine. */
   @Override
   public void close() {
+    stopMeasuring();
     writer.close();
     journal.close();
   }

@@ -1,6 +1,8 @@
 package dev.baton;
 
+import dev.baton.calibrate.Calibration;
 import dev.baton.calibrate.CalibrationException;
+import dev.baton.calibrate.PairProfile;
 import dev.baton.catalog.CacheFolder;
 import dev.baton.cluster.ChildNode;
 import dev.baton.cluster.ClusterException;
@@ -9,6 +11,7 @@ import dev.baton.cluster.PrefillLink;
 import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
+import dev.baton.decode.SamplingParams;
 import dev.baton.gguf.GgufMetadata;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
@@ -16,14 +19,16 @@ import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamException;
-import dev.baton.plan.PlanDecision;
+import dev.baton.plan.SpeedProfile;
 import dev.baton.plan.SplitPlan;
 import dev.baton.text.ChatTemplate;
 import dev.baton.text.Tokenizer;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.DoubleConsumer;
+import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -80,7 +85,7 @@ public final class Baton implements AutoCloseable {
     if (known == null) {
       Path home = CacheFolder.of(System.getenv());
       try {
-        known = AutoSplit.of(config, compute, loop, link.peer(compute), home, progress);
+        known = AutoSplit.of(pair(), home, progress);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         throw new BatonException("interrupted while the nodes were measured");
@@ -90,6 +95,46 @@ public final class Baton implements AutoCloseable {
       auto = known;
     }
     return known;
+  }
+
+  private AutoSplit.Pair pair() {
+    return new AutoSplit.Pair(config, compute, link.peer(compute), loop);
+  }
+
+  /**
+   * Measures this node, the prefill node and the link between them for this model, whatever was
+   * measured before, and keeps it for {@link Split.Auto}: the engine that is opened next plans with
+   * it. Nothing else should run meanwhile; requests go first and make it longer.
+   *
+   * @param progress told the share done, 0..1, on the calling thread
+   * @throws CalibrationException when a measured request fails
+   * @throws StreamException when the prefill node cannot be reached or will not work with this one
+   * @throws ClusterException when a prefill node cannot be started
+   * @throws UncheckedIOException when it cannot be kept
+   */
+  public PairProfile calibrate(Calibration.Effort effort, DoubleConsumer progress)
+      throws InterruptedException {
+    return AutoSplit.measure(pair(), CacheFolder.of(System.getenv()), effort, progress);
+  }
+
+  /** Measures this node alone; the figures can stand in a cluster file. Nothing is kept. */
+  public SpeedProfile calibrateAlone(Calibration.Effort effort, DoubleConsumer progress)
+      throws InterruptedException {
+    return AutoSplit.calibration(
+            compute,
+            config.chunks().largestTokens(),
+            AutoSplit.trial(compute, loop),
+            effort,
+            progress)
+        .here();
+  }
+
+  /** What to know of the measurements that {@link Split.Auto} plans with, one line for people. */
+  public synchronized Optional<String> planNotice() {
+    return auto != null && auto.isCoarse()
+        ? Optional.of(
+            "both nodes were measured in a few seconds only; 'baton calibrate' measures them well")
+        : Optional.empty();
   }
 
   /** {@link #open(BatonConfig, DoubleConsumer)} without progress. */
@@ -175,7 +220,52 @@ public final class Baton implements AutoCloseable {
    */
   public Generation generate(GenerateRequest request) {
     long startedNs = System.nanoTime();
-    int[] prompt = promptTokens(request);
+    return start(
+        promptTokens(request), request, tokenizer::isEndOfGeneration, config.patient(), startedNs);
+  }
+
+  /**
+   * Answers token ids as they are, greedily and with so many tokens, past where the model would end
+   * its answer: for measuring. A prefill node at a given boundary is waited for; {@link Split.Auto}
+   * is served as by {@link #generate}.
+   *
+   * @throws BatonException when prompt and answer do not fit the context
+   * @throws IllegalArgumentException when an id is none of the model's, or the split does not fit
+   *     it
+   * @throws IllegalStateException when the engine is closed
+   */
+  public Generation generateExactly(int[] prompt, int outputTokens, Split split) {
+    long startedNs = System.nanoTime();
+    int context = compute.model().config().contextLength();
+    if (prompt.length == 0 || outputTokens > context - prompt.length) {
+      throw new BatonException(
+          "a prompt of "
+              + prompt.length
+              + " tokens and "
+              + outputTokens
+              + " after it do not fit the model's context of "
+              + context);
+    }
+    int vocabulary = compute.model().config().vocab();
+    for (int token : prompt) {
+      if (token < 0 || token >= vocabulary) {
+        throw new IllegalArgumentException(
+            "a token is from 0 to " + (vocabulary - 1) + ", not " + token);
+      }
+    }
+    GenerateRequest request =
+        new GenerateRequest(
+            "", null, true, outputTokens, SamplingParams.greedy(), List.of(), split);
+    boolean patient = config.patient() || !(split instanceof Split.Auto);
+    return start(prompt.clone(), request, token -> false, patient, startedNs);
+  }
+
+  private Generation start(
+      int[] prompt,
+      GenerateRequest request,
+      IntPredicate endOfGeneration,
+      boolean patient,
+      long startedNs) {
     int context = compute.model().config().contextLength();
     if (prompt.length >= context) {
       throw new BatonException(
@@ -191,13 +281,16 @@ public final class Baton implements AutoCloseable {
     RemotePrefill remote = null;
     String prefillName = decodeName();
     String unplanned = null;
-    PlanDecision decision = null;
+    AutoSplit.Planned planned = null;
     try {
-      if (split instanceof Split.Auto) {
-        decision = auto(done -> {}).decide(prompt.length, maxTokens);
-        remote = remote(decision.chosen());
+      if (split instanceof Split.Auto || config.split() instanceof Split.Auto) {
+        planned = auto(done -> {}).plan(prompt.length, maxTokens, split);
+        SplitPlan plan = planned.decision().chosen();
+        if (!plan.isLocal()) {
+          remote = remote(plan.boundaryLayer(), plan.chunks(), plan.wireType(), patient);
+        }
       } else if (split.boundaryLayer(layers) > 0) {
-        remote = remote(split.boundaryLayer(layers), config.chunks(), config.wireType());
+        remote = remote(split.boundaryLayer(layers), config.chunks(), config.wireType(), patient);
       }
     } catch (StreamException | ClusterException | CalibrationException e) {
       unplanned = e.getMessage();
@@ -212,30 +305,29 @@ public final class Baton implements AutoCloseable {
             decodeName(),
             remote == null ? 0 : remote.boundaryLayer(),
             layers,
-            decision,
+            planned == null ? null : planned.decision(),
             unplanned);
     Generation generation = new Generation(plan, tokenizer, request.stop(), maxTokens, startedNs);
-    if (decision != null) {
-      generation.tell(auto(done -> {}));
+    DecodeRequest decode =
+        new DecodeRequest(
+            prompt, maxTokens, request.sampling(), endOfGeneration, remote, generation.listener());
+    if (planned != null) {
+      generation.tell(planned);
     }
-    generation.start(
-        loop.submit(
-            new DecodeRequest(
-                prompt,
-                maxTokens,
-                request.sampling(),
-                tokenizer::isEndOfGeneration,
-                remote,
-                generation.listener())));
+    try {
+      generation.start(loop.submit(decode));
+    } catch (RuntimeException e) {
+      if (planned != null) {
+        planned.abandoned();
+      }
+      throw e;
+    }
     return generation;
   }
 
-  private @Nullable RemotePrefill remote(SplitPlan plan) {
-    return plan.isLocal() ? null : remote(plan.boundaryLayer(), plan.chunks(), plan.wireType());
-  }
-
-  private RemotePrefill remote(int boundary, ChunkSchedule chunks, KvWireType wireType) {
-    return new RemotePrefill(link.peer(compute), boundary, chunks, wireType, config.patient());
+  private RemotePrefill remote(
+      int boundary, ChunkSchedule chunks, KvWireType wireType, boolean patient) {
+    return new RemotePrefill(link.peer(compute), boundary, chunks, wireType, patient);
   }
 
   private int[] promptTokens(GenerateRequest request) {
@@ -288,6 +380,11 @@ public final class Baton implements AutoCloseable {
    */
   @Override
   public void close() {
+    synchronized (this) {
+      if (auto != null) {
+        auto.stopMeasuring();
+      }
+    }
     loop.close();
     synchronized (this) {
       if (auto != null) {

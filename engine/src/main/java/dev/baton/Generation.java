@@ -48,7 +48,7 @@ public final class Generation implements AutoCloseable {
   private boolean drained;
   private boolean stopped;
   private @Nullable DecodeSession session;
-  private @Nullable AutoSplit learner;
+  private AutoSplit.@Nullable Planned learner;
 
   Generation(Plan plan, Tokenizer tokenizer, List<String> stop, int maxTokens, long startedNs) {
     this.plan = plan;
@@ -59,8 +59,8 @@ public final class Generation implements AutoCloseable {
   }
 
   /** Has what becomes of the request told to who planned it; before it starts. */
-  void tell(AutoSplit planner) {
-    learner = planner;
+  void tell(AutoSplit.Planned planned) {
+    learner = planned;
   }
 
   void start(DecodeSession decoding) {
@@ -101,15 +101,13 @@ public final class Generation implements AutoCloseable {
   }
 
   private void learnFrom(DecodeOutcome end) {
-    AutoSplit planner = learner;
-    PlanDecision decision = plan.decision();
-    if (planner != null && decision != null) {
+    AutoSplit.Planned planned = learner;
+    if (planned != null) {
       double ttftSeconds;
       synchronized (lock) {
         ttftSeconds = (firstTokenNs - startedNs) / 1e9;
       }
-      planner.ended(
-          plan.model(), decision.chosen(), tokens.length, end, ttftSeconds, plan.unplanned());
+      planned.ended(plan.model(), end, ttftSeconds, plan.unplanned());
     }
   }
 

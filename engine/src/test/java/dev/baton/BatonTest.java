@@ -1,5 +1,6 @@
 package dev.baton;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -36,6 +37,26 @@ class BatonTest {
     baton.close();
     baton.close();
     assertTrue(BatonProcess.endsWithin(child, 5_000), "the prefill node outlives the engine");
+  }
+
+  @Test
+  void shouldAnswerTokensWithExactlySoManyAfterThem() throws Exception {
+    int[] prompt = {458, 504, 260, 413};
+    int[] first = exactly(prompt, 400, new Split.Local());
+    assertEquals(400, first.length, "the model ends its stories before that");
+    assertArrayEquals(first, exactly(prompt, 400, new Split.At(2)));
+    assertThrows(BatonException.class, () -> exactly(prompt, 1_000_000, new Split.Local()));
+    int[] unknown = {1, 1_000_000};
+    assertThrows(IllegalArgumentException.class, () -> exactly(unknown, 1, new Split.Local()));
+  }
+
+  private static int[] exactly(int[] prompt, int outputTokens, Split split) throws Exception {
+    try (Generation answer = baton.generateExactly(prompt, outputTokens, split)) {
+      while (answer.next() != null) {
+        // The tokens are kept.
+      }
+      return answer.takenTokens();
+    }
   }
 
   @Test

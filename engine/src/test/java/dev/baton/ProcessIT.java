@@ -100,6 +100,54 @@ class ProcessIT {
     }
   }
 
+  @Test
+  void shouldPlanWithWhatWasCalibrated() throws IOException {
+    Map<String, String> home = Map.of("BATON_HOME", folder.toString());
+    String tiny = BatonProcess.TINY.toString();
+    try (BatonProcess node = node(Map.of())) {
+      String endpoint = node.awaitReady();
+      Path alone = folder.resolve("here.json");
+      try (BatonProcess calibrate =
+          BatonProcess.start(
+              home,
+              "calibrate",
+              "--coarse",
+              "--json",
+              "--out",
+              alone.toString(),
+              "--model",
+              tiny,
+              "--prefill",
+              endpoint)) {
+        calibrate.closeInput();
+        assertEquals(0, calibrate.await(), calibrate.err());
+        JsonNode pair = JsonMapper.shared().readTree(calibrate.out());
+        assertTrue(pair.path("coarse").asBoolean(), calibrate.out());
+        for (String figure :
+            List.of(
+                "/here/chunks/0/layerSeconds",
+                "/here/stepSeconds",
+                "/there/chunks/0/layerSeconds",
+                "/link/f16BytesPerSecond")) {
+          assertTrue(pair.at(figure).asDouble() > 0, figure + " of " + calibrate.out());
+        }
+        assertEquals(pair.path("here"), JsonMapper.shared().readTree(Files.readString(alone)));
+      }
+      String kept = profile();
+      try (BatonProcess auto = auto(home, endpoint, STORY)) {
+        assertEquals(0, auto.await(), auto.err());
+        assertTrue(auto.err().contains("baton calibrate"), auto.err());
+      }
+      assertEquals(kept, profile(), "measured again");
+    }
+  }
+
+  private String profile() throws IOException {
+    try (Stream<Path> kept = Files.list(folder.resolve("profiles"))) {
+      return Files.readString(kept.findFirst().orElseThrow());
+    }
+  }
+
   private static BatonProcess auto(Map<String, String> home, String endpoint, String prompt) {
     BatonProcess auto =
         BatonProcess.start(

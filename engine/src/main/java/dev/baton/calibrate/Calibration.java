@@ -1,317 +1,181 @@
 package dev.baton.calibrate;
 
-import dev.baton.decode.DecodeLoop;
-import dev.baton.decode.DecodeOutcome;
 import dev.baton.decode.RemotePrefill;
-import dev.baton.kernel.KvWireType;
-import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.PrefillTarget;
-import dev.baton.kvstream.TransferReport;
-import dev.baton.model.ModelConfig;
+import dev.baton.plan.Cluster;
+import dev.baton.plan.ClusterNode;
 import dev.baton.plan.LinkSpeed;
+import dev.baton.plan.Objective;
+import dev.baton.plan.PlannedModel;
+import dev.baton.plan.RequestShape;
 import dev.baton.plan.SpeedProfile;
-import dev.baton.plan.SpeedProfile.ChunkPoint;
 import dev.baton.plan.SplitPlan;
+import dev.baton.plan.SplitPlanner;
+import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
-import java.util.concurrent.CompletableFuture;
+import java.util.Map;
 import java.util.function.DoubleConsumer;
-import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Measures nodes and a link for one model, in the time it is given. Each figure is the median of a
- * few requests, more of them where they disagree; how much they still disagree is the profile's
- * error. Nothing else should run meanwhile. One thread.
+ * Measures nodes and a link for one model, in about the time it is given, by requests through the
+ * loop that serves all requests. Short prompts come first and say how long longer ones will take;
+ * then all that do not agree with themselves yet are run again in turns, so that whatever disturbs
+ * the machine for a while disturbs all figures alike. A figure is the median; how much its runs
+ * disagree is the profile's error. Once, on one thread.
  */
 public final class Calibration {
-  private static final int[] CHUNK_TOKENS = {16, 32, 64, 128, 256, 512};
-  private static final int DEEP_TOKENS = 1024;
-  private static final int SHORT_CONTEXT = 16;
-  private static final int BATCH = 4;
-  private static final int STEPS = 24;
-  private static final int MIN_RUNS = 2;
-  private static final int MAX_RUNS = 5;
+  /** How much time is taken. */
+  public enum Effort {
+    /** Figures to begin with: a run or two each, of short prompts. */
+    COARSE(4),
+    /** Figures to keep. */
+    FULL(45);
 
-  /** Runs that agree so well need no further one. */
-  private static final double AGREEMENT = 0.03;
+    private final double seconds;
 
-  /** No model of a machine is better than that. */
-  private static final double LEAST_ERROR = 0.02;
+    Effort(double seconds) {
+      this.seconds = seconds;
+    }
+  }
+
+  /** One request may take such a part of the whole time. */
+  private static final double SHARE_OF_A_REQUEST = 1.0 / 12;
+
+  /** Behind it comes what both nodes share. */
+  private static final double SHARE_OF_EACH_ALONE = 0.85;
 
   private final Trial trial;
-  private final ModelConfig model;
+  private final PlannedModel model;
+  private final int contextTokens;
   private final int largestChunkTokens;
-  private final long budgetNs;
+  private final Effort effort;
   private final DoubleConsumer progress;
-  private double done;
+  private final long startNs = System.nanoTime();
 
   /**
-   * @param loop the loop that serves this node's requests
-   * @param model its model
+   * @param trial runs the requests
+   * @param model the model that is served
+   * @param contextTokens its longest prompt and answer
    * @param largestChunkTokens the loop's largest chunk
-   * @param budgetNs about how long a single request may take; shorter prompts are measured on a
-   *     slow node
-   * @param progress told a growing number, 1 when all that was asked for last is done
+   * @param effort how long it may take
+   * @param progress told a growing number up to 1, on the calling thread
    */
   public Calibration(
-      DecodeLoop loop,
-      ModelConfig model,
+      Trial trial,
+      PlannedModel model,
+      int contextTokens,
       int largestChunkTokens,
-      long budgetNs,
+      Effort effort,
       DoubleConsumer progress) {
-    this.trial = new Trial(loop, model.vocab());
+    this.trial = trial;
     this.model = model;
+    this.contextTokens = contextTokens;
     this.largestChunkTokens = largestChunkTokens;
-    this.budgetNs = budgetNs;
+    this.effort = effort;
     this.progress = progress;
   }
 
-  /** What repeated runs say. */
-  private record Sample(double median, double spread) {}
-
-  /** Where a prefill is measured: here, or at another node. */
-  private record Place(@Nullable PrefillTarget target, ToDoubleFunction<DecodeOutcome> seconds) {}
-
-  /** This node's profile. */
-  public SpeedProfile here() throws InterruptedException {
-    Place here = new Place(null, outcome -> outcome.prefillNs() / 1e9);
-    Prefill prefill = prefill(here);
-    int longContext = prefill.deepTokens;
-    Sample output =
-        measuredAt(here.target, SHORT_CONTEXT, 1, o -> (o.ttftNs() - o.prefillNs()) / 1e9);
-    Sample shortStep = measuredAt(null, SHORT_CONTEXT, STEPS, Calibration::stepSeconds);
-    Sample longStep = measuredAt(null, longContext, STEPS, Calibration::stepSeconds);
-    double batchStep = batchStepSeconds();
-    double context =
-        Math.max(0, (longStep.median - shortStep.median) / (longContext - SHORT_CONTEXT));
-    double one = Math.max(0, shortStep.median - context * (SHORT_CONTEXT + STEPS / 2.0));
-    double more = Math.clamp((batchStep - shortStep.median) / (BATCH - 1), 0, one);
-    report(1);
-    return new SpeedProfile(
-        "measured",
-        prefill.points,
-        prefill.attention,
-        Math.max(0, output.median),
-        one - more,
-        more,
-        context,
-        prefill.error,
-        error(shortStep, longStep));
-  }
-
   /**
-   * A prefill node's profile, as far as its prefill goes; its decoding is unknown and taken to be
-   * this node's.
-   */
-  public SpeedProfile there(PrefillTarget target, SpeedProfile here) throws InterruptedException {
-    Prefill prefill = prefill(new Place(target, Calibration::computeSeconds));
-    report(1);
-    return new SpeedProfile(
-        "measured",
-        prefill.points,
-        prefill.attention,
-        here.outputSeconds(),
-        here.stepSeconds(),
-        here.sequenceSeconds(),
-        here.contextSeconds(),
-        prefill.error,
-        here.decodeError());
-  }
-
-  /**
-   * The link from a prefill node to this one. A link that is faster than the node fills it shows
-   * only in how long the last layer's slices take, so the larger of two figures is taken, neither
-   * of which can be too large.
-   */
-  public LinkSpeed link(PrefillTarget target) throws InterruptedException {
-    int context = model.contextLength() - 1;
-    int chunk = Math.min(context, largestChunkTokens);
-    Sample order = measuredAt(target, SHORT_CONTEXT, 1, Calibration::orderSeconds);
-    Sample shortTail = measuredAt(target, SHORT_CONTEXT, 1, Calibration::tailSeconds);
-    Sample longTail = measuredAt(target, chunk, 1, Calibration::tailSeconds);
-    Sample whole = measuredAt(target, Math.min(context, 4 * chunk), 1, Calibration::bytesPerSecond);
-    double tailBytes =
-        (double) (chunk - SHORT_CONTEXT) * 2 * model.kvHeads() * model.headDim() * Short.BYTES;
-    double tail = longTail.median - shortTail.median;
-    double ofTail = tail > 0 ? tailBytes / tail : 0;
-    double rate = Math.max(ofTail, whole.median);
-    report(1);
-    return new LinkSpeed(
-        Math.max(0, order.median), Math.max(0, shortTail.median), rate, rate, 1, error(whole));
-  }
-
-  /**
-   * How many times longer a prompt takes that both nodes share than was predicted for two nodes
-   * that do not disturb each other; at least 1.
+   * This node's profile.
    *
-   * @param plan such a plan for a prompt of {@code promptTokens} tokens
+   * @throws CalibrationException when a request fails
    */
-  public double slowdown(PrefillTarget target, SplitPlan plan, int promptTokens)
-      throws InterruptedException {
-    RemotePrefill remote =
-        new RemotePrefill(target, plan.boundaryLayer(), plan.chunks(), plan.wireType(), true);
-    Sample observed = measured(promptTokens, 1, remote, outcome -> outcome.ttftNs() / 1e9);
-    report(1);
-    return Math.max(1, observed.median / plan.prediction().ttftSeconds());
+  public SpeedProfile here() throws InterruptedException {
+    NodeProbes here = probes(null);
+    here.runOnce(effort.seconds * SHARE_OF_A_REQUEST, this::report);
+    repeat(here.all());
+    progress.accept(1);
+    return here.profile();
   }
 
-  /** What was found of a node's prefill. */
-  private record Prefill(List<ChunkPoint> points, double attention, int deepTokens, double error) {}
+  /**
+   * Both nodes' profiles, and the link's.
+   *
+   * @throws CalibrationException when a request fails, or the other node does not do its part
+   */
+  public PairProfile pair(PrefillTarget target) throws InterruptedException {
+    NodeProbes here = probes(null);
+    NodeProbes there = probes(target);
+    double requestSeconds = effort.seconds * SHARE_OF_A_REQUEST / 2;
+    here.runOnce(requestSeconds, this::report);
+    there.runOnce(requestSeconds, this::report);
+    List<Probe> all = new ArrayList<>(there.all());
+    all.addAll(here.all());
+    repeat(all);
+    SpeedProfile hereSpeed = here.profile();
+    SpeedProfile thereSpeed = there.profile(hereSpeed);
+    LinkSpeed link = there.link();
+    double slowdown = slowdown(target, hereSpeed, thereSpeed, link, there.deepestTokens());
+    progress.accept(1);
+    return new PairProfile(
+        Instant.now(),
+        effort == Effort.COARSE,
+        hereSpeed,
+        thereSpeed,
+        link.slowedBy(slowdown),
+        there.bytesPerSecondOfSeveral());
+  }
 
-  private Prefill prefill(Place place) throws InterruptedException {
-    int context = model.contextLength() - STEPS - 1;
-    measuredAt(place.target, Math.min(SHORT_CONTEXT, context), 1, place.seconds); // warm
-    List<Integer> sizes = new ArrayList<>();
-    List<Sample> samples = new ArrayList<>();
-    double last = 0;
-    for (int tokens : CHUNK_TOKENS) {
-      boolean fits = tokens <= largestChunkTokens && tokens < context;
-      if (fits && 2 * last * 1e9 < budgetNs) {
-        Sample sample = measuredAt(place.target, tokens, 1, place.seconds);
-        sizes.add(tokens);
-        samples.add(sample);
-        last = sample.median;
+  private NodeProbes probes(@Nullable PrefillTarget target) {
+    boolean coarse = effort == Effort.COARSE;
+    return new NodeProbes(trial, model, contextTokens, largestChunkTokens, target, coarse);
+  }
+
+  private double elapsed() {
+    return (System.nanoTime() - startNs) / 1e9;
+  }
+
+  private void report() {
+    progress.accept(Math.min(1, elapsed() / effort.seconds));
+  }
+
+  private void repeat(List<Probe> probes) throws InterruptedException {
+    double until = effort.seconds * SHARE_OF_EACH_ALONE;
+    boolean more = true;
+    while (more) {
+      more = false;
+      for (Probe probe : probes) {
+        if (!probe.isSettled() && elapsed() + probe.tookSeconds() < until) {
+          probe.run();
+          report();
+          more = true;
+        }
       }
     }
-    int largest = sizes.getLast();
-    double perToken = last / largest;
-    int affordable = (int) Math.min(DEEP_TOKENS, budgetNs / 1e9 / perToken);
-    int deep = Math.clamp(affordable, Math.min(2 * largest, context), context);
-    Sample deepSample = measuredAt(place.target, deep, 1, place.seconds);
-    samples.add(deepSample);
-    double attention = attention(sizes, samples, deep, deepSample.median);
-    List<ChunkPoint> points = new ArrayList<>();
-    double previous = 0;
-    for (int i = 0; i < sizes.size(); i++) {
-      int tokens = sizes.get(i);
-      double layer = samples.get(i).median / model.layers() - attention * tokens * (tokens / 2.0);
-      previous = Math.max(previous, layer);
-      points.add(new ChunkPoint(tokens, previous));
-    }
-    return new Prefill(points, attention, deep, error(samples.toArray(new Sample[0])));
   }
 
   /**
-   * Seconds of one query over one key in one layer: what a deep prompt takes beyond as many chunks
-   * without depth.
+   * How many times longer nodes compute while they share a prompt than while one has it all: what
+   * the stream takes of their cores, and what they share beside; at least 1.
    */
-  private double attention(
-      List<Integer> sizes, List<Sample> samples, int deep, double deepSeconds) {
-    int chunk = sizes.getLast();
-    double flat = samples.get(sizes.size() - 1).median;
-    double pairsOfChunk = chunk * (chunk / 2.0);
-    double pairsOfDeep = deep * (deep / 2.0);
-    double chunks = (double) deep / chunk;
-    double beyond = deepSeconds - chunks * flat;
-    double pairs = pairsOfDeep - chunks * pairsOfChunk;
-    return pairs <= 0 ? 0 : Math.max(0, beyond / pairs / model.layers());
-  }
-
-  private double batchStepSeconds() throws InterruptedException {
-    List<CompletableFuture<DecodeOutcome>> started = new ArrayList<>();
-    for (int i = 0; i < BATCH; i++) {
-      started.add(trial.start(SHORT_CONTEXT, STEPS, null));
-    }
-    double longest = 0;
-    for (CompletableFuture<DecodeOutcome> one : started) {
-      longest = Math.max(longest, stepSeconds(Trial.end(one)));
-    }
-    return longest;
-  }
-
-  /** Measures with the whole prefill at the target, or all here where that is null. */
-  private Sample measuredAt(
-      @Nullable PrefillTarget target,
-      int promptTokens,
-      int outputTokens,
-      ToDoubleFunction<DecodeOutcome> value)
+  private double slowdown(
+      PrefillTarget target, SpeedProfile here, SpeedProfile there, LinkSpeed link, int tokens)
       throws InterruptedException {
-    RemotePrefill remote =
-        target == null
-            ? null
-            : new RemotePrefill(
-                target,
-                model.layers(),
-                ChunkSchedule.equal(largestChunkTokens),
-                KvWireType.F16,
-                true);
-    return measured(promptTokens, outputTokens, remote, value);
-  }
-
-  private Sample measured(
-      int promptTokens,
-      int outputTokens,
-      @Nullable RemotePrefill remote,
-      ToDoubleFunction<DecodeOutcome> value)
-      throws InterruptedException {
-    double[] values = new double[0];
-    Sample sample = new Sample(0, Double.MAX_VALUE);
-    while (values.length < MIN_RUNS || (values.length < MAX_RUNS && sample.spread > AGREEMENT)) {
-      values = Arrays.copyOf(values, values.length + 1);
-      values[values.length - 1] =
-          value.applyAsDouble(trial.run(promptTokens, outputTokens, remote));
-      sample = sample(values);
-      report(done + (1 - done) / 40);
+    Cluster cluster =
+        new Cluster(
+            List.of(
+                new ClusterNode("here", here, false, true, 0, 1, 1, 0, 0, 0),
+                new ClusterNode("there", there, true, false, 0, 1, 1, 0, 0, 0)),
+            Map.of(new Cluster.Way("there", "here"), link));
+    RequestShape shape = new RequestShape(tokens, 0, 1, false);
+    SplitPlan plan =
+        new SplitPlanner(largestChunkTokens)
+            .plan(model, shape, cluster, new Objective.Ttft()).alternatives().stream()
+                .filter(one -> !one.isLocal() && one.boundaryLayer() < model.layers())
+                .findFirst()
+                .orElse(null);
+    if (plan == null) {
+      return 1;
     }
-    return sample;
-  }
-
-  /** The median, and how far the runs nearest to it are from it. */
-  private static Sample sample(double[] values) {
-    double[] sorted = values.clone();
-    Arrays.sort(sorted);
-    int n = sorted.length;
-    double median = n % 2 == 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-    double[] off = new double[n];
-    for (int i = 0; i < n; i++) {
-      off[i] = Math.abs(sorted[i] - median);
-    }
-    Arrays.sort(off);
-    return new Sample(median, median == 0 ? 0 : off[n / 2] / Math.abs(median));
-  }
-
-  private static double error(Sample... samples) {
-    double sum = 0;
-    for (Sample sample : samples) {
-      sum += sample.spread * sample.spread;
-    }
-    return Math.max(LEAST_ERROR, Math.sqrt(sum / samples.length));
-  }
-
-  private static double stepSeconds(DecodeOutcome outcome) {
-    return outcome.decodeNs() / 1e9 / (outcome.outputTokens() - 1);
-  }
-
-  private static TransferReport transfer(DecodeOutcome outcome) {
-    return Objects.requireNonNull(outcome.transfer());
-  }
-
-  private static double computeSeconds(DecodeOutcome outcome) {
-    TransferReport transfer = transfer(outcome);
-    return (transfer.computeEndNs() - transfer.computeStartNs()) / 1e9;
-  }
-
-  private static double orderSeconds(DecodeOutcome outcome) {
-    TransferReport transfer = transfer(outcome);
-    return (transfer.computeStartNs() - transfer.orderedNs()) / 1e9;
-  }
-
-  private static double tailSeconds(DecodeOutcome outcome) {
-    TransferReport transfer = transfer(outcome);
-    return (transfer.lastByteNs() - transfer.computeEndNs()) / 1e9;
-  }
-
-  private static double bytesPerSecond(DecodeOutcome outcome) {
-    TransferReport transfer = transfer(outcome);
-    long ns = Math.max(1, transfer.lastByteNs() - transfer.firstByteNs());
-    return (transfer.kvBytes() + transfer.hiddenBytes()) / (ns / 1e9);
-  }
-
-  private void report(double share) {
-    done = share;
-    progress.accept(share);
+    RemotePrefill shared =
+        new RemotePrefill(target, plan.boundaryLayer(), plan.chunks(), plan.wireType(), true);
+    Probe probe = new Probe(trial, tokens, 1, 1, shared);
+    do {
+      probe.run();
+      report();
+    } while (!probe.isSettled() && elapsed() + probe.tookSeconds() < effort.seconds);
+    return Math.max(1, probe.compute().median() / plan.prediction().compute().prefillThere());
   }
 }

@@ -1,6 +1,7 @@
 package dev.baton.calibrate;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -72,9 +73,18 @@ public final class ProfileStore {
   /**
    * Keeps a profile in place of an earlier one, all of it or nothing.
    *
-   * @throws IOException if the folder cannot be written
+   * @throws UncheckedIOException if the folder cannot be written; the message is for people
    */
-  public void keep(Key key, PairProfile profile) throws IOException {
+  public void keep(Key key, PairProfile profile) {
+    try {
+      write(key, profile);
+    } catch (IOException e) {
+      throw new UncheckedIOException(
+          "what was measured cannot be kept: set BATON_HOME to a folder that can be written", e);
+    }
+  }
+
+  private void write(Key key, PairProfile profile) throws IOException {
     Files.createDirectories(folder);
     Path fresh = Files.createTempFile(folder, "profile", ".part");
     try {

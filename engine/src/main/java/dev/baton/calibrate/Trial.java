@@ -3,9 +3,12 @@ package dev.baton.calibrate;
 import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
 import dev.baton.decode.DecodeRequest;
+import dev.baton.decode.DecodeSession;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.decode.SamplingParams;
 import dev.baton.decode.TokenListener;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -13,35 +16,103 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Requests of given lengths with random tokens, through the loop that serves all requests. What
- * stands in a prompt does not change how long it takes.
+ * stands in a prompt does not change how long it takes. Callers' requests go first: a trial that
+ * runs when one comes is cancelled, and begun anew when it has been quiet for a while.
+ *
+ * <p>One thread runs trials; {@link #callerBegins} and {@link #callerEnds} may come from any.
  */
-final class Trial {
+public final class Trial {
   private static final long SEED = 1;
+  private static final long QUIET_MS = 500;
 
   private final DecodeLoop loop;
   private final int vocabulary;
   private final SplittableRandom random = new SplittableRandom(SEED);
 
-  Trial(DecodeLoop loop, int vocabulary) {
+  private final Object lock = new Object();
+  private final List<DecodeSession> running = new ArrayList<>(); // guarded by lock
+  private int callers; // guarded by lock
+  private boolean disturbed; // guarded by lock
+
+  /**
+   * @param loop the loop that serves this node's requests
+   * @param vocabulary the model's number of tokens
+   */
+  public Trial(DecodeLoop loop, int vocabulary) {
     this.loop = loop;
     this.vocabulary = vocabulary;
   }
 
-  /**
-   * Runs one request.
-   *
-   * @throws CalibrationException when it fails or does not run as asked
-   */
-  DecodeOutcome run(int promptTokens, int outputTokens, @Nullable RemotePrefill remote)
-      throws InterruptedException {
-    return end(start(promptTokens, outputTokens, remote));
+  /** A caller's request is about to start. */
+  public void callerBegins() {
+    synchronized (lock) {
+      callers++;
+      disturbed = true;
+      running.forEach(DecodeSession::cancel);
+    }
   }
 
-  /** Starts one request; {@link #end} waits for it. */
-  CompletableFuture<DecodeOutcome> start(
-      int promptTokens, int outputTokens, @Nullable RemotePrefill remote) {
+  /** A caller's request has ended. */
+  public void callerEnds() {
+    synchronized (lock) {
+      callers--;
+      lock.notifyAll();
+    }
+  }
+
+  /**
+   * Runs requests of one shape at once.
+   *
+   * @return their outcomes
+   * @throws CalibrationException when one fails or does not run as asked
+   */
+  List<DecodeOutcome> run(
+      int count, int promptTokens, int outputTokens, @Nullable RemotePrefill remote)
+      throws InterruptedException {
+    while (true) {
+      List<CompletableFuture<DecodeOutcome>> started =
+          start(count, promptTokens, outputTokens, remote);
+      List<DecodeOutcome> outcomes = new ArrayList<>();
+      for (CompletableFuture<DecodeOutcome> one : started) {
+        outcomes.add(end(one));
+      }
+      synchronized (lock) {
+        running.clear();
+        if (!disturbed) {
+          return outcomes;
+        }
+      }
+    }
+  }
+
+  private List<CompletableFuture<DecodeOutcome>> start(
+      int count, int promptTokens, int outputTokens, @Nullable RemotePrefill remote)
+      throws InterruptedException {
+    synchronized (lock) {
+      while (disturbed) {
+        if (callers > 0) {
+          lock.wait();
+        } else {
+          disturbed = false;
+          lock.wait(QUIET_MS);
+        }
+      }
+      List<CompletableFuture<DecodeOutcome>> started = new ArrayList<>();
+      for (int i = 0; i < count; i++) {
+        CompletableFuture<DecodeOutcome> ended = new CompletableFuture<>();
+        running.add(submit(promptTokens, outputTokens, remote, ended));
+        started.add(ended);
+      }
+      return started;
+    }
+  }
+
+  private DecodeSession submit(
+      int promptTokens,
+      int outputTokens,
+      @Nullable RemotePrefill remote,
+      CompletableFuture<DecodeOutcome> ended) {
     int[] prompt = random.ints(promptTokens, 0, vocabulary).toArray();
-    CompletableFuture<DecodeOutcome> ended = new CompletableFuture<>();
     TokenListener listener =
         new TokenListener() {
           @Override
@@ -52,13 +123,13 @@ final class Trial {
             ended.complete(outcome);
           }
         };
-    loop.submit(
+    return loop.submit(
         new DecodeRequest(
             prompt, outputTokens, SamplingParams.greedy(), token -> false, remote, listener));
-    return ended;
   }
 
-  static DecodeOutcome end(CompletableFuture<DecodeOutcome> started) throws InterruptedException {
+  private static DecodeOutcome end(CompletableFuture<DecodeOutcome> started)
+      throws InterruptedException {
     DecodeOutcome outcome;
     try {
       outcome = started.get();

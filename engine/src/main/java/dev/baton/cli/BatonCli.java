@@ -85,6 +85,7 @@ public final class BatonCli {
         .addOption(helpOption("-V", "--version", "Show the version.").versionHelp(true).build());
     line.addSubcommand("run", new RunCommand(terminal));
     line.addSubcommand("node", new NodeCommand(terminal));
+    line.addSubcommand("calibrate", new CalibrateCommand(terminal));
     line.addSubcommand("plan", new PlanCommand(terminal));
     line.addSubcommand("pull", new PullCommand(terminal));
     line.addSubcommand("models", new ModelsCommand(terminal));

@@ -51,26 +51,7 @@ final class RunCommand implements Callable<Integer> {
 
   @Mixin private ModelOption model = new ModelOption();
 
-  @Option(
-      names = "--prefill",
-      paramLabel = "HOST:PORT",
-      description = "Use the prefill node that listens there, instead of starting one.")
-  private @Nullable String prefill;
-
-  @Option(
-      names = "--listen",
-      paramLabel = "HOST:PORT",
-      description = "Where the prefill node sends the KV to (default: any free port it can reach).")
-  private @Nullable String listen;
-
-  @Option(
-      names = "--advertise",
-      paramLabel = "HOST:PORT",
-      description =
-          "What the prefill node is told instead of that, in a container or behind a relay.")
-  private @Nullable String advertise;
-
-  @Mixin private ClusterKeyOption clusterKey = new ClusterKeyOption();
+  @Mixin private NodesOptions nodes = new NodesOptions();
 
   @Option(
       names = "--split",
@@ -111,14 +92,6 @@ final class RunCommand implements Callable<Integer> {
   private boolean raw;
 
   @Option(
-      names = "--chunk",
-      paramLabel = "N",
-      defaultValue = "128",
-      description =
-          "Prompt tokens that go through the layers together (default: ${DEFAULT-VALUE}).")
-  private int chunk;
-
-  @Option(
       names = "--last-chunk",
       paramLabel = "N",
       defaultValue = "32",
@@ -126,14 +99,6 @@ final class RunCommand implements Callable<Integer> {
           "Tokens down to which the prompt's last chunks are halved; --chunk's N for equal chunks"
               + " (default: ${DEFAULT-VALUE}).")
   private int lastChunk;
-
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      defaultValue = "0",
-      description =
-          "Compute threads of each node; 0: one per processor (default: ${DEFAULT-VALUE}).")
-  private int threads;
 
   @Option(
       names = "--timeout",
@@ -153,8 +118,8 @@ final class RunCommand implements Callable<Integer> {
   @Option(
       names = "--explain",
       description =
-          "With --split auto: show what the split was chosen from, and what then happened beside"
-              + " what was predicted.")
+          "Show what the split was or would have been chosen from, and what then happened beside"
+              + " what was predicted; measures both nodes at first, like --split auto.")
   private boolean explain;
 
   @Option(
@@ -188,9 +153,6 @@ final class RunCommand implements Callable<Integer> {
   public Integer call() throws InterruptedException {
     SamplingParams params = sampling.params();
     Split where = Split.parse(split);
-    if (explain && !(where instanceof Split.Auto)) {
-      throw new IllegalArgumentException("--explain is of --split auto: give both");
-    }
     String text = terminal.textOrInput(prompt);
     if (text.isEmpty()) {
       throw new IllegalArgumentException("the prompt is empty; give some text to go on from");
@@ -198,16 +160,11 @@ final class RunCommand implements Callable<Integer> {
     GenerateRequest request =
         new GenerateRequest(text, system, raw, maxTokens, params, stop, where);
     BatonConfig config =
-        BatonConfig.builder(model.file(terminal))
-            .prefill(prefill)
-            .listen(listen)
-            .advertise(advertise)
-            .clusterKey(clusterKey.key(terminal))
-            .split(where)
+        nodes
+            .config(model.file(terminal), terminal)
+            .split(explain ? new Split.Auto() : where)
             .wireType(wire.type())
             .timeline(timeline || trace != null)
-            .threads(threads)
-            .chunkTokens(chunk)
             .lastChunkTokens(lastChunk)
             .patient(patient)
             .lease(Duration.ofMillis(Math.round(1000 * timeoutSeconds)))
@@ -218,6 +175,7 @@ final class RunCommand implements Callable<Integer> {
             Baton.open(config, done -> status.show("loading " + model.nameOrPath(), done))) {
       status.clear();
       baton.compute().kernelNotice().ifPresent(terminal::note);
+      baton.planNotice().ifPresent(terminal::note);
       return answer(baton, request, status, end);
     }
   }

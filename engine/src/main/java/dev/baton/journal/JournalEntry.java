@@ -9,6 +9,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param time when the request had ended
  * @param model the model's name
+ * @param profile when that was measured what the plan was made with, which tells one measurement
+ *     from another; null in entries of before this was noted
  * @param prefillNode who computed layers [0, boundaryLayer) of the prompt; null where the decode
  *     node did it all
  * @param decodeNode who did the rest
@@ -29,6 +31,7 @@ import org.jspecify.annotations.Nullable;
 public record JournalEntry(
     Instant time,
     String model,
+    @Nullable Instant profile,
     @Nullable String prefillNode,
     String decodeNode,
     int boundaryLayer,

@@ -87,7 +87,7 @@ final class PlanSearch {
     List<SplitPlan> plans = new ArrayList<>();
     for (int n = 0; n < costs.length; n++) {
       if (cluster.nodes().get(n).decodes()) {
-        plans.add(plan(bestAlone(n)));
+        plans.add(plan(alone(n)));
       }
     }
     List<Pair> pairs = split ? pairs() : List.of();
@@ -102,14 +102,16 @@ final class PlanSearch {
     return plans;
   }
 
-  private Candidate bestAlone(int n) {
-    Candidate best = new Candidate(-1, n, 0, KvWireType.F16, 0, false);
+  /** A node that does it all takes the largest chunks it can, whatever a plan says. */
+  private Candidate alone(int n) {
+    int largest = 0;
     for (int s = 1; s < tokens.length; s++) {
-      if (costs[n][s].sum() < costs[n][best.schedule].sum()) {
-        best = new Candidate(-1, n, s, KvWireType.F16, 0, false);
+      ChunkSchedule schedule = schedules.get(s);
+      if (schedule.smallestTokens() == schedule.largestTokens()) {
+        largest = s;
       }
     }
-    return best;
+    return new Candidate(-1, n, largest, KvWireType.F16, 0, false);
   }
 
   private List<Pair> pairs() {
@@ -277,6 +279,23 @@ final class PlanSearch {
         Pipeline.Scale.NONE);
     Busy busy = Busy.of(model, pipeline, there, thereCosts, here, way.here, boundary);
     return preference.score(pipeline.ttft(), pipeline.e2e(), busy.joules(), busy.usd());
+  }
+
+  /** A given plan, with the first of the schedules; the better of the decode node's two habits. */
+  SplitPlan plan(int there, int here, int boundary, KvWireType wireType) {
+    if (there >= 0 && cluster.link(cluster.nodes().get(there), cluster.nodes().get(here)) == null) {
+      throw new IllegalArgumentException(
+          "no link from "
+              + cluster.nodes().get(there).name()
+              + " to "
+              + cluster.nodes().get(here).name());
+    }
+    SplitPlan apart = plan(new Candidate(there, here, 0, wireType, boundary, false));
+    if (boundary == 0 || boundary == model.layers()) {
+      return apart;
+    }
+    SplitPlan joined = plan(new Candidate(there, here, 0, wireType, boundary, true));
+    return preference.score(joined) < preference.score(apart) ? joined : apart;
   }
 
   private SplitPlan plan(Candidate of) {

@@ -1,6 +1,7 @@
 package dev.baton.plan;
 
 import dev.baton.kernel.KvGeometry;
+import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -61,6 +62,29 @@ public final class SplitPlanner {
     alternatives.sort(Comparator.comparingDouble(preference::score));
     SplitPlan chosen = preference.choose(alternatives);
     return new PlanDecision(chosen, alternatives, preference.reason(chosen, alternatives));
+  }
+
+  /**
+   * What a given way would take, chosen or not.
+   *
+   * @param there index of the prefill node in the cluster, or -1 to have it all on one node
+   * @param here index of the decode node
+   * @param boundaryLayer 0 without a prefill node, else 1..layers
+   * @param chunks how the prompt is cut
+   * @throws IllegalArgumentException when the two have no link
+   */
+  public SplitPlan predict(
+      PlannedModel model,
+      RequestShape shape,
+      Cluster cluster,
+      int there,
+      int here,
+      int boundaryLayer,
+      ChunkSchedule chunks,
+      KvWireType wireType) {
+    return new PlanSearch(
+            model, shape, cluster, new Objective.E2e(), List.of(chunks), largestChunkTokens)
+        .plan(there, here, boundaryLayer, wireType);
   }
 
   /** Those that differ for this prompt: a chunk longer than it is like one as long. */

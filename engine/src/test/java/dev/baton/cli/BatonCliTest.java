@@ -109,7 +109,8 @@ final class BatonCliTest {
         "rnu hi                       | no command is called 'rnu'; see: baton --help",
         "modles                       | no command is called 'modles' (did you mean models?); see:"
             + " baton --help",
-        "run --explain hi             | --explain is of --split auto: give both",
+        "calibrate --chunk 0 --model MODEL | a chunk has 1 to 1024 tokens, got 0",
+        "calibrate a                  | one argument too many: 'a'; see: baton calibrate --help",
         "run --split middle hi        | 'middle' is no split: use auto, local, remote, or a layer"
             + " number from 0 on",
         "run --temperature -1 hi      | temperature must be 0 or more, not -1.0",

@@ -117,6 +117,7 @@ final class JournalCommandTest {
     return new JournalEntry(
         Instant.parse("2026-05-04T03:02:01Z"),
         "llama",
+        Instant.parse("2026-05-01T00:00:00Z"),
         prefillNode,
         "here",
         boundaryLayer,

@@ -25,6 +25,7 @@ final class Entries {
     return new JournalEntry(
         Instant.parse("2026-05-04T03:02:01.123456789Z"),
         "llama-3.1-8b-f16",
+        null,
         "10.0.0.7:4400",
         "here",
         20,

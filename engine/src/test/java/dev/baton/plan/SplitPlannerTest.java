@@ -1,6 +1,7 @@
 package dev.baton.plan;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.kernel.KvGeometry;
@@ -214,6 +215,39 @@ class SplitPlannerTest {
             () -> "one more node: " + objective + " of " + shape + " on " + cluster);
       }
     }
+  }
+
+  @Test
+  void shouldPredictAGivenWayLikeOneOfItsOwn() {
+    for (int i = 0; i < 200; i++) {
+      PlannedModel model = model();
+      Cluster cluster = cluster(3);
+      RequestShape shape = shape();
+      for (SplitPlan own :
+          PLANNER.plan(model, shape, cluster, new Objective.E2e()).alternatives()) {
+        SplitPlan given =
+            PLANNER.predict(
+                model,
+                shape,
+                cluster,
+                own.isLocal() ? -1 : cluster.nodes().indexOf(own.prefillNode()),
+                cluster.nodes().indexOf(own.decodeNode()),
+                own.boundaryLayer(),
+                own.chunks(),
+                own.wireType());
+        assertEquals(own, given);
+      }
+    }
+  }
+
+  @Test
+  void shouldNotPredictAWayThatIsNotThere() {
+    Cluster cluster = new Cluster(List.of(node("a"), node("b")), Map.of());
+    assertThrows(
+        IllegalArgumentException.class,
+        () ->
+            PLANNER.predict(
+                model(), shape(), cluster, 0, 1, 1, ChunkSchedule.equal(64), KvWireType.F16));
   }
 
   @Test

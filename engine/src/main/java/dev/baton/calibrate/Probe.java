@@ -1,0 +1,131 @@
+package dev.baton.calibrate;
+
+import dev.baton.decode.DecodeOutcome;
+import dev.baton.decode.RemotePrefill;
+import dev.baton.kvstream.TransferReport;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** One request, run as often as it takes, and what its runs took; seconds. */
+final class Probe {
+  /**
+   * Tokens of a remote prompt's answer: one with a single token is over before the prefill node has
+   * told when it was done.
+   */
+  static final int REMOTE_OUTPUT = 2;
+
+  private final Trial trial;
+  private final int promptTokens;
+  private final int outputTokens;
+  private final int batch;
+  private final @Nullable RemotePrefill remote;
+  private final Series compute = new Series();
+  private final Series output = new Series();
+  private final Series step = new Series();
+  private final Series order = new Series();
+  private final Series tail = new Series();
+  private final Series bytesPerSecond = new Series();
+  private double tookSeconds;
+
+  /**
+   * @param batch so many of them at once
+   */
+  Probe(
+      Trial trial, int promptTokens, int outputTokens, int batch, @Nullable RemotePrefill remote) {
+    this.trial = trial;
+    this.promptTokens = promptTokens;
+    this.outputTokens = remote == null ? outputTokens : REMOTE_OUTPUT;
+    this.batch = batch;
+    this.remote = remote;
+  }
+
+  void run() throws InterruptedException {
+    long beganNs = System.nanoTime();
+    List<DecodeOutcome> outcomes = trial.run(batch, promptTokens, outputTokens, remote);
+    tookSeconds = (System.nanoTime() - beganNs) / 1e9;
+    if (isOfSteps()) {
+      double longest = outcomes.stream().mapToDouble(DecodeOutcome::decodeNs).max().orElseThrow();
+      step.add(longest / 1e9 / (outputTokens - 1));
+    }
+    DecodeOutcome outcome = outcomes.getFirst();
+    if (remote == null) {
+      compute.add(outcome.prefillNs() / 1e9);
+      output.add((outcome.ttftNs() - outcome.prefillNs()) / 1e9);
+      return;
+    }
+    addTransfer(outcomes);
+  }
+
+  private void addTransfer(List<DecodeOutcome> outcomes) {
+    TransferReport transfer = Objects.requireNonNull(outcomes.getFirst().transfer());
+    compute.add((transfer.computeEndNs() - transfer.computeStartNs()) / 1e9);
+    order.add((transfer.computeStartNs() - transfer.orderedNs()) / 1e9);
+    tail.add((transfer.lastByteNs() - transfer.computeEndNs()) / 1e9);
+    long first = Long.MAX_VALUE;
+    long last = Long.MIN_VALUE;
+    long bytes = 0;
+    for (DecodeOutcome outcome : outcomes) {
+      TransferReport one = Objects.requireNonNull(outcome.transfer());
+      first = Math.min(first, one.firstByteNs());
+      last = Math.max(last, one.lastByteNs());
+      bytes += one.kvBytes() + one.hiddenBytes();
+    }
+    bytesPerSecond.add(bytes / (Math.max(1, last - first) / 1e9));
+  }
+
+  private boolean isOfSteps() {
+    return remote == null && outputTokens > 1;
+  }
+
+  /** True when one more run would say nothing new. */
+  boolean isSettled() {
+    if (remote != null && batch > 1) {
+      return bytesPerSecond.isSettled();
+    }
+    return (batch > 1 || compute.isSettled()) && (!isOfSteps() || step.isSettled());
+  }
+
+  int promptTokens() {
+    return promptTokens;
+  }
+
+  int outputTokens() {
+    return outputTokens;
+  }
+
+  /** What the last run took altogether. */
+  double tookSeconds() {
+    return tookSeconds;
+  }
+
+  /** Computing the prompt. */
+  Series compute() {
+    return compute;
+  }
+
+  /** From the prompt's end until the first token. */
+  Series output() {
+    return output;
+  }
+
+  /** A decode step. */
+  Series step() {
+    return step;
+  }
+
+  /** From an order until the prefill node computes. */
+  Series order() {
+    return order;
+  }
+
+  /** From the end of the prefill node's computing until the last byte is here. */
+  Series tail() {
+    return tail;
+  }
+
+  /** Bytes a second, of all requests of the batch together. */
+  Series bytesPerSecond() {
+    return bytesPerSecond;
+  }
+}

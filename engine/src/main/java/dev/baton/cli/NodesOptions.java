@@ -1,0 +1,58 @@
+package dev.baton.cli;
+
+import dev.baton.BatonConfig;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** This node, and its prefill node: shared by the commands that open an engine. */
+final class NodesOptions {
+  @Option(
+      names = "--prefill",
+      paramLabel = "HOST:PORT",
+      description = "Use the prefill node that listens there, instead of starting one.")
+  private @Nullable String prefill;
+
+  @Option(
+      names = "--listen",
+      paramLabel = "HOST:PORT",
+      description = "Where the prefill node sends the KV to (default: any free port it can reach).")
+  private @Nullable String listen;
+
+  @Option(
+      names = "--advertise",
+      paramLabel = "HOST:PORT",
+      description =
+          "What the prefill node is told instead of that, in a container or behind a relay.")
+  private @Nullable String advertise;
+
+  @Mixin private ClusterKeyOption clusterKey = new ClusterKeyOption();
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      defaultValue = "0",
+      description =
+          "Compute threads of each node; 0: one per processor (default: ${DEFAULT-VALUE}).")
+  private int threads;
+
+  @Option(
+      names = "--chunk",
+      paramLabel = "N",
+      defaultValue = "128",
+      description =
+          "Prompt tokens that go through the layers together (default: ${DEFAULT-VALUE}).")
+  private int chunk;
+
+  /** An engine's configuration as far as these options go. */
+  BatonConfig.Builder config(Path model, Terminal terminal) {
+    return BatonConfig.builder(model)
+        .prefill(prefill)
+        .listen(listen)
+        .advertise(advertise)
+        .clusterKey(clusterKey.key(terminal))
+        .threads(threads)
+        .chunkTokens(chunk);
+  }
+}

@@ -1,0 +1,50 @@
+package dev.baton.calibrate;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+
+class SeriesTest {
+  private static Series of(double... values) {
+    Series series = new Series();
+    for (double value : values) {
+      series.add(value);
+    }
+    return series;
+  }
+
+  @Test
+  void shouldTakeTheMedian() {
+    assertEquals(2, of(9, 1, 2).median());
+    assertEquals(3, of(9, 2, 1, 4).median());
+  }
+
+  @Test
+  void shouldNotBelieveOneRun() {
+    assertFalse(of(1).isSettled());
+    assertTrue(of(1).spread() > 0);
+  }
+
+  @Test
+  void shouldBeSettledWhenRunsAgree() {
+    assertTrue(of(1, 1.02).isSettled());
+    assertFalse(of(1, 1.2).isSettled());
+    assertTrue(of(1, 1.2, 1.01).isSettled(), "the disturbed run is outvoted");
+  }
+
+  @Test
+  void shouldGiveUpOnRunsThatNeverAgree() {
+    Series series = of(1, 2, 3, 4, 5, 6);
+    assertFalse(series.isSettled());
+    series.add(7);
+    assertTrue(series.isSettled());
+  }
+
+  @Test
+  void shouldSayHowFarARunUsuallyIsOff() {
+    assertEquals(0.1, of(9, 10, 11).spread(), 1e-12);
+    assertEquals(0.5, of(1, 3).spread(), 1e-12);
+  }
+}

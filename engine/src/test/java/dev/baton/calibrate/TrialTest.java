@@ -1,0 +1,102 @@
+package dev.baton.calibrate;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.baton.catalog.ModelCatalog;
+import dev.baton.cluster.NodeCompute;
+import dev.baton.decode.DecodeLoop;
+import dev.baton.decode.DecodeOutcome;
+import dev.baton.kernel.KernelsConfig;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class TrialTest {
+  private static final int CHUNK = 64;
+
+  private final NodeCompute compute =
+      NodeCompute.open(
+          ModelCatalog.of(Map.of()).resolve("baton-tiny"),
+          KernelsConfig.fromEnvironment(System.getenv()).withThreads(1),
+          done -> {});
+  private final DecodeLoop loop =
+      new DecodeLoop(compute.model(), compute.cache(), 4, CHUNK, System::nanoTime);
+  private final Trial trial = new Trial(loop, compute.model().config().vocab());
+
+  @AfterEach
+  void close() {
+    loop.close();
+    compute.close();
+  }
+
+  @Test
+  void shouldRunRequestsOfTheLengthsAskedFor() throws InterruptedException {
+    List<DecodeOutcome> outcomes = trial.run(3, 40, 7, null);
+    assertEquals(3, outcomes.size());
+    for (DecodeOutcome outcome : outcomes) {
+      assertEquals(40, outcome.promptTokens());
+      assertEquals(7, outcome.outputTokens());
+    }
+  }
+
+  @Test
+  void shouldWaitForCallersAndBeginAnew() throws Exception {
+    trial.callerBegins();
+    CompletableFuture<List<DecodeOutcome>> run = start(600);
+    assertThrows(TimeoutException.class, () -> run.get(300, TimeUnit.MILLISECONDS));
+    trial.callerEnds();
+    assertEquals(600, run.get().getFirst().outputTokens());
+  }
+
+  @Test
+  void shouldGiveWayToACallerInTheMiddle() throws Exception {
+    CompletableFuture<List<DecodeOutcome>> run = start(900);
+    while (isIdle()) {
+      Thread.onSpinWait();
+    }
+    trial.callerBegins();
+    while (!isIdle()) {
+      Thread.sleep(1);
+    }
+    Thread.sleep(100);
+    assertTrue(isIdle(), "begun anew while the caller was there");
+    assertFalse(run.isDone());
+    trial.callerEnds();
+    assertEquals(900, run.get().getFirst().outputTokens());
+  }
+
+  @Test
+  void shouldSayWhyARequestFailed() throws Exception {
+    CompletableFuture<List<DecodeOutcome>> run = start(900);
+    Thread.sleep(30);
+    loop.close();
+    ExecutionException failure = assertThrows(ExecutionException.class, run::get);
+    assertTrue(failure.getCause() instanceof IllegalStateException, failure.toString());
+  }
+
+  private boolean isIdle() {
+    return compute.cache().freeBlocks() == compute.cache().totalBlocks();
+  }
+
+  private CompletableFuture<List<DecodeOutcome>> start(int outputTokens) {
+    return CompletableFuture.supplyAsync(() -> {
+      try {
+        return trial.run(1, 8, outputTokens, null);
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      } catch (CalibrationException e) {
+        throw new IllegalStateException(e.getMessage(), e);
+      }
+    });
+  }
+}
