@@ -5,6 +5,9 @@ import dev.baton.bench.model.ModelCommand;
 import dev.baton.bench.peer.PeerCommand;
 import dev.baton.bench.peer.SpeedCommand;
 import dev.baton.bench.plan.PlannerCommand;
+import dev.baton.bench.split.AccuracyCommand;
+import dev.baton.bench.split.PairCommand;
+import dev.baton.bench.split.RegretCommand;
 import dev.baton.bench.stream.LinkCommand;
 import dev.baton.bench.stream.NodesCommand;
 import dev.baton.bench.stream.StreamCommand;
@@ -56,6 +59,8 @@ public final class BenchCli {
                 .scopeType(ScopeType.INHERIT)
                 .build());
     line.addSubcommand("stream", new StreamCommand(out, err));
+    line.addSubcommand("regret", new RegretCommand(out, err));
+    line.addSubcommand("accuracy", new AccuracyCommand(out, err));
     line.addSubcommand("fit", new FitCommand(out));
     line.addSubcommand("model", new ModelCommand(out));
     line.addSubcommand("peer", new PeerCommand(out, err));
@@ -63,6 +68,7 @@ public final class BenchCli {
     line.addSubcommand("stream-link", new LinkCommand(out));
     line.addSubcommand("peer-speed", new SpeedCommand(out));
     line.addSubcommand("stream-nodes", new NodesCommand(out));
+    line.addSubcommand("split-pair", new PairCommand(out));
     line.setOut(new PrintWriter(out, true, StandardCharsets.UTF_8));
     line.setErr(new PrintWriter(err, true, StandardCharsets.UTF_8));
     line.setUsageHelpWidth(HELP_COLUMNS);

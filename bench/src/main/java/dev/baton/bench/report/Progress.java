@@ -14,6 +14,7 @@ public final class Progress {
     this.err = err;
   }
 
+  /** Shows {@code what} in place of what was shown. */
   public void show(String what) {
     if (terminal) {
       err.print(ERASE + "measuring " + what);
@@ -21,6 +22,7 @@ public final class Progress {
     }
   }
 
+  /** Takes the line away. */
   public void clear() {
     if (terminal) {
       err.print(ERASE);

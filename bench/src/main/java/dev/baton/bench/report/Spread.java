@@ -5,6 +5,7 @@ import java.util.List;
 
 /** What several rounds of one measurement gave: the median and the two ends. */
 public record Spread(double median, double low, double high, int rounds) {
+  /** Of at least one round. */
   public static Spread of(List<Double> rounds) {
     double[] sorted = rounds.stream().mapToDouble(Double::doubleValue).sorted().toArray();
     int n = sorted.length;

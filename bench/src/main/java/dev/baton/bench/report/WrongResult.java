@@ -11,6 +11,7 @@ public final class WrongResult extends RuntimeException {
     this.reason = reason;
   }
 
+  /** That line. */
   public String reason() {
     return reason;
   }

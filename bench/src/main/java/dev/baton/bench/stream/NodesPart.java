@@ -6,13 +6,11 @@ import dev.baton.bench.report.Progress;
 import dev.baton.bench.report.WrongResult;
 import dev.baton.catalog.CatalogException;
 import dev.baton.catalog.ModelCatalog;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -42,7 +40,7 @@ final class NodesPart {
     boolean hidden = "hidden".equals(part);
     String missing = hidden ? ShapedLink.whyMissing() : null;
     if (missing == null) {
-      missing = whyNoCores();
+      missing = OneCore.whyMissing();
     }
     if (missing != null) {
       return PartReport.unavailable(part, missing);
@@ -72,21 +70,6 @@ final class NodesPart {
       return JsonMapper.shared().readValue(json, PartReport.class);
     } catch (WrongResult e) {
       return PartReport.wrong(part, e.reason());
-    }
-  }
-
-  private static @Nullable String whyNoCores() {
-    if (Runtime.getRuntime().availableProcessors() < 2) {
-      return "two nodes with a core each need two processors";
-    }
-    try {
-      new ProcessBuilder(OneCore.PREFILL.with("true")).start().waitFor();
-      return null;
-    } catch (IOException e) {
-      return "processes are kept to one core by taskset (util-linux), which is not here";
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return "interrupted";
     }
   }
 }

@@ -21,8 +21,9 @@ import org.jspecify.annotations.Nullable;
  * @param bitsPerSecond the rate, Ethernet headers included
  * @param deviceMtuBytes the device's MTU
  */
-record ShapedLink(long bitsPerSecond, int deviceMtuBytes) {
+public record ShapedLink(long bitsPerSecond, int deviceMtuBytes) {
   private static final int QUEUE_BYTES = 8 << 20;
+  private static final int LOOPBACK_MTU_BYTES = 65536;
   private static final int MIN_BURST_BYTES = 128 << 10;
 
   /** What may leave at once after the timer came late: two milliseconds of it. */
@@ -35,7 +36,12 @@ record ShapedLink(long bitsPerSecond, int deviceMtuBytes) {
 
   /** The device for Aeron's MTU: Ethernet's where the datagrams fit it, else loopback's own. */
   static ShapedLink at(long bitsPerSecond, int mtuBytes) {
-    return new ShapedLink(bitsPerSecond, mtuBytes <= 1472 ? 1500 : 65536);
+    return new ShapedLink(bitsPerSecond, mtuBytes <= 1472 ? 1500 : LOOPBACK_MTU_BYTES);
+  }
+
+  /** The rate on loopback's own MTU, which no datagram of Aeron's is larger than. */
+  public static ShapedLink at(long bitsPerSecond) {
+    return new ShapedLink(bitsPerSecond, LOOPBACK_MTU_BYTES);
   }
 
   double bytesPerSecond() {
@@ -43,7 +49,7 @@ record ShapedLink(long bitsPerSecond, int deviceMtuBytes) {
   }
 
   /** Why namespaces or shaping cannot be had here, or null. */
-  static @Nullable String whyMissing() {
+  public static @Nullable String whyMissing() {
     String probe = new ShapedLink(1_000_000_000L, 65536).script() + " && true";
     try {
       Output output = Output.of(List.of("unshare", flags(), "sh", "-c", probe));
@@ -59,7 +65,7 @@ record ShapedLink(long bitsPerSecond, int deviceMtuBytes) {
   }
 
   /** Words to put before a command so that it runs in a namespace with this link. */
-  List<String> prefix() {
+  public List<String> prefix() {
     return List.of("unshare", flags(), "sh", "-c", script() + " && exec \"$@\"", "sh");
   }
 

@@ -1,6 +1,5 @@
 package dev.baton.bench.stream;
 
-import dev.baton.bench.process.ChildJvm;
 import dev.baton.bench.report.WrongResult;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.decode.DecodeLoop;
@@ -15,10 +14,6 @@ import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -37,12 +32,10 @@ final class TwoNodes implements AutoCloseable {
   /** Long: where others keep the machine busy, a silent peer is to be measured, not given up. */
   static final Duration LEASE = Duration.ofSeconds(30);
 
-  private static final String READY = "READY ";
   private static final int ANSWER_TOKENS = 8;
   private static final long SEED = 4;
 
-  private final Process node;
-  private final Thread nodeEnd;
+  private final PinnedNode node;
   private final NodeCompute compute;
   private final StreamNode stream;
   private final PrefillPeer peer;
@@ -61,25 +54,8 @@ final class TwoNodes implements AutoCloseable {
   }
 
   /** Starts the prefill node and loads the model here as well. */
-  TwoNodes(Path model) throws IOException {
-    this.node =
-        new ProcessBuilder(
-                ChildJvm.command(
-                    OneCore.PREFILL.prefix(),
-                    ChildJvm.BATON,
-                    List.of(
-                        "node",
-                        "--model",
-                        model.toString(),
-                        "--threads",
-                        "1",
-                        "--lease-ms",
-                        Long.toString(LEASE.toMillis()),
-                        "--child")))
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
-    this.nodeEnd = new Thread(node::destroy, "baton-bench-node-end");
-    Runtime.getRuntime().addShutdownHook(nodeEnd);
+  TwoNodes(Path model) throws InterruptedException {
+    this.node = PinnedNode.start(model, LEASE, Map.of());
     KernelsConfig kernels = KernelsConfig.fromEnvironment(System.getenv()).withThreads(1);
     this.compute = NodeCompute.open(model, kernels, done -> {});
     this.stream =
@@ -87,18 +63,7 @@ final class TwoNodes implements AutoCloseable {
             StreamConfig.builder().leaseNs(LEASE.toNanos()).build(),
             compute.identity("bench decode node"),
             null);
-    this.peer = stream.connect(awaitReady());
-  }
-
-  private String awaitReady() throws IOException {
-    BufferedReader printed =
-        new BufferedReader(new InputStreamReader(node.getInputStream(), StandardCharsets.UTF_8));
-    for (String line = printed.readLine(); line != null; line = printed.readLine()) {
-      if (line.startsWith(READY)) {
-        return line.substring(READY.length()).trim();
-      }
-    }
-    throw new IOException("the prefill node ended before it was ready");
+    this.peer = stream.connect(node.endpoint());
   }
 
   int layers() {
@@ -178,14 +143,6 @@ final class TwoNodes implements AutoCloseable {
     peer.close();
     stream.close();
     compute.close();
-    node.destroy();
-    try {
-      node.waitFor();
-      Runtime.getRuntime().removeShutdownHook(nodeEnd);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    } catch (IllegalStateException _) {
-      // The process is ending, and the hook has ended the node.
-    }
+    node.close();
   }
 }

@@ -1,0 +1,176 @@
+package dev.baton.bench.split;
+
+import dev.baton.bench.report.Progress;
+import dev.baton.bench.report.WrongResult;
+import dev.baton.bench.stream.ShapedLink;
+import dev.baton.catalog.CatalogException;
+import dev.baton.catalog.ModelCatalog;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import tools.jackson.databind.json.JsonMapper;
+
+/** {@code baton bench accuracy}: what was predicted of random requests beside what they took. */
+@Command(
+    name = "accuracy",
+    header = "Measure how true the cost model's predictions are, with random requests.",
+    sortOptions = false,
+    description = {
+      "%nTwo unlike nodes with a core each (a prefill node with the machine's best instructions, a"
+          + " decode process held to AVX2) and a shaped link between them are measured once; then"
+          + " random requests run, each cut locally, remotely, at a random layer or as the planner"
+          + " chooses, and what was predicted stands beside what they took.%n"
+    },
+    footerHeading = "%nExample:%n",
+    footer = {"  baton bench accuracy --model smollm2-135m --requests 60"})
+public final class AccuracyCommand implements Callable<Integer> {
+  private static final int DONE = 0;
+  private static final int FAILED = 1;
+  private static final int LEAST_PROMPT = 16;
+
+  private final PrintStream out;
+  private final Progress progress;
+
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "MODEL",
+      defaultValue = "smollm2-135m",
+      description = "A name or a GGUF file (default: ${DEFAULT-VALUE}).")
+  private String model = "";
+
+  @Option(
+      names = "--rate",
+      paramLabel = "MBIT",
+      defaultValue = "1000",
+      description = "The link, in Mbit/s (default: ${DEFAULT-VALUE}).")
+  private int megabitsPerSecond;
+
+  @Option(
+      names = "--requests",
+      paramLabel = "N",
+      defaultValue = "60",
+      description = "How many (default: ${DEFAULT-VALUE}).")
+  private int requests;
+
+  @Option(
+      names = "--longest-prompt",
+      paramLabel = "TOKENS",
+      defaultValue = "4000",
+      description =
+          "Prompts have 16 to so many tokens, each length as likely (default: ${DEFAULT-VALUE}).")
+  private int longestPrompt;
+
+  @Option(
+      names = "--longest-output",
+      paramLabel = "TOKENS",
+      defaultValue = "256",
+      description = "Answers have 1 to so many tokens (default: ${DEFAULT-VALUE}).")
+  private int longestOutput;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Of all that is random (default: ${DEFAULT-VALUE}).")
+  private long seed;
+
+  @Option(names = "--json", description = "Print one JSON object, with every run.")
+  private boolean json;
+
+  public AccuracyCommand(PrintStream out, PrintStream err) {
+    this.out = out;
+    this.progress = new Progress(err);
+  }
+
+  @Override
+  public Integer call() throws IOException, InterruptedException {
+    require(requests >= 1 && requests <= 10_000, "--requests is from 1 to 10000");
+    require(megabitsPerSecond >= 10 && megabitsPerSecond <= 100_000, "--rate is 10 to 100000");
+    require(longestPrompt >= LEAST_PROMPT, "--longest-prompt is 16 or more");
+    require(longestOutput >= 1, "--longest-output is 1 or more");
+    String missing = UnlikePair.whyMissing();
+    if (missing != null) {
+      return refuse("unavailable", "not measured: " + missing);
+    }
+    Path file;
+    try {
+      file = ModelCatalog.of(System.getenv()).resolve(model);
+    } catch (CatalogException e) {
+      return refuse("unavailable", "not measured: " + e.getMessage());
+    }
+    try {
+      measure(file);
+    } catch (WrongResult e) {
+      progress.clear();
+      return refuse("wrong", "WRONG: " + e.reason());
+    }
+    return DONE;
+  }
+
+  private void measure(Path file) throws IOException, InterruptedException {
+    progress.show("both nodes and their link");
+    ShapedLink link = ShapedLink.at(megabitsPerSecond * 1_000_000L);
+    try (UnlikePair pair = new UnlikePair(file, link)) {
+      SplittableRandom random = new SplittableRandom(seed);
+      List<PredictedRun> runs = new ArrayList<>();
+      for (int i = 0; i < requests; i++) {
+        progress.show("request " + (i + 1) + " of " + requests);
+        SplitRequest request = request(pair.facts(), random);
+        PredictedRun run = PredictedRun.of(request, pair.run(request).withoutTokens());
+        progress.clear();
+        runs.add(run);
+        if (!json) {
+          out.println(run.line(pair.facts().layers()));
+        }
+      }
+      if (json) {
+        out.println(
+            JsonMapper.shared()
+                .writeValueAsString(
+                    Map.of(
+                        "nodes", pair.facts(),
+                        "profile", pair.profile(),
+                        "megabitsPerSecond", megabitsPerSecond,
+                        "seed", seed,
+                        "ttftPercent", PredictedRun.meanErrorPercent(runs, PredictedRun::ttftError),
+                        "e2ePercent", PredictedRun.meanErrorPercent(runs, PredictedRun::e2eError),
+                        "runs", runs)));
+      } else {
+        out.print(PredictedRun.summary(runs));
+      }
+    }
+  }
+
+  private SplitRequest request(PairCommand.Facts facts, SplittableRandom random) {
+    int output = 1 + random.nextInt(Math.min(longestOutput, facts.contextTokens() / 4));
+    int longest = Math.min(longestPrompt, facts.contextTokens() - output);
+    int prompt = LEAST_PROMPT + random.nextInt(Math.max(1, longest - LEAST_PROMPT + 1));
+    int layer = 1 + random.nextInt(Math.max(1, facts.layers() - 1));
+    String split =
+        switch (random.nextInt(4)) {
+          case 0 -> ShapeRegret.LOCAL;
+          case 1 -> ShapeRegret.REMOTE;
+          case 2 -> Integer.toString(layer);
+          default -> ShapeRegret.AUTO;
+        };
+    return new SplitRequest(prompt, output, split, random.nextLong());
+  }
+
+  private int refuse(String kind, String why) {
+    out.println(json ? JsonMapper.shared().writeValueAsString(Map.of(kind, why)) : why);
+    return FAILED;
+  }
+
+  private static void require(boolean holds, String rule) {
+    if (!holds) {
+      throw new IllegalArgumentException(rule);
+    }
+  }
+}

@@ -1,0 +1,139 @@
+package dev.baton.bench.split;
+
+import dev.baton.bench.process.ChildJvm;
+import dev.baton.bench.report.WrongResult;
+import dev.baton.bench.stream.OneCore;
+import dev.baton.bench.stream.ShapedLink;
+import java.io.IOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * Two unlike nodes in processes of their own and a shaped link between them: a prefill node on one
+ * core with the machine's best instructions, and a decode process on another that is held to AVX2.
+ * They share a network namespace and a fresh {@code BATON_HOME}, so that what the planner knows is
+ * what it measured here. Nothing else runs on the two cores while a request does. One thread.
+ */
+final class UnlikePair implements AutoCloseable {
+  private static final String DECODE_ISA = "avx2";
+
+  /** For a request that is under way to end, and the nodes after it. */
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private final Path home;
+  private final ChildJvm decode;
+  private final PairCommand.Facts facts;
+  private final Thread end = new Thread(this::release, "baton-bench-pair-end");
+
+  /**
+   * Starts both nodes and waits until they and their link are measured.
+   *
+   * @throws WrongResult when they do not start, with what they said
+   */
+  UnlikePair(Path model, ShapedLink link) throws IOException, InterruptedException {
+    this.home = Files.createTempDirectory("baton-bench-");
+    List<String> prefix = new ArrayList<>(link.prefix());
+    prefix.addAll(OneCore.DECODE.prefix());
+    this.decode =
+        ChildJvm.start(
+            prefix,
+            Map.of("BATON_CPU_ISA", DECODE_ISA, "BATON_HOME", home.toString()),
+            ChildJvm.BENCH,
+            List.of("split-pair", "--model=" + model.toAbsolutePath()));
+    Runtime.getRuntime().addShutdownHook(end);
+    try {
+      this.facts = answer(PairCommand.Facts.class);
+    } catch (WrongResult e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** Why there can be no such pair on this machine, or null. */
+  static @Nullable String whyMissing() {
+    String cores = OneCore.whyMissing();
+    return cores != null ? cores : ShapedLink.whyMissing();
+  }
+
+  PairCommand.Facts facts() {
+    return facts;
+  }
+
+  /**
+   * Runs one request to its end.
+   *
+   * @throws WrongResult when it does not run as asked, or a node is gone
+   */
+  SplitRun run(SplitRequest request) throws InterruptedException {
+    decode.send(JsonMapper.shared().writeValueAsString(request));
+    return answer(SplitRun.class);
+  }
+
+  private <T> T answer(Class<T> type) throws InterruptedException {
+    String line = decode.readLine();
+    if (line == null) {
+      throw decode.failure();
+    }
+    return JsonMapper.shared().readValue(line, type);
+  }
+
+  /** What the planner measured, in the form in which it is kept. */
+  JsonNode profile() throws IOException {
+    try (Stream<Path> files = Files.list(home.resolve("profiles"))) {
+      Path file = files.findFirst().orElseThrow(() -> new IOException("no profile was kept"));
+      return JsonMapper.shared().readTree(Files.readString(file)).path("profile");
+    }
+  }
+
+  /** Ends both nodes and forgets what they measured. Twice is fine. */
+  @Override
+  public void close() {
+    decode.send(PairCommand.END);
+    try {
+      decode.awaitEnd(PATIENCE);
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+    release();
+    try {
+      Runtime.getRuntime().removeShutdownHook(end);
+    } catch (IllegalStateException _) {
+      // The process is ending, and does the same.
+    }
+  }
+
+  private void release() {
+    decode.close();
+    try {
+      Files.walkFileTree(home, new Deletion());
+    } catch (IOException _) {
+      // Gone already, or left to the system's own clearing of its temporary folder.
+    }
+  }
+
+  private static final class Deletion extends SimpleFileVisitor<Path> {
+    @Override
+    public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+      Files.deleteIfExists(file);
+      return FileVisitResult.CONTINUE;
+    }
+
+    @Override
+    public FileVisitResult postVisitDirectory(Path folder, @Nullable IOException e)
+        throws IOException {
+      Files.deleteIfExists(folder);
+      return FileVisitResult.CONTINUE;
+    }
+  }
+}

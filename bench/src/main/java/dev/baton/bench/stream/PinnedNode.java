@@ -1,0 +1,67 @@
+package dev.baton.bench.stream;
+
+import dev.baton.bench.process.ChildJvm;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A {@code baton node} with one compute thread on the prefill core, in this process's network
+ * namespace. It ends with this process.
+ */
+public final class PinnedNode implements AutoCloseable {
+  private static final String READY = "READY ";
+
+  private final ChildJvm process;
+  private final String endpoint;
+
+  private PinnedNode(ChildJvm process, String endpoint) {
+    this.process = process;
+    this.endpoint = endpoint;
+  }
+
+  /**
+   * Starts the node and waits until it listens.
+   *
+   * @param lease how long it keeps the work of a silent decode node
+   * @param environment what differs from this process's
+   * @throws WrongResult when it does not start, with what it said
+   */
+  public static PinnedNode start(Path model, Duration lease, Map<String, String> environment)
+      throws InterruptedException {
+    ChildJvm process =
+        ChildJvm.start(
+            OneCore.PREFILL.prefix(),
+            environment,
+            ChildJvm.BATON,
+            List.of(
+                "node",
+                "--model",
+                model.toString(),
+                "--threads",
+                "1",
+                "--lease-ms",
+                Long.toString(lease.toMillis()),
+                "--child"));
+    for (String line = process.readLine(); line != null; line = process.readLine()) {
+      if (line.startsWith(READY)) {
+        return new PinnedNode(process, line.substring(READY.length()).trim());
+      }
+    }
+    try (process) {
+      throw process.failure();
+    }
+  }
+
+  /** HOST:PORT where it listens. */
+  public String endpoint() {
+    return endpoint;
+  }
+
+  /** Ends the node. Twice is fine. */
+  @Override
+  public void close() {
+    process.close();
+  }
+}
