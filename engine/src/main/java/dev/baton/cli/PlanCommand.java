@@ -1,8 +1,6 @@
 package dev.baton.cli;
 
 import dev.baton.device.ClusterFile;
-import dev.baton.device.DeviceCatalog;
-import dev.baton.device.ModelArchitecture;
 import dev.baton.plan.Objective;
 import dev.baton.plan.PlanChange;
 import dev.baton.plan.PlanDecision;
@@ -10,13 +8,12 @@ import dev.baton.plan.PlannedModel;
 import dev.baton.plan.RequestShape;
 import dev.baton.plan.SplitPlan;
 import dev.baton.plan.SplitPlanner;
-import java.nio.file.InvalidPathException;
-import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code baton plan}: where a request would be computed, and why. */
@@ -39,27 +36,12 @@ import picocli.CommandLine.Option;
           + " energy"
     })
 final class PlanCommand implements Callable<Integer> {
-  /** The largest chunk that a node takes. */
-  private static final int LARGEST_CHUNK_TOKENS = 4096;
-
   /** The longest prompt for which a change of plan is looked for. */
   private static final int LONGEST_PROMPT_TOKENS = 131_072;
 
   private final Terminal terminal;
 
-  @Option(
-      names = "--cluster",
-      paramLabel = "FILE",
-      required = true,
-      description = "The nodes and links, a TOML file or one of the built-in ones.")
-  private String clusterFile = "";
-
-  @Option(
-      names = "--model",
-      paramLabel = "NAME",
-      required = true,
-      description = "A model and the form of its weights, such as llama-3.1-8b-f16.")
-  private String modelName = "";
+  @Mixin private ClusterOptions named = new ClusterOptions();
 
   @Option(
       names = "--prompt-tokens",
@@ -117,11 +99,10 @@ final class PlanCommand implements Callable<Integer> {
     }
     RequestShape shape = shape(promptTokens);
     Objective best = objective();
-    DeviceCatalog catalog = DeviceCatalog.load();
-    ModelArchitecture architecture = catalog.model(modelName);
-    PlannedModel model = architecture.planned();
-    ClusterFile cluster = ClusterFile.read(path(), architecture, catalog);
-    SplitPlanner planner = new SplitPlanner(LARGEST_CHUNK_TOKENS);
+    ClusterOptions.Named of = named.read();
+    PlannedModel model = of.model().planned();
+    ClusterFile cluster = of.cluster();
+    SplitPlanner planner = new SplitPlanner(ClusterOptions.LARGEST_CHUNK_TOKENS);
     PlanDecision decision = planner.plan(model, shape, cluster.cluster(), best);
     IntFunction<SplitPlan> choice =
         tokens -> planner.plan(model, shape(tokens), cluster.cluster(), best).chosen();
@@ -153,15 +134,6 @@ final class PlanCommand implements Callable<Integer> {
 
   private RequestShape shape(int tokens) {
     return new RequestShape(tokens, cachedTokens, outputTokens, lossy);
-  }
-
-  private Path path() {
-    try {
-      return Path.of(clusterFile);
-    } catch (InvalidPathException e) {
-      throw new IllegalArgumentException(
-          "--cluster takes a file, not '" + Failure.oneLine(clusterFile) + "'", e);
-    }
   }
 
   private Objective objective() {

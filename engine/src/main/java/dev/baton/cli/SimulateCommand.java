@@ -1,7 +1,6 @@
 package dev.baton.cli;
 
 import dev.baton.device.ClusterFile;
-import dev.baton.device.DeviceCatalog;
 import dev.baton.device.ModelArchitecture;
 import dev.baton.sim.Policy;
 import dev.baton.sim.Simulation;
@@ -16,6 +15,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code baton simulate}: what a cluster would do under recorded load. */
@@ -38,9 +38,6 @@ import picocli.CommandLine.Option;
           + " llama-3.1-8b-f16 --policy baton,exo --speedup 0.01 --plot ttft.svg"
     })
 final class SimulateCommand implements Callable<Integer> {
-  /** The largest chunk that a node takes. */
-  private static final int LARGEST_CHUNK_TOKENS = 4096;
-
   private final Terminal terminal;
 
   @Option(
@@ -50,19 +47,7 @@ final class SimulateCommand implements Callable<Integer> {
       description = "Azure's LLM inference traces (CSV) or Mooncake's (JSON a line).")
   private Path traceFile = Path.of("");
 
-  @Option(
-      names = "--cluster",
-      paramLabel = "FILE",
-      required = true,
-      description = "The nodes and links, a TOML file or one of the built-in ones.")
-  private Path clusterFile = Path.of("");
-
-  @Option(
-      names = "--model",
-      paramLabel = "NAME",
-      required = true,
-      description = "A model and the form of its weights, such as llama-3.1-8b-f16.")
-  private String modelName = "";
+  @Mixin private ClusterOptions named = new ClusterOptions();
 
   @Option(
       names = "--policy",
@@ -128,13 +113,14 @@ final class SimulateCommand implements Callable<Integer> {
     requirePositive("--ttft-limit", ttftLimitMs);
     requirePositive("--tpot-limit", tpotLimitMs);
     List<Policy> chosen = policies.stream().map(Policy::of).distinct().toList();
-    DeviceCatalog catalog = DeviceCatalog.load();
-    ModelArchitecture architecture = catalog.model(modelName);
-    ClusterFile cluster = ClusterFile.read(clusterFile, architecture, catalog);
+    ClusterOptions.Named of = named.read();
+    ModelArchitecture architecture = of.model();
+    ClusterFile cluster = of.cluster();
     chosen.forEach(policy -> policy.requireFits(cluster.cluster()));
     long start = System.nanoTime();
     Trace trace = Trace.read(traceFile, requests);
-    Simulation.Settings settings = new Simulation.Settings(LARGEST_CHUNK_TOKENS, speedup, seed);
+    Simulation.Settings settings =
+        new Simulation.Settings(ClusterOptions.LARGEST_CHUNK_TOKENS, speedup, seed);
     List<SimulationResult> results =
         chosen.parallelStream()
             .map(policy ->
