@@ -48,6 +48,9 @@ final class AutoSplit implements AutoCloseable {
   private static final String HERE = "this node";
   private static final String CHILD = "the prefill process";
 
+  /** A process that has just begun takes longer than it was measured to, unless it is warmed up. */
+  private static final double WARM_UP_SECONDS = 0.7;
+
   /** Fewer decode steps say nothing of a node's speed. */
   private static final int LEAST_STEPS = 8;
 
@@ -97,6 +100,14 @@ final class AutoSplit implements AutoCloseable {
 
     Trial trial() {
       return AutoSplit.trial(compute, loop);
+    }
+
+    void warmUp() throws InterruptedException {
+      try {
+        trial().warmUp(peer, model().layers(), largestChunkTokens(), WARM_UP_SECONDS);
+      } catch (CalibrationException _) {
+        // The first caller's request meets the same trouble, and says so.
+      }
     }
   }
 
@@ -156,6 +167,8 @@ final class AutoSplit implements AutoCloseable {
     PairProfile profile = store.find(pair.key()).orElse(null);
     if (profile == null) {
       profile = measure(pair, home, Calibration.Effort.COARSE, progress);
+    } else {
+      pair.warmUp();
     }
     return new AutoSplit(pair, profile, store, Journal.open(home.resolve("journal")));
   }

@@ -7,6 +7,9 @@ import dev.baton.decode.DecodeSession;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.decode.SamplingParams;
 import dev.baton.decode.TokenListener;
+import dev.baton.kernel.KvWireType;
+import dev.baton.kvstream.ChunkSchedule;
+import dev.baton.kvstream.PrefillTarget;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -24,6 +27,8 @@ import org.jspecify.annotations.Nullable;
 public final class Trial {
   private static final long SEED = 1;
   private static final long QUIET_MS = 500;
+  private static final int WARM_UP_TOKENS = 32;
+  private static final int WARM_UP_STEPS = 4;
 
   private final DecodeLoop loop;
   private final int vocabulary;
@@ -58,6 +63,29 @@ public final class Trial {
       callers--;
       lock.notifyAll();
     }
+  }
+
+  /**
+   * Runs small requests of each kind for a while, so that the first caller's finds both nodes as
+   * warm as they were when they were measured.
+   *
+   * @param seconds about how long
+   * @throws CalibrationException when one fails or does not run as asked
+   */
+  public void warmUp(PrefillTarget target, int layers, int chunkTokens, double seconds)
+      throws InterruptedException {
+    long startNs = System.nanoTime();
+    ChunkSchedule chunks = ChunkSchedule.equal(chunkTokens);
+    do {
+      run(1, WARM_UP_TOKENS, WARM_UP_STEPS, null);
+      for (int boundary : new int[] {layers, Math.max(1, layers / 2)}) {
+        run(
+            1,
+            WARM_UP_TOKENS,
+            WARM_UP_STEPS,
+            new RemotePrefill(target, boundary, chunks, KvWireType.F16, true));
+      }
+    } while ((System.nanoTime() - startNs) / 1e9 < seconds);
   }
 
   /**
