@@ -59,8 +59,7 @@ public final class ChildJvm implements AutoCloseable {
     }
   }
 
-  /** The words that start {@code main} in a JVM like this one. */
-  public static List<String> command(List<String> prefix, String main, List<String> arguments) {
+  private static List<String> command(List<String> prefix, String main, List<String> arguments) {
     List<String> command = new ArrayList<>(prefix);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED");

@@ -15,6 +15,11 @@ import java.util.SplittableRandom;
 final class RegretGrid {
   private static final int BOUNDARIES = 5;
 
+  /** A shape whose requests take no longer is run more often. */
+  private static final double SHORT_MS = 1000;
+
+  private static final int SHORT_TIMES = 3;
+
   private final UnlikePair pair;
   private final int rounds;
   private final long seed;
@@ -22,7 +27,8 @@ final class RegretGrid {
   private final List<String> candidates;
 
   /**
-   * @param rounds how often each candidate runs
+   * @param rounds how often each candidate runs; three times as often where that takes less than a
+   *     second
    * @param seed of the prompts and the order
    */
   RegretGrid(UnlikePair pair, int rounds, long seed) {
@@ -62,7 +68,8 @@ final class RegretGrid {
     Map<String, List<SplitRun>> runs = new LinkedHashMap<>();
     candidates.forEach(split -> runs.put(split, new ArrayList<>()));
     List<Integer> expected = List.of();
-    for (int round = 0; round < rounds; round++) {
+    double longestMs = 0;
+    for (int round = 0; round < rounds(longestMs); round++) {
       List<String> order = new ArrayList<>(candidates);
       order.add(ShapeRegret.AUTO);
       Collections.shuffle(order, random);
@@ -71,9 +78,15 @@ final class RegretGrid {
         expected = expected.isEmpty() ? run.tokens() : expected;
         requireSame(expected, run, split);
         runs.getOrDefault(split, baton).add(run.withoutTokens());
+        longestMs = Math.max(longestMs, run.e2eMs());
       }
     }
     return new ShapeRegret(promptTokens, outputTokens, baton, runs);
+  }
+
+  /** A disturbance is a large part of a short request, and to run that again costs little. */
+  private int rounds(double longestMs) {
+    return longestMs < SHORT_MS ? SHORT_TIMES * rounds : rounds;
   }
 
   static void requireSame(List<Integer> expected, SplitRun run, String split) {
