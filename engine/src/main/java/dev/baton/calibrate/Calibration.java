@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * Measures nodes and a link for one model, in about the time it is given, by requests through the
  * loop that serves all requests. Short prompts come first and say how long longer ones will take;
  * then all that do not agree with themselves yet are run again in turns, so that whatever disturbs
- * the machine for a while disturbs all figures alike. A figure is the median; how much its runs
- * disagree is the profile's error. Once, on one thread.
+ * the machine for a while disturbs all figures alike. A figure is the median; how far off that is
+ * by how much its runs disagree is the profile's error. Once, on one thread.
  */
 public final class Calibration {
   /** How much time is taken. */

@@ -283,7 +283,7 @@ final class NodeProbes {
   private static double error(List<Series> of) {
     double sum = 0;
     for (Series series : of) {
-      sum += series.spread() * series.spread();
+      sum += series.error() * series.error();
     }
     return Math.max(LEAST_ERROR, Math.sqrt(sum / of.size()));
   }

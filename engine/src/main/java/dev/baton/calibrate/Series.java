@@ -45,7 +45,15 @@ final class Series {
     return median == 0 ? 0 : off[off.length / 2] / Math.abs(median);
   }
 
-  static double median(double[] of) {
+  /**
+   * How far off the median is likely to be, as a share of it: disturbances of single runs say
+   * little of what a node usually takes.
+   */
+  double error() {
+    return spread() / Math.sqrt(values.length);
+  }
+
+  private static double median(double[] of) {
     double[] sorted = of.clone();
     Arrays.sort(sorted);
     int n = sorted.length;

@@ -43,6 +43,12 @@ class SeriesTest {
   }
 
   @Test
+  void shouldTrustTheMedianOfManyMore() {
+    assertEquals(0.1 / Math.sqrt(3), of(9, 10, 11).error(), 1e-12);
+    assertTrue(of(9, 10, 11, 9, 11).error() < of(9, 10, 11).error());
+  }
+
+  @Test
   void shouldSayHowFarARunUsuallyIsOff() {
     assertEquals(0.1, of(9, 10, 11).spread(), 1e-12);
     assertEquals(0.5, of(1, 3).spread(), 1e-12);
