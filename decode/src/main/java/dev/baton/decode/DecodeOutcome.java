@@ -12,6 +12,8 @@ import org.jspecify.annotations.Nullable;
  * @param outputTokens tokens answered
  * @param prefillNs from admission until the whole prompt had gone through all layers, wherever that
  *     was, and its last row was here
+ * @param sharedPrefillNs what this node computed of a prompt whose first layers a prefill node did,
+ *     waiting left out; 0 where it did all of it or none
  * @param ttftNs from submission until the first token
  * @param decodeNs from the first token until the last
  * @param transfer what the KV stream measured, or null when nothing was streamed; incomplete when
@@ -25,6 +27,7 @@ public record DecodeOutcome(
     int promptTokens,
     int outputTokens,
     long prefillNs,
+    long sharedPrefillNs,
     long ttftNs,
     long decodeNs,
     @Nullable TransferReport transfer,

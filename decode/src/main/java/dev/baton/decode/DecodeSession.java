@@ -43,6 +43,7 @@ public final class DecodeSession {
   private @Nullable TransferReport transfer;
   private List<TransferTrace.Arrival> arrivals = List.of();
   private List<RequestTimeline.Span> spans = List.of();
+  private long sharedPrefillNs;
   private long admittedNs;
   private long prefilledNs;
   private long firstTokenNs;
@@ -208,6 +209,7 @@ public final class DecodeSession {
     if (r != null) {
       r.receiver().close();
       transfer = r.receiver().report();
+      sharedPrefillNs = r.computedNs();
       TransferTrace trace = r.receiver().trace();
       if (trace != null) {
         arrivals = trace.arrivals();
@@ -305,6 +307,7 @@ public final class DecodeSession {
                 request.prompt().length,
                 output,
                 prefillNs,
+                sharedPrefillNs,
                 firstTokenNs == 0 ? 0 : firstTokenNs - submittedNs,
                 lastTokenNs - firstTokenNs,
                 transfer,

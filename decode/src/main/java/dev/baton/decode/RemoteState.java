@@ -28,6 +28,7 @@ final class RemoteState {
   private final MemorySegment stepRow; // (1, dim): the step's row, while others use the pass
   private final List<RequestTimeline.Span> spans = new ArrayList<>();
   private int chunkedTokens;
+  private long computedNs;
   private int upperTokens;
   private int wholeLayers;
   private int stepLayer;
@@ -78,7 +79,9 @@ final class RemoteState {
     bench.forward().layers(batch, boundaryLayer, layers);
     batch.clear();
     bench.ranChunk(count, layers - boundaryLayer, startNs);
-    keep(boundaryLayer, layers, upperTokens, count, startNs, bench.nowNs());
+    long endNs = bench.nowNs();
+    computedNs += endNs - startNs;
+    keep(boundaryLayer, layers, upperTokens, count, startNs, endNs);
     upperTokens = end;
     return count;
   }
@@ -100,6 +103,11 @@ final class RemoteState {
     if (receiver.trace() != null) {
       spans.add(new RequestTimeline.Span(from, to, firstToken, tokens, startNs, endNs));
     }
+  }
+
+  /** How long layers [b, L) of the prompt took so far, waiting left out. */
+  long computedNs() {
+    return computedNs;
   }
 
   /** What was run here so far, where the stream keeps what arrives as well. */
