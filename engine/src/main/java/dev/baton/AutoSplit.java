@@ -12,6 +12,7 @@ import dev.baton.journal.Corrections;
 import dev.baton.journal.Journal;
 import dev.baton.journal.JournalEntry;
 import dev.baton.journal.JournalException;
+import dev.baton.journal.OutputLengths;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
@@ -19,7 +20,6 @@ import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.TransferReport;
 import dev.baton.plan.Cluster;
 import dev.baton.plan.ClusterNode;
-import dev.baton.plan.Objective;
 import dev.baton.plan.PlanDecision;
 import dev.baton.plan.PlannedModel;
 import dev.baton.plan.Prediction;
@@ -60,6 +60,7 @@ final class AutoSplit implements AutoCloseable {
   private final SplitPlanner planner;
   private final Journal journal;
   private final Trial trial;
+  private final OutputLengths lengths = new OutputLengths();
   private volatile Learnt learnt;
 
   /** Keeps the journal's disk away from the decode thread; one thread, so that order is kept. */
@@ -189,6 +190,7 @@ final class AutoSplit implements AutoCloseable {
   private Learnt learntOf(PairProfile profile) {
     Corrections corrections = new Corrections();
     journal.replay(entry -> {
+      lengths.observe(entry);
       if (profile.measuredAt().equals(entry.profile())) {
         corrections.observe(entry);
       }
@@ -230,19 +232,29 @@ final class AutoSplit implements AutoCloseable {
   }
 
   /**
-   * Plans a request. {@link Planned#ended} or {@link Planned#abandoned} has to follow.
+   * What a request asks for.
    *
+   * @param outputLimit most tokens of the answer
+   * @param exactly whether it will have all of them
+   * @param caller who asks, or null
    * @param split automatic, or what the caller asked for, which is then the plan
    */
-  Planned plan(int promptTokens, int outputTokens, Split split) {
+  record Ask(
+      int promptTokens, int outputLimit, boolean exactly, @Nullable String caller, Split split) {}
+
+  /** Plans a request. {@link Planned#ended} or {@link Planned#abandoned} has to follow. */
+  Planned plan(Ask ask) {
     trial.callerBegins();
     Learnt known = learnt;
+    int outputTokens =
+        ask.exactly ? ask.outputLimit : lengths.expected(ask.caller, ask.outputLimit);
     boolean lossyWire = pair.config().wireType() != KvWireType.F16;
-    RequestShape shape = new RequestShape(promptTokens, 0, outputTokens, lossyWire);
+    RequestShape shape = new RequestShape(ask.promptTokens, 0, outputTokens, lossyWire);
     Cluster cluster = cluster(known.profile, pair.there(), known.corrections);
-    PlanDecision free = planner.plan(pair.model(), shape, cluster, new Objective.E2e());
-    PlanDecision decision = split instanceof Split.Auto ? free : asked(shape, cluster, split, free);
-    return new Planned(known, decision, outputTokens);
+    PlanDecision free = planner.plan(pair.model(), shape, cluster, pair.config().objective());
+    PlanDecision decision =
+        ask.split instanceof Split.Auto ? free : asked(shape, cluster, ask.split, free);
+    return new Planned(known, decision, ask);
   }
 
   private PlanDecision asked(RequestShape shape, Cluster cluster, Split split, PlanDecision free) {
@@ -259,7 +271,7 @@ final class AutoSplit implements AutoCloseable {
     plans.removeIf(plan -> plan.equals(asked));
     plans.add(asked);
     plans.sort(Comparator.comparingDouble(plan -> plan.prediction().e2eSeconds()));
-    return new PlanDecision(asked, plans, "as asked for; left to Baton: " + free.reason());
+    return new PlanDecision(shape, asked, plans, "as asked for; left to Baton: " + free.reason());
   }
 
   private static ChunkSchedule equal(ChunkSchedule chunks) {
@@ -270,12 +282,12 @@ final class AutoSplit implements AutoCloseable {
   final class Planned {
     private final Learnt known;
     private final PlanDecision decision;
-    private final int outputTokens;
+    private final Ask ask;
 
-    private Planned(Learnt known, PlanDecision decision, int outputTokens) {
+    private Planned(Learnt known, PlanDecision decision, Ask ask) {
       this.known = known;
       this.decision = decision;
-      this.outputTokens = outputTokens;
+      this.ask = ask;
     }
 
     PlanDecision decision() {
@@ -307,8 +319,6 @@ final class AutoSplit implements AutoCloseable {
         String modelName, DecodeOutcome outcome, double ttftSeconds, @Nullable String unplanned) {
       SplitPlan plan = decision.chosen();
       Prediction prediction = plan.prediction();
-      double share = outputTokens == 1 ? 0 : (outcome.outputTokens() - 1.0) / (outputTokens - 1);
-      double waiting = prediction.e2eSeconds() - prediction.ttftSeconds();
       TransferReport transfer = outcome.transfer();
       // Where the answer was over before the other node had told its times, they are 0.
       double there =
@@ -328,15 +338,19 @@ final class AutoSplit implements AutoCloseable {
           outcome.promptTokens(),
           0,
           outcome.outputTokens(),
+          ask.outputLimit,
+          ask.caller,
           new JournalEntry.Latency(
-              prediction.ttftSeconds(), prediction.ttftSeconds() + share * waiting),
+              prediction.ttftSeconds(), decision.e2eSeconds(outcome.outputTokens())),
           new JournalEntry.Latency(ttftSeconds, ttftSeconds + outcome.decodeNs() / 1e9),
           new JournalEntry.Phases(
               prediction.compute().prefillThere(),
-              plan.isLocal() ? prediction.compute().prefillHere() : 0,
-              share * prediction.compute().decode()),
+              prediction.compute().prefillHere(),
+              decision.shareOfDecode(outcome.outputTokens()) * prediction.compute().decode()),
           new JournalEntry.Phases(
-              there, plan.isLocal() ? outcome.prefillNs() / 1e9 : 0, decodeSeconds(outcome)),
+              there,
+              (plan.isLocal() ? outcome.prefillNs() : outcome.sharedPrefillNs()) / 1e9,
+              decodeSeconds(outcome)),
           unplanned != null ? unplanned : outcome.fallback());
     }
   }
@@ -361,6 +375,7 @@ final class AutoSplit implements AutoCloseable {
 
   private void note(Corrections corrections, JournalEntry entry) {
     corrections.observe(entry);
+    lengths.observe(entry);
     try {
       journal.append(entry);
     } catch (JournalException e) {

@@ -220,8 +220,7 @@ public final class Baton implements AutoCloseable {
    */
   public Generation generate(GenerateRequest request) {
     long startedNs = System.nanoTime();
-    return start(
-        promptTokens(request), request, tokenizer::isEndOfGeneration, config.patient(), startedNs);
+    return start(promptTokens(request), request, false, startedNs);
   }
 
   /**
@@ -255,17 +254,11 @@ public final class Baton implements AutoCloseable {
     }
     GenerateRequest request =
         new GenerateRequest(
-            "", null, true, outputTokens, SamplingParams.greedy(), List.of(), split);
-    boolean patient = config.patient() || !(split instanceof Split.Auto);
-    return start(prompt.clone(), request, token -> false, patient, startedNs);
+            "", null, true, outputTokens, SamplingParams.greedy(), List.of(), split, null);
+    return start(prompt.clone(), request, true, startedNs);
   }
 
-  private Generation start(
-      int[] prompt,
-      GenerateRequest request,
-      IntPredicate endOfGeneration,
-      boolean patient,
-      long startedNs) {
+  private Generation start(int[] prompt, GenerateRequest request, boolean exactly, long startedNs) {
     int context = compute.model().config().contextLength();
     if (prompt.length >= context) {
       throw new BatonException(
@@ -278,13 +271,17 @@ public final class Baton implements AutoCloseable {
     int maxTokens = Math.min(request.maxTokens(), context - prompt.length);
     int layers = compute.model().config().layers();
     Split split = request.split() == null ? config.split() : request.split();
+    boolean patient = config.patient() || (exactly && !(split instanceof Split.Auto));
     RemotePrefill remote = null;
     String prefillName = decodeName();
     String unplanned = null;
     AutoSplit.Planned planned = null;
     try {
       if (split instanceof Split.Auto || config.split() instanceof Split.Auto) {
-        planned = auto(done -> {}).plan(prompt.length, maxTokens, split);
+        planned =
+            auto(done -> {})
+                .plan(
+                    new AutoSplit.Ask(prompt.length, maxTokens, exactly, request.caller(), split));
         SplitPlan plan = planned.decision().chosen();
         if (!plan.isLocal()) {
           remote = remote(plan.boundaryLayer(), plan.chunks(), plan.wireType(), patient);
@@ -308,6 +305,7 @@ public final class Baton implements AutoCloseable {
             planned == null ? null : planned.decision(),
             unplanned);
     Generation generation = new Generation(plan, tokenizer, request.stop(), maxTokens, startedNs);
+    IntPredicate endOfGeneration = exactly ? token -> false : tokenizer::isEndOfGeneration;
     DecodeRequest decode =
         new DecodeRequest(
             prompt, maxTokens, request.sampling(), endOfGeneration, remote, generation.listener());

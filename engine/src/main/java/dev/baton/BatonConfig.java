@@ -3,6 +3,7 @@ package dev.baton;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.ClusterKey;
+import dev.baton.plan.Objective;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
@@ -20,7 +21,11 @@ import org.jspecify.annotations.Nullable;
  *     null for the listening one
  * @param clusterKey the secret that prefill nodes share with this one: then all that travels is
  *     encrypted, and they may be on other machines; null to stay on this machine
- * @param split where requests are cut that do not say it themselves
+ * @param split where requests are cut that do not say it themselves; unless set, wherever that is
+ *     best with the named prefill node, and remotely with one that is started here, which shares
+ *     this machine's cores
+ * @param objective what automatic splits are to be best at: the first token or the whole answer,
+ *     the latter also under a limit for the former
  * @param wireType the form in which KV travels; anything but F16 is lossy and so changes answers
  * @param threads compute threads; 0 for one per processor
  * @param chunks prompt tokens that go through the layers together, here and at the prefill node
@@ -38,6 +43,7 @@ public record BatonConfig(
     @Nullable String advertise,
     @Nullable ClusterKey clusterKey,
     Split split,
+    Objective objective,
     KvWireType wireType,
     int threads,
     ChunkSchedule chunks,
@@ -52,6 +58,11 @@ public record BatonConfig(
   public BatonConfig {
     Objects.requireNonNull(model, "model");
     Objects.requireNonNull(split, "split");
+    if (objective instanceof Objective.Energy || objective instanceof Objective.Cost) {
+      throw new IllegalArgumentException(
+          "energy and money need the nodes' watts and prices, which only a cluster file tells; an"
+              + " engine's objective is the first token or the whole answer");
+    }
     if (threads < 0) {
       throw new IllegalArgumentException(
           "threads must be 0 (one per processor) or more, got " + threads);
@@ -88,7 +99,8 @@ public record BatonConfig(
     private @Nullable String listen;
     private @Nullable String advertise;
     private @Nullable ClusterKey clusterKey;
-    private Split split = new Split.Remote();
+    private @Nullable Split split;
+    private Objective objective = new Objective.E2e();
     private KvWireType wireType = KvWireType.F16;
     private int threads;
     private int chunkTokens = 128;
@@ -127,8 +139,15 @@ public record BatonConfig(
       return this;
     }
 
-    public Builder split(Split split) {
+    /** Cuts there; null for the default. */
+    public Builder split(@Nullable Split split) {
       this.split = split;
+      return this;
+    }
+
+    /** What automatic splits are to be best at. */
+    public Builder objective(Objective objective) {
+      this.objective = objective;
       return this;
     }
 
@@ -201,7 +220,8 @@ public record BatonConfig(
           listen,
           advertise,
           clusterKey,
-          split,
+          split != null ? split : prefill == null ? new Split.Remote() : new Split.Auto(),
+          objective,
           wireType,
           threads,
           chunks,

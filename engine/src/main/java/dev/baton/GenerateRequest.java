@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param sampling how to choose tokens
  * @param stop texts that end the answer; they are not part of it
  * @param split where to cut this request, or null for the engine's choice
+ * @param caller a name for who asks, or null: how long answers are is learnt for each caller, since
+ *     the planner has to expect a length
  */
 public record GenerateRequest(
     String prompt,
@@ -23,7 +25,8 @@ public record GenerateRequest(
     int maxTokens,
     SamplingParams sampling,
     List<String> stop,
-    @Nullable Split split) {
+    @Nullable Split split,
+    @Nullable String caller) {
   public GenerateRequest {
     Objects.requireNonNull(prompt, "prompt");
     Objects.requireNonNull(sampling, "sampling");
@@ -41,31 +44,36 @@ public record GenerateRequest(
 
   /** Greedy, through the chat template where the model has one, at most 128 tokens. */
   public static GenerateRequest of(String prompt) {
-    return new GenerateRequest(prompt, null, false, 128, SamplingParams.greedy(), List.of(), null);
+    return new GenerateRequest(
+        prompt, null, false, 128, SamplingParams.greedy(), List.of(), null, null);
   }
 
   public GenerateRequest withMaxTokens(int tokens) {
-    return new GenerateRequest(prompt, system, raw, tokens, sampling, stop, split);
+    return new GenerateRequest(prompt, system, raw, tokens, sampling, stop, split, caller);
   }
 
   public GenerateRequest withSampling(SamplingParams params) {
-    return new GenerateRequest(prompt, system, raw, maxTokens, params, stop, split);
+    return new GenerateRequest(prompt, system, raw, maxTokens, params, stop, split, caller);
   }
 
   public GenerateRequest withSplit(Split where) {
-    return new GenerateRequest(prompt, system, raw, maxTokens, sampling, stop, where);
+    return new GenerateRequest(prompt, system, raw, maxTokens, sampling, stop, where, caller);
   }
 
   public GenerateRequest withSystem(@Nullable String text) {
-    return new GenerateRequest(prompt, text, raw, maxTokens, sampling, stop, split);
+    return new GenerateRequest(prompt, text, raw, maxTokens, sampling, stop, split, caller);
   }
 
   public GenerateRequest withStop(List<String> texts) {
-    return new GenerateRequest(prompt, system, raw, maxTokens, sampling, texts, split);
+    return new GenerateRequest(prompt, system, raw, maxTokens, sampling, texts, split, caller);
+  }
+
+  public GenerateRequest withCaller(@Nullable String name) {
+    return new GenerateRequest(prompt, system, raw, maxTokens, sampling, stop, split, name);
   }
 
   /** Sends the prompt as it is. */
   public GenerateRequest asRaw() {
-    return new GenerateRequest(prompt, system, true, maxTokens, sampling, stop, split);
+    return new GenerateRequest(prompt, system, true, maxTokens, sampling, stop, split, caller);
   }
 }

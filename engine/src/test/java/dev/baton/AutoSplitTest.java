@@ -85,7 +85,8 @@ class AutoSplitTest {
     withPair(pair -> {
       try (AutoSplit auto = AutoSplit.of(pair, home, done -> {})) {
         auto.stopMeasuring();
-        AutoSplit.Planned planned = auto.plan(300, 8, new Split.At(2));
+        AutoSplit.Planned planned =
+            auto.plan(new AutoSplit.Ask(300, 8, true, null, new Split.At(2)));
         planned.abandoned();
         PlanDecision decision = planned.decision();
         assertEquals(2, decision.chosen().boundaryLayer());

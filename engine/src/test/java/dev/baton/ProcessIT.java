@@ -58,7 +58,8 @@ class ProcessIT {
     String local = json("--split", "local").path("text").asString();
     try (BatonProcess node = node(Map.of("BATON_CLUSTER_KEY_FILE", key.toString()))) {
       String endpoint = node.awaitReady();
-      JsonNode answer = json("--prefill", endpoint, "--cluster-key-file", key.toString());
+      JsonNode answer =
+          json("--split", "remote", "--prefill", endpoint, "--cluster-key-file", key.toString());
       assertEquals(local, answer.path("text").asString());
       assertTrue(answer.path("report").path("fallback").isNull(), answer.toString());
       assertTrue(answer.path("report").path("kvBytes").asLong() > 0, answer.toString());
@@ -156,8 +157,6 @@ class ProcessIT {
             "--json",
             "--max-tokens",
             "4",
-            "--split",
-            "auto",
             "--prefill",
             endpoint,
             "--model",

@@ -8,7 +8,6 @@ import dev.baton.plan.PlannedModel;
 import dev.baton.plan.RequestShape;
 import dev.baton.plan.SplitPlan;
 import dev.baton.plan.SplitPlanner;
-import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
@@ -66,20 +65,7 @@ final class PlanCommand implements Callable<Integer> {
               + " (default: ${DEFAULT-VALUE}).")
   private int cachedTokens;
 
-  @Option(
-      names = "--objective",
-      paramLabel = "ttft|e2e|energy|cost",
-      defaultValue = "e2e",
-      description =
-          "What to be best at: the first token, the whole answer, joules or money (default:"
-              + " ${DEFAULT-VALUE}).")
-  private String objective = "e2e";
-
-  @Option(
-      names = "--ttft-limit",
-      paramLabel = "MS",
-      description = "With e2e: only plans whose first token is there in so many milliseconds.")
-  private @Nullable Double ttftLimitMs;
+  @Mixin private ObjectiveOption objective = new ObjectiveOption();
 
   @Option(names = "--lossy", description = "KV may travel as q8, which is lossy.")
   private boolean lossy;
@@ -98,7 +84,7 @@ final class PlanCommand implements Callable<Integer> {
           "--prompt-tokens takes up to " + LONGEST_PROMPT_TOKENS + ", not " + promptTokens);
     }
     RequestShape shape = shape(promptTokens);
-    Objective best = objective();
+    Objective best = objective.objective();
     ClusterOptions.Named of = named.read();
     PlannedModel model = of.model().planned();
     ClusterFile cluster = of.cluster();
@@ -115,7 +101,7 @@ final class PlanCommand implements Callable<Integer> {
               new PlanJson(
                   model.name(),
                   shape,
-                  objective.toLowerCase(Locale.ROOT),
+                  objective.name(),
                   PlanJson.Plan.of(decision.chosen(), layers),
                   decision.reason(),
                   PlanJson.alternatives(decision, layers),
@@ -134,29 +120,6 @@ final class PlanCommand implements Callable<Integer> {
 
   private RequestShape shape(int tokens) {
     return new RequestShape(tokens, cachedTokens, outputTokens, lossy);
-  }
-
-  private Objective objective() {
-    String word = objective.toLowerCase(Locale.ROOT);
-    if (ttftLimitMs != null) {
-      if (!word.equals("e2e") || !(ttftLimitMs > 0)) {
-        throw new IllegalArgumentException(
-            "--ttft-limit takes milliseconds above 0 and goes with --objective e2e, got "
-                + ttftLimitMs
-                + " with "
-                + Failure.oneLine(word));
-      }
-      return new Objective.E2eWithin(ttftLimitMs / 1e3);
-    }
-    return switch (word) {
-      case "ttft" -> new Objective.Ttft();
-      case "e2e" -> new Objective.E2e();
-      case "energy" -> new Objective.Energy();
-      case "cost" -> new Objective.Cost();
-      default ->
-          throw new IllegalArgumentException(
-              "--objective takes ttft, e2e, energy or cost, not '" + objective + "'");
-    };
   }
 
   private static String changes(

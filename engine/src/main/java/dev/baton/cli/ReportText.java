@@ -2,7 +2,7 @@ package dev.baton.cli;
 
 import dev.baton.Report;
 import dev.baton.decode.SamplingParams;
-import dev.baton.plan.Prediction;
+import dev.baton.plan.PlanDecision;
 import java.util.Locale;
 import picocli.CommandLine.Help.Ansi;
 
@@ -59,15 +59,26 @@ final class ReportText {
     return text.text.toString();
   }
 
-  /** What happened beside what was predicted for the longest answer allowed. */
-  static String beside(Prediction prediction, Report report) {
-    double ttft = report.ttftNs() / 1e9;
+  /** What happened beside what was predicted of an answer of that length. */
+  static String beside(PlanDecision decision, Report report) {
+    double rate = report.decodeTokensPerSecond();
+    long decodeNs = rate == 0 ? 0 : Math.round((report.outputTokens() - 1) / rate * 1e9);
+    return beside("TTFT", report.ttftNs(), decision.chosen().prediction().ttftSeconds())
+        + "; "
+        + beside(
+            "E2E",
+            report.ttftNs() + decodeNs,
+            decision.e2eSeconds(Math.max(1, report.outputTokens())));
+  }
+
+  private static String beside(String what, long tookNs, double predictedSeconds) {
     return String.format(
         Locale.ROOT,
-        "TTFT %s, predicted %s (%+.0f %%)",
-        duration(report.ttftNs()),
-        duration(Math.round(prediction.ttftSeconds() * 1e9)),
-        100 * (ttft / prediction.ttftSeconds() - 1));
+        "%s %s, predicted %s (%+.0f %%)",
+        what,
+        duration(tookNs),
+        duration(Math.round(predictedSeconds * 1e9)),
+        100 * (tookNs / 1e9 / predictedSeconds - 1));
   }
 
   private void line(String name, String value) {

@@ -56,12 +56,13 @@ final class RunCommand implements Callable<Integer> {
   @Option(
       names = "--split",
       paramLabel = "auto|local|remote|N",
-      defaultValue = "remote",
       description =
           "Where to cut: the prefill node computes the first N layers of the prompt, this process"
               + " the rest; local is none of them, remote all; auto decides by what both nodes were"
-              + " measured to do (default: ${DEFAULT-VALUE}).")
-  private String split = "remote";
+              + " measured to do (default: auto with --prefill, remote without).")
+  private @Nullable String split;
+
+  @Mixin private ObjectiveOption objective = new ObjectiveOption();
 
   @Mixin private WireOption wire = new WireOption();
 
@@ -152,23 +153,24 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() throws InterruptedException {
     SamplingParams params = sampling.params();
-    Split where = Split.parse(split);
     String text = terminal.textOrInput(prompt);
     if (text.isEmpty()) {
       throw new IllegalArgumentException("the prompt is empty; give some text to go on from");
     }
-    GenerateRequest request =
-        new GenerateRequest(text, system, raw, maxTokens, params, stop, where);
-    BatonConfig config =
+    BatonConfig.Builder builder =
         nodes
             .config(model.file(terminal), terminal)
-            .split(explain ? new Split.Auto() : where)
+            .split(split == null ? null : Split.parse(split))
+            .objective(objective.objective())
             .wireType(wire.type())
             .timeline(timeline || trace != null)
             .lastChunkTokens(lastChunk)
             .patient(patient)
-            .lease(Duration.ofMillis(Math.round(1000 * timeoutSeconds)))
-            .build();
+            .lease(Duration.ofMillis(Math.round(1000 * timeoutSeconds)));
+    Split where = builder.build().split();
+    GenerateRequest request =
+        new GenerateRequest(text, system, raw, maxTokens, params, stop, where, null);
+    BatonConfig config = explain ? builder.split(new Split.Auto()).build() : builder.build();
     try (CleanEnd end = CleanEnd.with(this::cancel);
         StatusLine status = new StatusLine(terminal, System::nanoTime);
         Baton baton =
@@ -229,7 +231,7 @@ final class RunCommand implements Callable<Integer> {
     PlanDecision decision = generation.decision().orElse(null);
     if (explain && decision != null) {
       terminal.err().print(PlanText.table(decision, report.layers(), terminal.errorAnsi()));
-      terminal.err().println(ReportText.beside(decision.chosen().prediction(), report));
+      terminal.err().println(ReportText.beside(decision, report));
     }
     if (timeline) {
       terminal.err().print(generation.timeline().text());

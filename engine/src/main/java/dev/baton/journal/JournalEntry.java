@@ -21,6 +21,8 @@ import org.jspecify.annotations.Nullable;
  * @param promptTokens tokens of the prompt, the cached ones among them
  * @param cachedTokens how many of them needed no computation
  * @param outputTokens tokens of the answer
+ * @param outputLimit the most it might have had; 0 in entries of before this was noted
+ * @param caller who asked, as the application names it; null where it does not
  * @param predicted what the planner promised, corrected by what it had learnt until then
  * @param observed what the caller saw
  * @param modelled compute time by the cost model alone, before any correction: with it an outcome
@@ -41,6 +43,8 @@ public record JournalEntry(
     int promptTokens,
     int cachedTokens,
     int outputTokens,
+    int outputLimit,
+    @Nullable String caller,
     Latency predicted,
     Latency observed,
     Phases modelled,
@@ -62,7 +66,11 @@ public record JournalEntry(
               + layers
               + " layers");
     }
-    if (promptTokens < 0 || cachedTokens < 0 || cachedTokens > promptTokens || outputTokens < 0) {
+    if (promptTokens < 0
+        || cachedTokens < 0
+        || cachedTokens > promptTokens
+        || outputTokens < 0
+        || outputLimit < 0) {
       throw new IllegalArgumentException(
           "token counts are not negative and cached tokens are of the prompt, got "
               + promptTokens

@@ -61,7 +61,7 @@ public final class SplitPlanner {
     Preference preference = new Preference(model, shape, objective);
     alternatives.sort(Comparator.comparingDouble(preference::score));
     SplitPlan chosen = preference.choose(alternatives);
-    return new PlanDecision(chosen, alternatives, preference.reason(chosen, alternatives));
+    return new PlanDecision(shape, chosen, alternatives, preference.reason(chosen, alternatives));
   }
 
   /**

@@ -127,6 +127,8 @@ final class JournalCommandTest {
         4000,
         416,
         outputTokens,
+        0,
+        null,
         new JournalEntry.Latency(1.5, 4.4),
         new JournalEntry.Latency(2, 4),
         JournalEntry.Phases.NONE,

@@ -24,6 +24,8 @@ final class DecodeProcess implements AutoCloseable {
             "--patient",
             "--model",
             BatonProcess.TINY.toString(),
+            "--split",
+            "remote",
             "--prefill",
             relay.toPrefill(),
             "--listen",

@@ -146,6 +146,7 @@ class FullFaultIT {
       BatonConfig config =
           BatonConfig.builder(BatonProcess.TINY)
               .prefill(node.awaitReady())
+              .split(new Split.Remote())
               .lease(Duration.ofSeconds(2))
               .build();
       Path filler = Path.of("/proc/" + node.process().pid() + "/root/dev/shm").resolve("filler");

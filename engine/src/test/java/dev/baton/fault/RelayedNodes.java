@@ -70,6 +70,7 @@ final class RelayedNodes implements AutoCloseable {
         Baton.open(
             BatonConfig.builder(BatonProcess.TINY)
                 .prefill(relay.toPrefill())
+                .split(new Split.Remote())
                 .listen("127.0.0.1:" + decodePort)
                 .advertise(relay.toDecode())
                 .chunkTokens(CHUNK_TOKENS)

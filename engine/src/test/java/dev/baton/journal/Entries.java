@@ -35,6 +35,8 @@ final class Entries {
         4000,
         416,
         outputTokens,
+        0,
+        null,
         new JournalEntry.Latency(1.5, 3.25),
         new JournalEntry.Latency(1.75, 3.5),
         modelled,
