@@ -37,7 +37,10 @@ public final class ChildJvm implements AutoCloseable {
     this.end = new Thread(process::destroy, "baton-bench-child-end");
     this.printed = process.inputReader(StandardCharsets.UTF_8);
     this.input = process.outputWriter(StandardCharsets.UTF_8);
-    this.said = CompletableFuture.supplyAsync(() -> text(process.getErrorStream()));
+    // On two cores the common pool has one thread, which a process that lives on would keep.
+    this.said =
+        CompletableFuture.supplyAsync(
+            () -> text(process.getErrorStream()), task -> Thread.ofVirtual().start(task));
     Runtime.getRuntime().addShutdownHook(end);
   }
 

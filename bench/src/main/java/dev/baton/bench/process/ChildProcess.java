@@ -30,7 +30,8 @@ public final class ChildProcess {
     Runtime.getRuntime().addShutdownHook(end);
     try {
       CompletableFuture<String> said =
-          CompletableFuture.supplyAsync(() -> text(process.getErrorStream()));
+          CompletableFuture.supplyAsync(
+              () -> text(process.getErrorStream()), task -> Thread.ofVirtual().start(task));
       String printed = text(process.getInputStream());
       int status = process.waitFor();
       if (status != 0) {
