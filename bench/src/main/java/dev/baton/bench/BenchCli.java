@@ -49,7 +49,7 @@ public final class BenchCli {
   }
 
   /** Runs a benchmark; results go to {@code out}, all else to {@code err}. */
-  static int run(PrintStream out, PrintStream err, String... args) {
+  public static int run(PrintStream out, PrintStream err, String... args) {
     CommandLine line = new CommandLine(new BenchCli());
     line.getCommandSpec()
         .addOption(

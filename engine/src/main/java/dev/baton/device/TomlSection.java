@@ -15,7 +15,7 @@ import org.tomlj.TomlPosition;
 import org.tomlj.TomlTable;
 
 /** A table of a TOML file that knows where it stands. Every complaint names file, line and key. */
-final class TomlSection {
+public final class TomlSection {
   private final String file;
   private final TomlTable table;
   private final int line;
@@ -32,7 +32,7 @@ final class TomlSection {
    * @param file its name, for complaints
    * @throws IllegalArgumentException if the text is no TOML
    */
-  static TomlSection parse(String file, String text) {
+  public static TomlSection parse(String file, String text) {
     TomlParseResult result = Toml.parse(text);
     if (result.hasErrors()) {
       TomlParseError first = result.errors().getFirst();
@@ -51,7 +51,7 @@ final class TomlSection {
    *
    * @throws IllegalArgumentException if another key does, with what was meant perhaps
    */
-  void allowOnly(Set<String> keys) {
+  public void allowOnly(Set<String> keys) {
     for (String key : table.keySet()) {
       if (!keys.contains(key)) {
         String instead =
@@ -80,8 +80,21 @@ final class TomlSection {
     return sections;
   }
 
+  /** The table {@code [key]}, if it stands here. */
+  public Optional<TomlSection> section(String key) {
+    Object value = value(key);
+    if (value == null) {
+      return Optional.empty();
+    }
+    if (!(value instanceof TomlTable inner)) {
+      throw wrong(key, "write it as a table, [" + key + "]");
+    }
+    TomlPosition position = table.inputPositionOf(List.of(key));
+    return Optional.of(new TomlSection(file, inner, position == null ? line : position.line()));
+  }
+
   /** A text that is not blank, if it stands here. */
-  Optional<String> text(String key) {
+  public Optional<String> text(String key) {
     Object value = value(key);
     if (value == null) {
       return Optional.empty();
@@ -93,7 +106,7 @@ final class TomlSection {
   }
 
   /** Texts, none where the key does not stand here. */
-  List<String> texts(String key) {
+  public List<String> texts(String key) {
     Object value = value(key);
     if (value == null) {
       return List.of();
@@ -139,12 +152,12 @@ final class TomlSection {
   }
 
   /** Whether a key stands here. */
-  boolean has(String key) {
+  public boolean has(String key) {
     return table.contains(List.of(key));
   }
 
   /** A complaint about a key; where the key is missing it names the line of the table. */
-  IllegalArgumentException wrong(String key, String what) {
+  public IllegalArgumentException wrong(String key, String what) {
     TomlPosition position = has(key) ? table.inputPositionOf(List.of(key)) : null;
     return new IllegalArgumentException(
         place(file, position == null ? line : position.line()) + key + ": " + what);

@@ -52,12 +52,13 @@ final class BatonSpeed implements AutoCloseable {
     int rows = Math.max(chunk, sequenceCount);
     this.forward = new ForwardPass(model, rows);
     this.batch = new TokenBatch(rows);
-    this.cache = new KvCache(model.kvGeometry(), sequenceCount * KvCache.blocksFor(context));
+    int room = Math.max(context, PROOF_TOKENS);
+    this.cache = new KvCache(model.kvGeometry(), sequenceCount * KvCache.blocksFor(room));
     this.sequences = new KvSequence[sequenceCount];
-    Arrays.setAll(sequences, i -> reserve(context));
+    Arrays.setAll(sequences, i -> reserve(room));
     this.filled = new int[sequenceCount];
     int vocab = model.config().vocab();
-    this.tokens = new SplittableRandom(SEED).ints(context, 0, vocab).toArray();
+    this.tokens = new SplittableRandom(SEED).ints(room, 0, vocab).toArray();
     this.logits = arena.allocate((long) sequenceCount * vocab * Float.BYTES, 64);
     prove();
   }

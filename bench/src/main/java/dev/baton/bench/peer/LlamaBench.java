@@ -12,7 +12,8 @@ import tools.jackson.databind.json.JsonMapper;
 /**
  * A {@code llama-bench} program, llama.cpp's or one of its forks', run once for every measurement.
  */
-final class LlamaBench {
+final class LlamaBench implements Peer {
+  private final String name;
   private final Path program;
   private final Path model;
   private final List<String> more;
@@ -21,24 +22,41 @@ final class LlamaBench {
   /**
    * Asks the program what it can do.
    *
+   * @param name for figures
    * @param more options for it behind ours
    * @throws WrongResult where it cannot be run
    */
-  LlamaBench(Path program, Path model, List<String> more) throws InterruptedException {
+  LlamaBench(String name, Path program, Path model, List<String> more) throws InterruptedException {
+    this.name = name;
     this.program = program;
     this.model = model;
     this.more = List.copyOf(more);
     this.knowsDepth = run(List.of("--help")).contains("--n-depth");
   }
 
-  /** Tokens a second of a prompt. */
-  double prefill(int threads, int tokens) throws InterruptedException {
+  @Override
+  public String name() {
+    return name;
+  }
+
+  @Override
+  public boolean prefills() {
+    return true;
+  }
+
+  @Override
+  public boolean decodes() {
+    return true;
+  }
+
+  @Override
+  public double prefill(int threads, int tokens) throws InterruptedException {
     List<String> what = List.of("-p", Integer.toString(tokens), "-n", "0");
     return tokensPerSecond(measure(threads, what), tokens, 0);
   }
 
-  /** Tokens a second of an answer behind {@code depth} tokens. */
-  double decode(int threads, int depth, int tokens) throws InterruptedException {
+  @Override
+  public double decode(int threads, int depth, int tokens) throws InterruptedException {
     String n = Integer.toString(tokens);
     // Forks from before -d have -gp, which leaves the time of the prompt out as well.
     List<String> what =
@@ -63,8 +81,7 @@ final class LlamaBench {
     List<String> command = new ArrayList<>(List.of(program.toString()));
     command.addAll(words);
     try {
-      return ChildProcess.output(
-          command, said -> said.strip().lines().reduce("", (_, last) -> last));
+      return ChildProcess.run(command, Peer::lastLine).out();
     } catch (WrongResult e) {
       throw new WrongResult(
           program.getFileName() + " " + String.join(" ", words) + ": " + e.reason());
@@ -82,7 +99,7 @@ final class LlamaBench {
       // Some print of themselves before the result.
       tests = JsonMapper.shared().readTree(printed.substring(Math.max(0, printed.indexOf("[\n"))));
     } catch (JacksonException e) {
-      throw new WrongResult("llama-bench printed no JSON: " + firstLine(printed));
+      throw new WrongResult("llama-bench printed no JSON: " + Peer.firstLine(printed));
     }
     JsonNode test = tests.path(0);
     double speed = test.path("avg_ts").asDouble(0);
@@ -97,13 +114,8 @@ final class LlamaBench {
               + " and an answer of "
               + generated
               + " tokens and printed "
-              + firstLine(tests.toString()));
+              + Peer.firstLine(tests.toString()));
     }
     return speed;
-  }
-
-  private static String firstLine(String text) {
-    String line = text.strip().lines().findFirst().orElse("nothing");
-    return line.length() > 200 ? line.substring(0, 200) + "…" : line;
   }
 }

@@ -12,20 +12,24 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.json.JsonMapper;
 
-/** {@code baton bench peer}: Baton beside a llama-bench, in turns, on one model. */
+/** {@code baton bench peer}: Baton beside other engines, in turns, on one model. */
 @Command(
     name = "peer",
-    header = "Measure Baton beside a llama-bench, and as shares of what this machine can do.",
+    header = "Measure Baton beside other engines, and as shares of what this machine can do.",
     sortOptions = false,
-    footerHeading = "%nExample:%n",
-    footer =
-        "  baton bench peer --llama-bench ./llama-bench --model tinyllama.gguf --depth 128,4096")
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  baton bench peer --peer llama.cpp=./llama-bench --model tinyllama.gguf --depth 128,4096",
+      "  baton bench peer --peer other=other.toml --model tinyllama.gguf"
+    })
 public final class PeerCommand implements Callable<Integer> {
   private static final int DONE = 0;
   private static final int FAILED = 1;
@@ -35,11 +39,13 @@ public final class PeerCommand implements Callable<Integer> {
   private final Progress progress;
 
   @Option(
-      names = "--llama-bench",
+      names = "--peer",
       required = true,
-      paramLabel = "PATH",
-      description = "The program of llama.cpp or of a fork.")
-  private Path program = Path.of("");
+      paramLabel = "NAME=FILE",
+      description =
+          "An engine: the llama-bench program of llama.cpp or of a fork, or an adapter file that"
+              + " ends in .toml. May be given several times.")
+  private Map<String, Path> engines = new LinkedHashMap<>();
 
   @Option(
       names = {"-m", "--model"},
@@ -106,7 +112,7 @@ public final class PeerCommand implements Callable<Integer> {
       names = "--llama-bench-options",
       split = " ",
       paramLabel = "WORDS",
-      description = "More for llama-bench, such as '-fa 1'.")
+      description = "More for each llama-bench, such as '-fa 1'.")
   private List<String> more = List.of();
 
   @Option(names = "--json", description = "Print one JSON object.")
@@ -122,10 +128,10 @@ public final class PeerCommand implements Callable<Integer> {
     requireSound();
     PartReport report;
     try {
-      LlamaBench peer = new LlamaBench(program, model, more);
+      List<Peer> peers = peers();
       List<Figure> figures = new ArrayList<>();
       for (int count : threads) {
-        figures.addAll(measure(peer, count));
+        figures.addAll(measure(peers, count));
       }
       report = PartReport.measured(model.getFileName().toString(), figures, List.of(note()));
     } catch (WrongResult e) {
@@ -141,11 +147,13 @@ public final class PeerCommand implements Callable<Integer> {
   }
 
   private void requireSound() {
-    for (Path file : List.of(program, model)) {
-      if (!Files.isRegularFile(file)) {
-        throw new IllegalArgumentException(file + " is no file");
+    requireFile("--model", model);
+    engines.forEach((name, file) -> {
+      requireFile("--peer " + name, file);
+      if (name.isBlank() || name.equals(PeerRounds.BATON)) {
+        throw new IllegalArgumentException("--peer: a peer has a name, and not Baton's");
       }
-    }
+    });
     within("--threads", 1024, threads);
     within("--prompt", MOST, prompt);
     within("--output", MOST, output);
@@ -153,6 +161,35 @@ public final class PeerCommand implements Callable<Integer> {
     within("--chunk", MOST, chunk);
     within("--repeat", 1000, rounds);
     within("--depth", MOST, Arrays.stream(depths).map(depth -> depth + 1).toArray());
+  }
+
+  private static void requireFile(String option, Path file) {
+    if (!Files.isRegularFile(file)) {
+      throw new IllegalArgumentException(option + ": " + file + " is no file");
+    }
+  }
+
+  private static boolean isAdapter(Path file) {
+    return file.toString().endsWith(".toml");
+  }
+
+  /** The engines: adapters are read before any program is asked what it can do. */
+  private List<Peer> peers() throws InterruptedException {
+    Map<String, Peer> adapters = new LinkedHashMap<>();
+    engines.forEach((name, file) -> {
+      if (isAdapter(file)) {
+        adapters.put(name, AdapterPeer.read(name, file, model));
+      }
+    });
+    List<Peer> peers = new ArrayList<>();
+    for (Map.Entry<String, Path> engine : engines.entrySet()) {
+      Peer adapter = adapters.get(engine.getKey());
+      peers.add(
+          adapter == null
+              ? new LlamaBench(engine.getKey(), engine.getValue(), model, more)
+              : adapter);
+    }
+    return peers;
   }
 
   private static void within(String option, int most, int... values) {
@@ -164,7 +201,7 @@ public final class PeerCommand implements Callable<Integer> {
   }
 
   /** All rounds of one number of threads; who goes first changes from round to round. */
-  private List<Figure> measure(LlamaBench peer, int count)
+  private List<Figure> measure(List<Peer> peers, int count)
       throws IOException, InterruptedException {
     int context = Math.max(prompt, Arrays.stream(depths).max().orElse(0) + output);
     try (BatonProcess baton = new BatonProcess(model, count, chunk, context, sequences)) {
@@ -174,19 +211,18 @@ public final class PeerCommand implements Callable<Integer> {
       List<Double> batch = new ArrayList<>();
       for (int round = 0; round < rounds; round++) {
         progress.show(count + " threads, round " + (round + 1) + " of " + rounds);
-        boolean first = round % 2 == 0;
-        both(first, baton, prefill, () -> baton.prefill(prompt), () -> peer.prefill(count, prompt));
-        for (int i = 0; i < depths.length; i++) {
-          int depth = depths[i];
-          if (i == 0 && sequences > 1) {
-            batch.add(baton.decode(depth, output, sequences));
+        List<Turn> turns = new ArrayList<>(List.of(turn(baton, () -> baton.prefill(prompt))));
+        for (Peer peer : peers) {
+          if (peer.prefills()) {
+            turns.add(turn(peer, () -> peer.prefill(count, prompt)));
           }
-          both(
-              first,
-              baton,
-              decode.get(i),
-              () -> baton.decode(depth, output, 1),
-              () -> peer.decode(count, depth, output));
+        }
+        take(turns, round, prefill);
+        for (int i = 0; i < depths.length; i++) {
+          if (i == 0 && sequences > 1) {
+            batch.add(baton.decode(depths[i], output, sequences));
+          }
+          take(decodeTurns(baton, peers, count, depths[i]), round, decode.get(i));
         }
       }
       List<Figure> figures = new ArrayList<>(result.peakFigures(prefill.peaks()));
@@ -201,21 +237,42 @@ public final class PeerCommand implements Callable<Integer> {
     }
   }
 
-  /** One measurement, tokens a second. */
+  private List<Turn> decodeTurns(BatonProcess baton, List<Peer> peers, int count, int depth) {
+    List<Turn> turns = new ArrayList<>(List.of(turn(baton, () -> baton.decode(depth, output, 1))));
+    for (Peer peer : peers) {
+      if (peer.decodes()) {
+        turns.add(turn(peer, () -> peer.decode(count, depth, output)));
+      }
+    }
+    return turns;
+  }
+
+  /** One engine's measurement. */
+  private interface Turn {
+    void take(Rounds rounds) throws IOException, InterruptedException;
+  }
+
+  /** Tokens a second. */
   private interface Measurement {
     double run() throws IOException, InterruptedException;
   }
 
-  private static void both(
-      boolean batonFirst, BatonProcess process, Rounds rounds, Measurement baton, Measurement peer)
+  /** Baton's, with what the machine reaches right before it. */
+  private static Turn turn(BatonProcess baton, Measurement measurement) {
+    return rounds -> {
+      rounds.peaks().add(baton.peaks());
+      rounds.baton().add(measurement.run());
+    };
+  }
+
+  private static Turn turn(Peer peer, Measurement measurement) {
+    return rounds -> rounds.ofPeer(peer.name()).add(measurement.run());
+  }
+
+  private static void take(List<Turn> turns, int first, Rounds rounds)
       throws IOException, InterruptedException {
-    if (!batonFirst) {
-      rounds.peer().add(peer.run());
-    }
-    rounds.peaks().add(process.peaks());
-    rounds.baton().add(baton.run());
-    if (batonFirst) {
-      rounds.peer().add(peer.run());
+    for (int i = 0; i < turns.size(); i++) {
+      turns.get((first + i) % turns.size()).take(rounds);
     }
   }
 }

@@ -4,11 +4,16 @@ import dev.baton.bench.report.Figure;
 import dev.baton.bench.report.Spread;
 import dev.baton.kernel.CpuPeaks;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.ToDoubleFunction;
 
 /** The rounds of one number of threads, and the figures they make. */
 final class PeerRounds {
+  /** What figures call the one that peers are compared with. */
+  static final String BATON = "Baton";
+
   static final double PREFILL_SHARE = 65;
   static final double DECODE_SHARE_ONE_THREAD = 88;
   static final double DECODE_SHARE = 93;
@@ -18,12 +23,16 @@ final class PeerRounds {
    * One measurement, round by round.
    *
    * @param baton tokens a second
-   * @param peer the same of the peer
+   * @param peers the same of each peer that was measured, by its name
    * @param peaks what the machine reached right before Baton was measured
    */
-  record Rounds(List<Double> baton, List<Double> peer, List<CpuPeaks> peaks) {
+  record Rounds(List<Double> baton, Map<String, List<Double>> peers, List<CpuPeaks> peaks) {
     Rounds() {
-      this(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+      this(new ArrayList<>(), new LinkedHashMap<>(), new ArrayList<>());
+    }
+
+    List<Double> ofPeer(String name) {
+      return peers.computeIfAbsent(name, _ -> new ArrayList<>());
     }
 
     /** Percent of a peak that Baton used, at so much of it for each token. */
@@ -92,10 +101,14 @@ final class PeerRounds {
   }
 
   private static List<Figure> compared(String of, Rounds rounds) {
-    return List.of(
-        Figure.of(of + ", Baton", Spread.of(rounds.baton), "tok/s"),
-        Figure.of(of + ", llama-bench", Spread.of(rounds.peer), "tok/s"),
-        Figure.of(of + ", ratio", Spread.ofRatios(rounds.baton, rounds.peer), "x"));
+    List<Figure> figures = new ArrayList<>();
+    figures.add(Figure.of(of + ", " + BATON, Spread.of(rounds.baton), "tok/s"));
+    rounds.peers.forEach((peer, speeds) -> {
+      figures.add(Figure.of(of + ", " + peer, Spread.of(speeds), "tok/s"));
+      Spread ratio = Spread.ofRatios(rounds.baton, speeds);
+      figures.add(Figure.of(of + ", " + BATON + " / " + peer, ratio, "x"));
+    });
+    return figures;
   }
 
   private String name(String what) {

@@ -1,6 +1,6 @@
 /**
- * Baton beside another engine's {@code llama-bench}, on the same model, threads and machine. Start
- * at {@link dev.baton.bench.peer.PeerCommand}.
+ * Baton beside other engines, on the same model, threads and machine. Start at {@link
+ * dev.baton.bench.peer.PeerCommand}.
  */
 @NullMarked
 package dev.baton.bench.peer;

@@ -3,7 +3,6 @@ package dev.baton.bench.process;
 import dev.baton.bench.report.WrongResult;
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -26,6 +25,16 @@ public final class ChildJvm implements AutoCloseable {
   /** The product. */
   public static final String BATON = "dev.baton.cli.BatonCli";
 
+  /** What Baton needs of a JVM that is not started by its jar's manifest. */
+  public static final List<String> FLAGS =
+      List.of(
+          "--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED",
+          "--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED",
+          "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
+          "--add-opens=java.base/java.lang.reflect=ALL-UNNAMED",
+          "--sun-misc-unsafe-memory-access=allow",
+          "--enable-native-access=ALL-UNNAMED");
+
   private final Process process;
   private final Thread end;
   private final BufferedReader printed;
@@ -37,10 +46,7 @@ public final class ChildJvm implements AutoCloseable {
     this.end = new Thread(process::destroy, "baton-bench-child-end");
     this.printed = process.inputReader(StandardCharsets.UTF_8);
     this.input = process.outputWriter(StandardCharsets.UTF_8);
-    // On two cores the common pool has one thread, which a process that lives on would keep.
-    this.said =
-        CompletableFuture.supplyAsync(
-            () -> text(process.getErrorStream()), task -> Thread.ofVirtual().start(task));
+    this.said = ChildProcess.said(process);
     Runtime.getRuntime().addShutdownHook(end);
   }
 
@@ -65,12 +71,7 @@ public final class ChildJvm implements AutoCloseable {
   private static List<String> command(List<String> prefix, String main, List<String> arguments) {
     List<String> command = new ArrayList<>(prefix);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED");
-    command.add("--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED");
-    command.add("--add-exports=java.base/sun.nio.ch=ALL-UNNAMED");
-    command.add("--add-opens=java.base/java.lang.reflect=ALL-UNNAMED");
-    command.add("--sun-misc-unsafe-memory-access=allow");
-    command.add("--enable-native-access=ALL-UNNAMED");
+    command.addAll(FLAGS);
     command.add("-cp");
     command.add(System.getProperty("java.class.path"));
     command.add(main);
@@ -144,14 +145,6 @@ public final class ChildJvm implements AutoCloseable {
       Thread.currentThread().interrupt();
     } catch (IllegalStateException _) {
       // The process is ending, and the hook has ended the child.
-    }
-  }
-
-  private static String text(InputStream stream) {
-    try (stream) {
-      return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      return "";
     }
   }
 }

@@ -13,25 +13,32 @@ public final class ChildProcess {
   private ChildProcess() {}
 
   /**
-   * Runs a command and returns what it printed.
+   * What a command printed.
+   *
+   * @param out on stdout
+   * @param err on stderr
+   */
+  public record Printed(String out, String err) {}
+
+  /**
+   * Runs a command to its end.
    *
    * @param complaint the line that matters in what a failed one said
    * @throws WrongResult when it cannot be started or fails
    */
-  public static String output(List<String> command, Function<String, String> complaint)
+  public static Printed run(List<String> command, Function<String, String> complaint)
       throws InterruptedException {
     Process process;
     try {
       process = new ProcessBuilder(command).start();
+      process.getOutputStream().close();
     } catch (IOException e) {
       throw new WrongResult("a process could not be started: " + e.getMessage());
     }
     Thread end = new Thread(process::destroy, "baton-bench-child-end");
     Runtime.getRuntime().addShutdownHook(end);
     try {
-      CompletableFuture<String> said =
-          CompletableFuture.supplyAsync(
-              () -> text(process.getErrorStream()), task -> Thread.ofVirtual().start(task));
+      CompletableFuture<String> said = said(process);
       String printed = text(process.getInputStream());
       int status = process.waitFor();
       if (status != 0) {
@@ -39,7 +46,7 @@ public final class ChildProcess {
         throw new WrongResult(
             line.isEmpty() ? "a measuring process ended with status " + status : line);
       }
-      return printed;
+      return new Printed(printed, said.join());
     } finally {
       process.destroy();
       try {
@@ -48,6 +55,16 @@ public final class ChildProcess {
         // The process is ending, and the hook has ended the child.
       }
     }
+  }
+
+  /**
+   * What a process says on stderr until its end, read by a thread of its own: the common pool may
+   * have only one, and that may wait for another process.
+   */
+  static CompletableFuture<String> said(Process process) {
+    return CompletableFuture.supplyAsync(
+        () -> text(process.getErrorStream()),
+        reading -> Thread.ofPlatform().daemon().name("baton-bench-child-said").start(reading));
   }
 
   private static String text(InputStream stream) {

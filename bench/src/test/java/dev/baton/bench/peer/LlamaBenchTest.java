@@ -56,7 +56,8 @@ final class LlamaBenchTest {
   @Test
   void shouldAskForAPromptAndTakeItsSpeed() throws Exception {
     LlamaBench bench =
-        new LlamaBench(fake("-d, --n-depth", test(512, 0, 88.5)), Path.of("m.gguf"), List.of());
+        new LlamaBench(
+            "peer", fake("-d, --n-depth", test(512, 0, 88.5)), Path.of("m.gguf"), List.of());
     assertEquals(88.5, bench.prefill(2, 512));
     assertEquals("-m m.gguf -t 2 -r 1 -o json -p 512 -n 0", words());
   }
@@ -65,6 +66,7 @@ final class LlamaBenchTest {
   void shouldAskForAnAnswerBehindADepth() throws Exception {
     LlamaBench bench =
         new LlamaBench(
+            "peer",
             fake("-d, --n-depth", "loading\n" + test(0, 64, 9.25)),
             Path.of("m.gguf"),
             List.of("-fa", "1"));
@@ -75,7 +77,7 @@ final class LlamaBenchTest {
   @Test
   void shouldAskAForkWithoutDepthByGp() throws Exception {
     LlamaBench bench =
-        new LlamaBench(fake("-gp <pp,tg>", test(128, 64, 7)), Path.of("m.gguf"), List.of());
+        new LlamaBench("peer", fake("-gp <pp,tg>", test(128, 64, 7)), Path.of("m.gguf"), List.of());
     assertEquals(7, bench.decode(1, 128, 64));
     assertEquals("-m m.gguf -t 1 -r 1 -o json -p 0 -n 0 -gp 128,64", words());
   }
@@ -93,7 +95,8 @@ final class LlamaBenchTest {
     Path script = fake("", "");
     Files.writeString(script, "#!/bin/sh\necho first >&2\necho 'no such model' >&2\nexit 3\n");
     WrongResult wrong =
-        assertThrows(WrongResult.class, () -> new LlamaBench(script, Path.of("m.gguf"), List.of()));
+        assertThrows(
+            WrongResult.class, () -> new LlamaBench("peer", script, Path.of("m.gguf"), List.of()));
     assertTrue(wrong.reason().endsWith(": no such model"), wrong.reason());
   }
 }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.baton.bench.BenchCli;
 import dev.baton.bench.model.SyntheticModels;
 import dev.baton.kernel.NativeKernels;
 import java.io.ByteArrayOutputStream;
@@ -39,19 +40,74 @@ final class PeerCommandTest {
 
   @TempDir Path folder;
 
+  /** An engine that tells of decoding alone, in words. */
+  private static String told() {
+    return """
+    [decode]
+    command = ["sh", "-c", "echo {model} {prompt}+{output}x{threads}: 20 tokens per second >&2"]
+    pattern = '([0-9.]+) tokens per second'
+    """;
+  }
+
+  private String refused(int status, String... words) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    int ended =
+        BenchCli.run(new PrintStream(out, true, UTF_8), new PrintStream(err, true, UTF_8), words);
+    assertEquals(status, ended, out.toString(UTF_8) + err.toString(UTF_8));
+    return (out.toString(UTF_8) + err.toString(UTF_8)).strip();
+  }
+
+  @Test
+  void shouldRefusePeersThatAreNoneInOneLine() throws Exception {
+    Path model = SyntheticModels.small(folder.resolve("small.gguf"));
+    Path broken = Files.writeString(folder.resolve("broken.toml"), "[decode]\ncommand = 7\n");
+    for (String peer :
+        List.of(
+            "gone=" + folder.resolve("gone"), "Baton=" + model, "broken=" + broken, "nameless")) {
+      String said = refused(2, "peer", "--peer=" + peer, "--model=" + model);
+      assertEquals(1, said.lines().count(), said);
+      assertTrue(said.startsWith("baton: "), said);
+    }
+  }
+
+  @Test
+  @Timeout(60)
+  void shouldHaveNoFiguresWhereAPeerPrintsSomethingElse() throws Exception {
+    assumeTrue(NativeKernels.whyMissing().isEmpty());
+    Path model = SyntheticModels.small(folder.resolve("small.gguf"));
+    Path adapter =
+        Files.writeString(
+            folder.resolve("silent.toml"), told().replace("20 tokens", "many tokens"));
+    String said =
+        refused(
+            1,
+            "peer",
+            "--peer=silent=" + adapter,
+            "--model=" + model,
+            "--threads=1",
+            "--prompt=8",
+            "--output=2",
+            "--depth=4");
+    assertTrue(said.contains("WRONG: silent: sh -c") && said.contains("fits 0 times"), said);
+    assertEquals(2, said.lines().count(), said);
+  }
+
   @Test
   @Timeout(120)
-  void shouldMeasureBatonBesideALlamaBench() throws Exception {
+  void shouldMeasureBatonBesideALlamaBenchAndATaughtCommand() throws Exception {
     assumeTrue(NativeKernels.whyMissing().isEmpty());
     Path script = Files.writeString(folder.resolve("llama-bench"), FAKE);
     Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-xr-x"));
+    Path adapter = Files.writeString(folder.resolve("told.toml"), told());
     Path model = SyntheticModels.small(folder.resolve("small.gguf"));
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     PrintStream printed = new PrintStream(out, true, UTF_8);
     int status =
         new CommandLine(new PeerCommand(printed, System.err))
             .execute(
-                "--llama-bench=" + script,
+                "--peer=llama-bench=" + script,
+                "--peer=told=" + adapter,
                 "--model=" + model,
                 "--threads=1,2",
                 "--prompt=40",
@@ -67,12 +123,15 @@ final class PeerCommandTest {
     for (JsonNode figure : report.path("figures")) {
       names.add(figure.path("name").asString());
       assertTrue(figure.path("value").path("low").asDouble() > 0, figure.toString());
-      if (figure.path("name").asString().endsWith("llama-bench")) {
-        assertEquals(10.0, figure.path("value").path("median").asDouble());
+      String name = figure.path("name").asString();
+      if (name.endsWith(", llama-bench") || name.endsWith(", told")) {
+        double speed = name.endsWith("told") ? 20.0 : 10.0;
+        assertEquals(speed, figure.path("value").path("median").asDouble(), name);
       }
     }
-    assertEquals(2 * (3 + 4 + 2 * 4 + 2), names.size(), names.toString());
-    assertTrue(names.contains("2 threads, decode at 70, ratio"), names.toString());
+    // Peaks; prefill beside one peer; two decodes beside both; the batch.
+    assertEquals(2 * (3 + 4 + 2 * 6 + 2), names.size(), names.toString());
+    assertTrue(names.contains("2 threads, decode at 70, Baton / told"), names.toString());
     assertTrue(names.contains("1 thread, decode at 10, 3 sequences / 1"), names.toString());
   }
 }

@@ -8,6 +8,7 @@ import dev.baton.bench.peer.PeerRounds.Rounds;
 import dev.baton.bench.report.Figure;
 import dev.baton.kernel.CpuPeaks;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 final class PeerRoundsTest {
@@ -35,9 +36,13 @@ final class PeerRoundsTest {
   void shouldCompareNeighbouringRounds() {
     Rounds rounds =
         new Rounds(
-            List.of(60.0, 90.0, 30.0), List.of(30.0, 60.0, 10.0), List.of(PEAKS, PEAKS, PEAKS));
+            List.of(60.0, 90.0, 30.0),
+            Map.of("other", List.of(30.0, 60.0, 10.0)),
+            List.of(PEAKS, PEAKS, PEAKS));
     Figure ratio =
-        named(new PeerRounds(2, WORK).decodeFigures(4, 3, rounds), "2 threads, decode at 4, ratio");
+        named(
+            new PeerRounds(2, WORK).decodeFigures(4, 3, rounds),
+            "2 threads, decode at 4, Baton / other");
     assertEquals(2.0, ratio.value().median());
     assertEquals(1.5, ratio.value().low());
     assertEquals(3.0, ratio.value().high());
@@ -46,7 +51,7 @@ final class PeerRoundsTest {
   @Test
   void shouldTakeSharesOfThePeakBesideEach() {
     CpuPeaks other = new CpuPeaks(2e6, 1e5, 0.5e5);
-    Rounds rounds = new Rounds(List.of(84.0, 84.0), List.of(84.0, 84.0), List.of(PEAKS, other));
+    Rounds rounds = new Rounds(List.of(84.0, 84.0), Map.of(), List.of(PEAKS, other));
     Figure decode =
         named(
             new PeerRounds(1, WORK).decodeFigures(4, 3, rounds),
@@ -65,7 +70,7 @@ final class PeerRoundsTest {
 
   @Test
   void shouldHoldTwoThreadsToAHigherShare() {
-    Rounds rounds = new Rounds(List.of(84.0), List.of(84.0), List.of(PEAKS));
+    Rounds rounds = new Rounds(List.of(84.0), Map.of(), List.of(PEAKS));
     String name = "decode at 4, share of reading";
     List<Figure> one = new PeerRounds(1, WORK).decodeFigures(4, 3, rounds);
     List<Figure> two = new PeerRounds(2, WORK).decodeFigures(4, 3, rounds);
