@@ -1,10 +1,10 @@
 package dev.baton.bench;
 
 import dev.baton.bench.fit.FitCommand;
+import dev.baton.bench.micro.MicroCommand;
 import dev.baton.bench.model.ModelCommand;
 import dev.baton.bench.peer.PeerCommand;
 import dev.baton.bench.peer.SpeedCommand;
-import dev.baton.bench.plan.PlannerCommand;
 import dev.baton.bench.split.AccuracyCommand;
 import dev.baton.bench.split.PairCommand;
 import dev.baton.bench.split.RegretCommand;
@@ -64,7 +64,7 @@ public final class BenchCli {
     line.addSubcommand("fit", new FitCommand(out));
     line.addSubcommand("model", new ModelCommand(out));
     line.addSubcommand("peer", new PeerCommand(out, err));
-    line.addSubcommand("planner", new PlannerCommand());
+    line.addSubcommand("micro", new MicroCommand(out, err));
     line.addSubcommand("stream-link", new LinkCommand(out));
     line.addSubcommand("peer-speed", new SpeedCommand(out));
     line.addSubcommand("stream-nodes", new NodesCommand(out));

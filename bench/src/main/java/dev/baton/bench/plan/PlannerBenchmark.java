@@ -31,12 +31,15 @@ import org.openjdk.jmh.annotations.Warmup;
 /**
  * One whole plan, reason and explanation included, for eight unlike nodes that may all work with
  * each other, a model of 80 layers, and all chunk schedules of the planner.
+ *
+ * <p>Inside the window: {@link SplitPlanner#plan}. Outside: the catalog, the nodes' profiles.
+ * Proved before: what is chosen is among the alternatives and takes time.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
+@Warmup(iterations = 2, time = 1)
+@Measurement(iterations = 5, time = 300, timeUnit = TimeUnit.MILLISECONDS)
 @Fork(1)
 public class PlannerBenchmark {
   private static final int LARGEST_CHUNK_TOKENS = 4096;
@@ -51,7 +54,7 @@ public class PlannerBenchmark {
           "RTX 4090",
           "M1 Max 32c");
 
-  @Param({"512", "8192", "32768"})
+  @Param({"8192"})
   private int promptTokens;
 
   @Param({"unlike", "alike"})

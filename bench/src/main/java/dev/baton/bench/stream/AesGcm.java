@@ -14,7 +14,9 @@ import javax.crypto.spec.SecretKeySpec;
 final class AesGcm {
   private static final int TAG_BYTES = 16;
   private static final int NONCE_BYTES = 12;
-  private static final int BATCH = 32;
+
+  /** Messages that are kept. */
+  static final int BATCH = 32;
 
   private final SecretKeySpec key = new SecretKeySpec(new byte[32], "AES");
   private final ByteBuffer nonce = ByteBuffer.allocate(NONCE_BYTES);
@@ -74,14 +76,16 @@ final class AesGcm {
     return new Rates(bytes * 1e3 / encryptNs, bytes * 1e3 / decryptNs);
   }
 
-  private void seal(int i) throws GeneralSecurityException {
+  /** Encrypts into message {@code i} of {@link #BATCH}. */
+  void seal(int i) throws GeneralSecurityException {
     nonces[i] = nonce.putLong(4, ++counter).array().clone();
     cipher.init(Cipher.ENCRYPT_MODE, key, new GCMParameterSpec(8 * TAG_BYTES, nonces[i]));
     cipher.doFinal(plain.rewind(), sealed[i].clear());
   }
 
-  private void open(int i) throws GeneralSecurityException {
+  /** Decrypts message {@code i}, which was sealed before. */
+  void open(int i) throws GeneralSecurityException {
     cipher.init(Cipher.DECRYPT_MODE, key, new GCMParameterSpec(8 * TAG_BYTES, nonces[i]));
-    cipher.doFinal(sealed[i].flip(), opened.clear());
+    cipher.doFinal(sealed[i].rewind(), opened.clear());
   }
 }

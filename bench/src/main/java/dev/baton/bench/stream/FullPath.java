@@ -105,14 +105,25 @@ final class FullPath implements AutoCloseable {
   }
 
   /**
-   * Moves the KV once. The time goes from the order until the session is whole: everything stored
-   * and every digest equal.
+   * Moves the KV once, into a cleared cache, and compares.
    *
    * @throws WrongResult when the destination's memory differs from the source's, or the session
    *     failed
    */
   Round move() throws InterruptedException {
     KvView destination = caches.clearedDestination().view();
+    Round round = transfer(destination);
+    caches.requireEqual();
+    return round;
+  }
+
+  /**
+   * Moves the KV once. The time goes from the order until the session is whole: everything stored
+   * and every digest equal.
+   *
+   * @throws WrongResult when the session failed
+   */
+  Round transfer(KvView destination) throws InterruptedException {
     KvSink cache =
         (layer, first, tokens, src, offset, digest) -> {
           largestSliceTokens = Math.max(largestSliceTokens, tokens);
@@ -136,9 +147,7 @@ final class FullPath implements AutoCloseable {
         }
         Thread.sleep(WAIT_MS);
       }
-      Round round = new Round(shape.bytes(), System.nanoTime() - startNs, cpu.stop());
-      caches.requireEqual();
-      return round;
+      return new Round(shape.bytes(), System.nanoTime() - startNs, cpu.stop());
     }
   }
 

@@ -20,10 +20,13 @@ record Shape(String name, KvGeometry geometry, int tokens) {
   /** SmolLM2 135M: 768 bytes per token and layer, 180 MiB in all. */
   static final Shape SMOLLM2 = new Shape("smollm2", new KvGeometry(30, 3, 64), 8192);
 
+  /** Llama 3.2 1B: 2,048 bytes per token and layer, 64 MiB in all. */
+  static final Shape LLAMA_1B = new Shape("llama-1b", new KvGeometry(16, 8, 64), 2048);
+
   /** For a look at the command itself: 6 MiB. */
   static final Shape TINY = new Shape("tiny", new KvGeometry(4, 2, 32), 6000);
 
-  private static final List<Shape> ALL = List.of(LLAMA_8B, SMOLLM2, TINY);
+  private static final List<Shape> ALL = List.of(LLAMA_8B, SMOLLM2, LLAMA_1B, TINY);
 
   /**
    * The shape of that name.
