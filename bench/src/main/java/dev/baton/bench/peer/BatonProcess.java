@@ -9,7 +9,7 @@ import java.util.Map;
 import tools.jackson.databind.json.JsonMapper;
 
 /** A {@link SpeedCommand} in a process of its own, which idles while the peer is measured. */
-final class BatonProcess implements AutoCloseable {
+public final class BatonProcess implements AutoCloseable {
   private final ChildJvm process;
   private final ModelWork work;
 
@@ -18,7 +18,7 @@ final class BatonProcess implements AutoCloseable {
    *
    * @throws WrongResult where it fails, with the line it said
    */
-  BatonProcess(Path model, int threads, int chunk, int context, int sequences)
+  public BatonProcess(Path model, int threads, int chunk, int context, int sequences)
       throws InterruptedException {
     this.process =
         ChildJvm.start(
@@ -48,12 +48,19 @@ final class BatonProcess implements AutoCloseable {
     return ask("peaks", CpuPeaks.class);
   }
 
-  double prefill(int tokens) throws InterruptedException {
+  /** Tokens a second of a prompt. */
+  public double prefill(int tokens) throws InterruptedException {
     return ask("prefill " + tokens, Double.class);
   }
 
-  double decode(int depth, int tokens, int sequences) throws InterruptedException {
+  /** Tokens a second of an answer behind {@code depth} tokens, of all sequences together. */
+  public double decode(int depth, int tokens, int sequences) throws InterruptedException {
     return ask("decode " + depth + " " + tokens + " " + sequences, Double.class);
+  }
+
+  /** The most memory that it held so far, or 0 where the system does not tell. */
+  public long residentBytes() throws InterruptedException {
+    return ask("resident", Long.class);
   }
 
   private <T> T ask(String question, Class<T> type) throws InterruptedException {

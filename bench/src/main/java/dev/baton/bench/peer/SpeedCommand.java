@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -15,8 +16,8 @@ import tools.jackson.databind.json.JsonMapper;
 
 /**
  * {@code peer-speed}: Baton's side of the comparison. Loads a model, prints its {@link ModelWork},
- * then answers each line of stdin with one of JSON: {@code peaks}, {@code prefill TOKENS}, {@code
- * decode DEPTH TOKENS SEQUENCES}. Ends with stdin.
+ * then answers each line of stdin with one of JSON: {@code peaks}, {@code resident}, {@code prefill
+ * TOKENS}, {@code decode DEPTH TOKENS SEQUENCES}. Ends with stdin.
  */
 @Command(name = "peer-speed", hidden = true)
 public final class SpeedCommand implements Callable<Integer> {
@@ -57,6 +58,7 @@ public final class SpeedCommand implements Callable<Integer> {
   private static Object answer(BatonSpeed speed, String[] words) {
     return switch (words[0]) {
       case "peaks" -> peaks(speed);
+      case "resident" -> residentBytes();
       case "prefill" -> speed.prefill(number(words, 1));
       case "decode" -> speed.decode(number(words, 1), number(words, 2), number(words, 3));
       default -> throw new WrongResult("asked for '" + words[0] + "'");
@@ -65,6 +67,19 @@ public final class SpeedCommand implements Callable<Integer> {
 
   private static CpuPeaks peaks(BatonSpeed speed) {
     return speed.kernels().peaks();
+  }
+
+  /** By Linux's own account; 0 elsewhere. */
+  private static long residentBytes() {
+    try {
+      return Files.readAllLines(Path.of("/proc/self/status")).stream()
+          .filter(line -> line.startsWith("VmHWM:"))
+          .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("[^0-9]", "")))
+          .findFirst()
+          .orElse(0);
+    } catch (IOException _) {
+      return 0;
+    }
   }
 
   private static int number(String[] words, int index) {
