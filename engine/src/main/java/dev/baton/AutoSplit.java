@@ -89,7 +89,7 @@ final class AutoSplit implements AutoCloseable {
     ProfileStore.Key key() {
       return new ProfileStore.Key(
           compute.model().file().fingerprint(),
-          compute.kernels().description() + ", chunks of " + largestChunkTokens(),
+          compute.description() + ", chunks of " + largestChunkTokens(),
           there(),
           peer.identity().backend(),
           Kernels.NUMERICS_VERSION);

@@ -355,7 +355,7 @@ public final class Baton implements AutoCloseable {
   }
 
   private String decodeName() {
-    return "this process (" + compute.kernels().description() + ")";
+    return "this process (" + compute.description() + ")";
   }
 
   /** Text to tokens and back, in this model's vocabulary. */

@@ -1,12 +1,11 @@
 package dev.baton;
 
-import dev.baton.kernel.Kernels;
-import dev.baton.kernel.KvView;
+import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
-import dev.baton.model.ForwardPass;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
-import dev.baton.model.LlamaModel;
+import dev.baton.model.LayerPass;
+import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -47,23 +46,8 @@ public record Perplexity(double perplexity, double standardError, int windows, i
    * @throws BatonException when the text is shorter than a window or the context is
    */
   public static Perplexity measure(
-      LlamaModel model, KvCache cache, int[] tokens, Setting setting, DoubleConsumer progress) {
-    int windows = tokens.length / WINDOW;
-    if (windows == 0) {
-      throw new BatonException(
-          "the text has "
-              + tokens.length
-              + " tokens, perplexity needs at least "
-              + WINDOW
-              + ": give a longer text");
-    }
-    if (model.config().contextLength() < WINDOW) {
-      throw new BatonException(
-          "the model's context of "
-              + model.config().contextLength()
-              + " is shorter than a window of "
-              + WINDOW);
-    }
+      ModelBackend model, KvCache cache, int[] tokens, Setting setting, DoubleConsumer progress) {
+    int windows = requireWindows(model, tokens);
     try (Scorer scorer = new Scorer(model, setting)) {
       int[] window = new int[WINDOW];
       for (int w = 0; w < windows; w++) {
@@ -84,12 +68,37 @@ public record Perplexity(double perplexity, double standardError, int windows, i
     }
   }
 
+  /**
+   * Whole windows in a text.
+   *
+   * @throws BatonException when the text is shorter than a window or the context is
+   */
+  static int requireWindows(ModelBackend model, int[] tokens) {
+    int windows = tokens.length / WINDOW;
+    if (windows == 0) {
+      throw new BatonException(
+          "the text has "
+              + tokens.length
+              + " tokens, perplexity needs at least "
+              + WINDOW
+              + ": give a longer text");
+    }
+    if (model.config().contextLength() < WINDOW) {
+      throw new BatonException(
+          "the model's context of "
+              + model.config().contextLength()
+              + " is shorter than a window of "
+              + WINDOW);
+    }
+    return windows;
+  }
+
   private static final class Scorer implements AutoCloseable {
-    private final LlamaModel model;
+    private final ModelBackend model;
     private final KvWireType wire;
     private final int chunkTokens;
     private final int vocab;
-    private final ForwardPass forward;
+    private final LayerPass forward;
     private final TokenBatch batch;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment logits;
@@ -97,12 +106,12 @@ public record Perplexity(double perplexity, double standardError, int windows, i
     private double sumOfSquares;
     private int scored;
 
-    Scorer(LlamaModel model, Setting setting) {
+    Scorer(ModelBackend model, Setting setting) {
       this.model = model;
       this.wire = setting.wire();
       this.chunkTokens = setting.chunkTokens();
       this.vocab = model.config().vocab();
-      this.forward = new ForwardPass(model, chunkTokens);
+      this.forward = model.pass(chunkTokens);
       this.batch = new TokenBatch(chunkTokens);
       this.logits = arena.allocate((long) ROWS_PER_PRODUCT * vocab * Float.BYTES, 64);
     }
@@ -111,7 +120,7 @@ public record Perplexity(double perplexity, double standardError, int windows, i
       int count;
       for (int at = 0; at < WINDOW; at += count) {
         if (at == WINDOW / 2) {
-          sendPrompt(sequence.view());
+          sendPrompt(sequence);
         }
         count = Math.min(chunkTokens, (at < WINDOW / 2 ? WINDOW / 2 : WINDOW) - at);
         batch.clear().add(sequence, window, at, count, at);
@@ -130,15 +139,15 @@ public record Perplexity(double perplexity, double standardError, int windows, i
     }
 
     /** Puts the prompt's KV into wire form and back. */
-    private void sendPrompt(KvView kv) {
-      Kernels kernels = model.kernels();
+    private void sendPrompt(KvSequence kv) {
+      KvGeometry geometry = model.kvGeometry();
       int tokens = WINDOW / 2;
       try (Arena slice = Arena.ofConfined()) {
-        MemorySegment bytes = slice.allocate((long) tokens * wire.tokenBytes(kv.geometry()), 64);
-        for (int layer = 0; layer < kv.geometry().layers(); layer++) {
-          long digest = kernels.exportKv(kv, layer, 0, tokens, wire, bytes, 0);
-          if (!kernels.importKv(kv, layer, 0, tokens, wire, bytes, 0, digest)) {
-            throw new IllegalStateException("the kernels disagree about a digest");
+        MemorySegment bytes = slice.allocate((long) tokens * wire.tokenBytes(geometry), 64);
+        for (int layer = 0; layer < geometry.layers(); layer++) {
+          long digest = model.exportKv(kv, layer, 0, tokens, wire, bytes, 0);
+          if (!model.importKv(kv, layer, 0, tokens, wire, bytes, 0, digest)) {
+            throw new IllegalStateException("the backend disagrees with itself about a digest");
           }
         }
       }

@@ -3,7 +3,7 @@ package dev.baton.decode;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
-import dev.baton.model.LlamaModel;
+import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -26,7 +26,7 @@ public final class DecodeLoop implements AutoCloseable {
   private static final long SHORTEST_POLL_NS = 50_000;
   private static final long LONGEST_POLL_NS = 400_000;
 
-  private final LlamaModel model;
+  private final ModelBackend model;
   private final KvCache cache;
   private final LongSupplier nanoClock;
   private final int maxSessions;
@@ -49,7 +49,7 @@ public final class DecodeLoop implements AutoCloseable {
    * @param nanoClock the clock of all durations
    */
   public DecodeLoop(
-      LlamaModel model, KvCache cache, int maxSessions, int chunkTokens, LongSupplier nanoClock) {
+      ModelBackend model, KvCache cache, int maxSessions, int chunkTokens, LongSupplier nanoClock) {
     if (maxSessions < 1 || chunkTokens < 1) {
       throw new IllegalArgumentException(
           "a decode loop needs room for a session and a chunk, got "

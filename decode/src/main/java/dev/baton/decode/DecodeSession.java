@@ -5,7 +5,7 @@ import dev.baton.kvstream.StreamException;
 import dev.baton.kvstream.TransferReport;
 import dev.baton.kvstream.TransferTrace;
 import dev.baton.model.KvSequence;
-import dev.baton.model.LlamaModel;
+import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -78,7 +78,7 @@ public final class DecodeSession {
   }
 
   /** Takes the blocks and, when the plan says so, sends the order. */
-  void admit(KvSequence blocks, LlamaModel model, long nowNs) {
+  void admit(KvSequence blocks, ModelBackend model, long nowNs) {
     sequence = blocks;
     admittedNs = nowNs;
     RemotePrefill plan = request.remote();

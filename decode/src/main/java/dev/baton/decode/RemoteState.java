@@ -1,12 +1,10 @@
 package dev.baton.decode;
 
-import dev.baton.kernel.Kernels;
-import dev.baton.kernel.KvView;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.KvReceiver;
-import dev.baton.model.ForwardPass;
 import dev.baton.model.KvSequence;
-import dev.baton.model.LlamaModel;
+import dev.baton.model.LayerPass;
+import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -33,7 +31,7 @@ final class RemoteState {
   private int wholeLayers;
   private int stepLayer;
 
-  RemoteState(RemotePrefill plan, int[] prompt, KvSequence sequence, LlamaModel model) {
+  RemoteState(RemotePrefill plan, int[] prompt, KvSequence sequence, ModelBackend model) {
     this.prompt = prompt;
     this.sequence = sequence;
     this.chunks = plan.chunks();
@@ -41,14 +39,12 @@ final class RemoteState {
     this.layers = model.config().layers();
     this.rowBytes = (long) model.config().dim() * Float.BYTES;
     this.stepRow = Arena.ofAuto().allocate(rowBytes, Float.BYTES);
-    Kernels kernels = model.kernels();
-    KvView view = sequence.view();
     this.receiver =
         plan.order(
             prompt,
             (layer, firstToken, tokens, src, srcOffset, digest) ->
-                kernels.importKv(
-                    view, layer, firstToken, tokens, plan.wireType(), src, srcOffset, digest));
+                model.importKv(
+                    sequence, layer, firstToken, tokens, plan.wireType(), src, srcOffset, digest));
   }
 
   KvReceiver receiver() {
@@ -122,9 +118,9 @@ final class RemoteState {
 
   /**
    * True when the prompt's last row, out of the last layer, stands in row 0 of {@link
-   * ForwardPass#hidden}. With the whole prefill there, that is as soon as this one row has come.
+   * LayerPass#hidden}. With the whole prefill there, that is as soon as this one row has come.
    */
-  boolean takeLastRow(ForwardPass forward) {
+  boolean takeLastRow(LayerPass forward) {
     if (boundaryLayer < layers) {
       return upperTokens == prompt.length;
     }
@@ -143,7 +139,7 @@ final class RemoteState {
    * @return layers run
    */
   int runStep(int[] tokens, Workbench bench) {
-    ForwardPass forward = bench.forward();
+    LayerPass forward = bench.forward();
     TokenBatch batch = bench.batch();
     int until = usableLayers();
     int from = stepLayer;
@@ -170,7 +166,7 @@ final class RemoteState {
     return stepLayer > 0;
   }
 
-  /** True when the step's row stands in row 0 of {@link ForwardPass#hidden}, out of all layers. */
+  /** True when the step's row stands in row 0 of {@link LayerPass#hidden}, out of all layers. */
   boolean isStepDone() {
     return stepLayer == layers;
   }
@@ -197,7 +193,7 @@ final class RemoteState {
     return boundaryLayer < layers ? Math.min(covered, upperTokens) : covered;
   }
 
-  private void copyRows(int from, int count, ForwardPass forward) {
+  private void copyRows(int from, int count, LayerPass forward) {
     MemorySegment.copy(
         receiver.hiddenRows(), from * rowBytes, forward.hidden(), 0, count * rowBytes);
   }

@@ -1,9 +1,9 @@
 package dev.baton.decode;
 
-import dev.baton.model.ForwardPass;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
-import dev.baton.model.LlamaModel;
+import dev.baton.model.LayerPass;
+import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -20,7 +20,7 @@ final class Workbench implements AutoCloseable {
   private final KvCache cache;
   private final LongSupplier nanoClock;
   private final int layers;
-  private final ForwardPass forward;
+  private final LayerPass forward;
   private final TokenBatch batch;
   private final PrefillRate rate = new PrefillRate();
   private final Arena arena = Arena.ofShared();
@@ -30,16 +30,16 @@ final class Workbench implements AutoCloseable {
    * @param maxRows rows of the largest batch
    * @param maxLogits rows of logits wanted at once
    */
-  Workbench(LlamaModel model, KvCache cache, int maxRows, int maxLogits, LongSupplier nanoClock) {
+  Workbench(ModelBackend model, KvCache cache, int maxRows, int maxLogits, LongSupplier nanoClock) {
     this.cache = cache;
     this.nanoClock = nanoClock;
     this.layers = model.config().layers();
-    this.forward = new ForwardPass(model, maxRows);
+    this.forward = model.pass(maxRows);
     this.batch = new TokenBatch(maxRows);
     this.logits = arena.allocate((long) maxLogits * model.config().vocab() * Float.BYTES, 64);
   }
 
-  ForwardPass forward() {
+  LayerPass forward() {
     return forward;
   }
 

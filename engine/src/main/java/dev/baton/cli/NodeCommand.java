@@ -130,7 +130,7 @@ final class NodeCommand implements Callable<Integer> {
                 + " (model "
                 + model.nameOrPath()
                 + ", kernels "
-                + compute.kernels().description()
+                + compute.description()
                 + ")");
       }
       ready = true;

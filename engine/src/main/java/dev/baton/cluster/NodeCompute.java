@@ -8,6 +8,7 @@ import dev.baton.kvstream.Fidelity;
 import dev.baton.kvstream.NodeIdentity;
 import dev.baton.model.KvCache;
 import dev.baton.model.LlamaModel;
+import dev.baton.model.ModelBackend;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -19,10 +20,10 @@ public final class NodeCompute implements AutoCloseable {
   private static final long MEMORY_SHARE = 4;
 
   private final KernelChoice choice;
-  private final LlamaModel model;
+  private final ModelBackend model;
   private final KvCache cache;
 
-  private NodeCompute(KernelChoice choice, LlamaModel model, KvCache cache) {
+  private NodeCompute(KernelChoice choice, ModelBackend model, KvCache cache) {
     this.choice = choice;
     this.model = model;
     this.cache = cache;
@@ -46,10 +47,10 @@ public final class NodeCompute implements AutoCloseable {
       Path path, KernelsConfig kernels, int kvTokens, DoubleConsumer progress) {
     KernelChoice choice = KernelChoice.open(kernels);
     try {
-      LlamaModel model = LlamaModel.load(path, choice.kernels(), progress);
+      ModelBackend model = LlamaModel.load(path, choice.kernels(), progress);
       try {
         int blocks = kvTokens == 0 ? cacheBlocks(model) : KvCache.blocksFor(kvTokens);
-        return new NodeCompute(choice, model, new KvCache(model.kvGeometry(), blocks));
+        return new NodeCompute(choice, model, model.cache(blocks));
       } catch (RuntimeException | Error e) {
         model.close();
         throw e;
@@ -64,7 +65,7 @@ public final class NodeCompute implements AutoCloseable {
    * Room for several whole contexts, but no more than a share of the machine's memory; at least one
    * context.
    */
-  private static int cacheBlocks(LlamaModel model) {
+  private static int cacheBlocks(ModelBackend model) {
     KvGeometry geometry = model.kvGeometry();
     long perContext = KvCache.blocksFor(model.config().contextLength());
     long fitting = physicalBytes() / MEMORY_SHARE / geometry.blockBytes();
@@ -79,7 +80,7 @@ public final class NodeCompute implements AutoCloseable {
         : Runtime.getRuntime().maxMemory();
   }
 
-  public LlamaModel model() {
+  public ModelBackend model() {
     return model;
   }
 
@@ -89,6 +90,11 @@ public final class NodeCompute implements AutoCloseable {
 
   public Kernels kernels() {
     return choice.kernels();
+  }
+
+  /** What computes the model, for reports. */
+  public String description() {
+    return model.description();
   }
 
   /** Why the native kernels do not run, with how to mend it, when they do not. */
@@ -105,8 +111,8 @@ public final class NodeCompute implements AutoCloseable {
         model.config().dim(),
         model.config().contextLength(),
         Kernels.NUMERICS_VERSION,
-        kernels().description(),
-        Fidelity.EXACT);
+        description(),
+        model.isExact() ? Fidelity.EXACT : Fidelity.TOLERANT);
   }
 
   /** Frees everything. Nothing may be computing. Twice is fine. */

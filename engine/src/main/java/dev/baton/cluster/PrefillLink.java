@@ -88,11 +88,7 @@ public final class PrefillLink implements AutoCloseable {
     StreamNode node = stream;
     if (node == null) {
       String name =
-          "decode node pid "
-              + ProcessHandle.current().pid()
-              + " ("
-              + compute.kernels().description()
-              + ")";
+          "decode node pid " + ProcessHandle.current().pid() + " (" + compute.description() + ")";
       node = StreamNode.launch(config, compute.identity(name), null);
       stream = node;
     }

@@ -41,11 +41,7 @@ public final class PrefillNode implements AutoCloseable {
       StreamConfig config =
           StreamConfig.builder().listen(listen).clusterKey(key).leaseNs(lease.toNanos()).build();
       String name =
-          "prefill node pid "
-              + ProcessHandle.current().pid()
-              + " ("
-              + compute.kernels().description()
-              + ")";
+          "prefill node pid " + ProcessHandle.current().pid() + " (" + compute.description() + ")";
       return new PrefillNode(worker, StreamNode.launch(config, compute.identity(name), worker));
     } catch (RuntimeException | Error e) {
       worker.close();

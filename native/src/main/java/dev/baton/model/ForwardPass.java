@@ -11,18 +11,14 @@ import java.util.EnumSet;
 import java.util.List;
 
 /**
- * One forward pass of a llama-family transformer over any range of layers, for any rows of tokens.
- * The structure of the model stands here once; the operations are the backend's.
- *
- * <p>A pass is {@link #embed}, then {@link #layers} over one or more ranges, then {@link #logits}
- * for the rows that want them. Between ranges the hidden rows stand in {@link #hidden}: to go on
- * where another node stopped, put its rows there.
+ * The forward pass of a llama-family transformer on {@link Kernels}. The structure of the model
+ * stands here once; the operations are the kernels'.
  *
  * <p>Owns its scratch memory; one thread at a time. Nothing is allocated after construction. Source
  * of the architecture: Touvron et al., "Llama 2" (2023); grouped-query attention: Ainslie et al.,
  * "GQA" (2023).
  */
-public final class ForwardPass implements AutoCloseable {
+public final class ForwardPass implements LayerPass {
   private final LlamaModel model;
   private final ModelConfig config;
   private final Kernels kernels;
@@ -87,24 +83,17 @@ public final class ForwardPass implements AutoCloseable {
     return model;
   }
 
-  /** Rows of the largest batch. */
+  @Override
   public int maxTokens() {
     return maxTokens;
   }
 
-  /**
-   * The hidden rows of the batch at hand, (maxTokens, dim) float32: input and output of {@link
-   * #layers}.
-   */
+  @Override
   public MemorySegment hidden() {
     return hidden;
   }
 
-  /**
-   * Puts the embeddings of the batch's tokens into {@link #hidden}.
-   *
-   * @throws IllegalArgumentException for a token that the vocabulary lacks
-   */
+  @Override
   public void embed(TokenBatch batch) {
     checkRows(batch.rows());
     for (int row = 0; row < batch.rows(); row++) {
@@ -117,13 +106,7 @@ public final class ForwardPass implements AutoCloseable {
     }
   }
 
-  /**
-   * Runs layers [from, to) over the batch, in place in {@link #hidden}, and writes their KV to the
-   * batch's sequences. The KV of these layers for all earlier positions must stand there.
-   *
-   * <p>Behind the model's last layer only the batch's wanted rows are left: they stand in {@link
-   * #hidden} from row 0 on, in their order.
-   */
+  @Override
   public void layers(TokenBatch batch, int from, int to) {
     if (from < 0 || to > config.layers() || from > to) {
       throw new IllegalArgumentException(
@@ -195,11 +178,7 @@ public final class ForwardPass implements AutoCloseable {
     kernels.matmul(layer.down(), ffnMid, n, hidden, true);
   }
 
-  /**
-   * Final norm and output matrix for rows [firstRow, firstRow + rows) of {@link #hidden}.
-   *
-   * @param out (rows, vocabSize) float32
-   */
+  @Override
   public void logits(int firstRow, int rows, MemorySegment out) {
     checkRows(firstRow + rows);
     kernels.rmsNorm(hidden, firstRow, model.outputNorm(), config.rmsEps(), rows, last);

@@ -6,7 +6,7 @@ import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.ActivationKind;
 import dev.baton.kernel.Dequantizer;
 import dev.baton.kernel.Kernels;
-import dev.baton.kernel.KvGeometry;
+import dev.baton.kernel.KvWireType;
 import dev.baton.kernel.PackedMatrix;
 import dev.baton.kernel.PageMemory;
 import dev.baton.kernel.RopeTable;
@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * A llama-family model in memory: configuration and weights, packed for one {@link Kernels}.
  * Immutable; any number of {@link ForwardPass}es may share it. Close it after them.
  */
-public final class LlamaModel implements AutoCloseable {
+public final class LlamaModel implements ModelBackend {
   private static final long LINE_BYTES = 64;
 
   /** The weights of one layer; matrices are (out, in). */
@@ -166,11 +166,12 @@ public final class LlamaModel implements AutoCloseable {
     return vector("rope_freqs.weight").toArray(ValueLayout.JAVA_FLOAT);
   }
 
+  @Override
   public ModelConfig config() {
     return config;
   }
 
-  /** The file, for its metadata. */
+  @Override
   public GgufFile file() {
     return file;
   }
@@ -179,9 +180,50 @@ public final class LlamaModel implements AutoCloseable {
     return kernels;
   }
 
-  /** The shape of this model's KV. */
-  public KvGeometry kvGeometry() {
-    return new KvGeometry(config.layers(), config.kvHeads(), config.headDim());
+  @Override
+  public String description() {
+    return kernels.description();
+  }
+
+  @Override
+  public boolean isExact() {
+    return true;
+  }
+
+  @Override
+  public ForwardPass pass(int maxTokens) {
+    return new ForwardPass(this, maxTokens);
+  }
+
+  @Override
+  public KvCache cache(int blocks) {
+    return new KvCache(kvGeometry(), blocks);
+  }
+
+  @Override
+  public long exportKv(
+      KvSequence sequence,
+      int layer,
+      int firstToken,
+      int tokens,
+      KvWireType type,
+      MemorySegment dst,
+      long dstOffset) {
+    return kernels.exportKv(sequence.view(), layer, firstToken, tokens, type, dst, dstOffset);
+  }
+
+  @Override
+  public boolean importKv(
+      KvSequence sequence,
+      int layer,
+      int firstToken,
+      int tokens,
+      KvWireType type,
+      MemorySegment src,
+      long srcOffset,
+      long digest) {
+    return kernels.importKv(
+        sequence.view(), layer, firstToken, tokens, type, src, srcOffset, digest);
   }
 
   Layer layer(int index) {

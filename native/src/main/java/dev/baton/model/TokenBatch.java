@@ -93,32 +93,32 @@ public final class TokenBatch {
     return wantedRows;
   }
 
-  int token(int row) {
+  public int token(int row) {
     return tokens[row];
   }
 
-  int runs() {
+  public int runs() {
     return runs;
   }
 
-  KvSequence sequence(int run) {
+  public KvSequence sequence(int run) {
     return sequences[run];
   }
 
-  int firstRow(int run) {
+  public int firstRow(int run) {
     return firstRow[run];
   }
 
-  int runTokens(int run) {
+  public int runTokens(int run) {
     return firstRow[run + 1] - firstRow[run];
   }
 
-  int firstPosition(int run) {
+  public int firstPosition(int run) {
     return firstPosition[run];
   }
 
   /** The last rows of the run that are wanted behind the model's last layer. */
-  int runWanted(int run) {
+  public int runWanted(int run) {
     return wanted[run];
   }
 }

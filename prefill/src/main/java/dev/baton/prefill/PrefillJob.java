@@ -1,12 +1,11 @@
 package dev.baton.prefill;
 
-import dev.baton.kernel.Kernels;
-import dev.baton.kernel.KvView;
 import dev.baton.kvstream.KvSender;
 import dev.baton.kvstream.KvSource;
 import dev.baton.kvstream.PrefillOrder;
-import dev.baton.model.ForwardPass;
 import dev.baton.model.KvSequence;
+import dev.baton.model.LayerPass;
+import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.MemorySegment;
 import java.util.function.LongSupplier;
@@ -19,25 +18,17 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
   private final PrefillOrder order;
   private final KvSender sender;
   private final KvSequence sequence;
-  private final Kernels kernels;
-  private final KvView view;
-  private final int layers;
+  private final ModelBackend model;
   private int doneTokens;
   private long startNs;
   private volatile boolean stopped;
   private int holders = 2; // guarded by this
 
-  /**
-   * @param layers the model's
-   */
-  PrefillJob(
-      PrefillOrder order, KvSender sender, KvSequence sequence, Kernels kernels, int layers) {
+  PrefillJob(PrefillOrder order, KvSender sender, KvSequence sequence, ModelBackend model) {
     this.order = order;
     this.sender = sender;
     this.sequence = sequence;
-    this.kernels = kernels;
-    this.view = sequence.view();
-    this.layers = layers;
+    this.model = model;
   }
 
   /** Ends the computing after the layer at hand and tells the other side why. Any thread. */
@@ -61,7 +52,7 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
    *
    * @return true when nothing is left to compute, or nobody wants the rest
    */
-  boolean runChunk(ForwardPass forward, TokenBatch batch, LongSupplier nanoClock) {
+  boolean runChunk(LayerPass forward, TokenBatch batch, LongSupplier nanoClock) {
     if (isUnwanted()) {
       return true;
     }
@@ -75,17 +66,22 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
     int from = Math.max(at, order.firstToken());
     batch.clear().add(sequence, tokens, at, end - at, at, end == tokens.length ? 1 : 0);
     forward.embed(batch);
-    for (int layer = 0; layer < order.boundaryLayer(); layer++) {
-      if (isUnwanted()) {
-        return true;
-      }
-      forward.layers(batch, layer, layer + 1);
-      if (from < end) {
-        sender.slice(layer, from, end - from);
-      }
+    boolean wanted =
+        forward.layers(
+            batch,
+            0,
+            order.boundaryLayer(),
+            layer -> {
+              if (from < end) {
+                sender.slice(layer, from, end - from);
+              }
+              return !isUnwanted();
+            });
+    if (!wanted) {
+      return true;
     }
     doneTokens = end;
-    if (order.boundaryLayer() < layers) {
+    if (order.boundaryLayer() < model.config().layers()) {
       if (from < end) {
         sender.hidden(from, end - from, forward.hidden(), from - at);
       }
@@ -102,7 +98,7 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
   @Override
   public long exportSlice(
       int layer, int firstToken, int tokens, MemorySegment dst, long dstOffset) {
-    return kernels.exportKv(view, layer, firstToken, tokens, order.wireType(), dst, dstOffset);
+    return model.exportKv(sequence, layer, firstToken, tokens, order.wireType(), dst, dstOffset);
   }
 
   /** One of the two holders needs the blocks no more. */

@@ -3,10 +3,10 @@ package dev.baton.prefill;
 import dev.baton.kvstream.KvSender;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.PrefillService;
-import dev.baton.model.ForwardPass;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
-import dev.baton.model.LlamaModel;
+import dev.baton.model.LayerPass;
+import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -26,9 +26,9 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
   /** Orders that may be under way; one more is refused. */
   public static final int MAX_ORDERS = 64;
 
-  private final LlamaModel model;
+  private final ModelBackend model;
   private final KvCache cache;
-  private final ForwardPass forward;
+  private final LayerPass forward;
   private final TokenBatch batch;
   private final LongSupplier nanoClock;
   private final Map<Long, PrefillJob> jobs = new ConcurrentHashMap<>();
@@ -46,10 +46,10 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
    * @param nanoClock the clock of the stream's timestamps
    */
   public PrefillWorker(
-      LlamaModel model, KvCache cache, int maxChunkTokens, LongSupplier nanoClock) {
+      ModelBackend model, KvCache cache, int maxChunkTokens, LongSupplier nanoClock) {
     this.model = model;
     this.cache = cache;
-    this.forward = new ForwardPass(model, maxChunkTokens);
+    this.forward = model.pass(maxChunkTokens);
     this.batch = new TokenBatch(maxChunkTokens);
     this.nanoClock = nanoClock;
     this.thread = Thread.ofPlatform().daemon().name("baton-prefill").unstarted(this::work);
@@ -72,8 +72,7 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
           + cache.totalBlocks()
           + " are free";
     }
-    PrefillJob job =
-        new PrefillJob(order, sender, sequence, model.kernels(), model.config().layers());
+    PrefillJob job = new PrefillJob(order, sender, sequence, model);
     jobs.put(order.sessionId(), job);
     String refusal = enqueue(job);
     if (refusal != null) {

@@ -103,8 +103,7 @@ public final class PairCommand implements Callable<Integer> {
         prefillNode = answer.report().prefillNode();
       }
     }
-    return new Facts(
-        layers, context, prefillNode, baton.compute().kernels().description(), openSeconds);
+    return new Facts(layers, context, prefillNode, baton.compute().description(), openSeconds);
   }
 
   private static int[] prompt(Baton baton, int tokens, long seed) {

@@ -1,0 +1,78 @@
+package dev.baton.model;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * One forward pass of a model over any range of its layers, for any rows of tokens, on whatever
+ * computes it: {@link ForwardPass} on Baton's kernels, others on accelerators.
+ *
+ * <p>A pass is {@link #embed}, then {@link #layers} over one or more ranges, then {@link #logits}
+ * for the rows that want them. Between these calls the hidden rows stand in {@link #hidden}, in
+ * host memory: to go on where another node stopped, put its rows there.
+ *
+ * <p>One thread at a time; the KV of layers that are done may be read by others meanwhile.
+ */
+public interface LayerPass extends AutoCloseable {
+  /** Hears that a layer is done. On the computing thread. */
+  @FunctionalInterface
+  interface LayerListener {
+    /**
+     * The KV of the batch's rows stands in the cache, to be exported by any thread.
+     *
+     * @return false to end the pass here; the hidden rows are then worth nothing
+     */
+    boolean onLayer(int layer);
+  }
+
+  /** Rows of the largest batch. */
+  int maxTokens();
+
+  /**
+   * The hidden rows of the batch at hand, (maxTokens, dim) float32: input and output of {@link
+   * #layers}.
+   */
+  MemorySegment hidden();
+
+  /**
+   * Puts the embeddings of the batch's tokens into {@link #hidden}.
+   *
+   * @throws IllegalArgumentException for a token that the vocabulary lacks
+   */
+  void embed(TokenBatch batch);
+
+  /**
+   * Runs layers [from, to) over the batch, in place in {@link #hidden}, and writes their KV to the
+   * batch's sequences. The KV of these layers for all earlier positions must stand there.
+   *
+   * <p>Behind the model's last layer only the batch's wanted rows are left: they stand in {@link
+   * #hidden} from row 0 on, in their order.
+   */
+  void layers(TokenBatch batch, int from, int to);
+
+  /**
+   * The same, telling {@code listener} of each layer as soon as it is done, which may be when the
+   * next one is under way.
+   *
+   * @return false when the listener ended it
+   */
+  default boolean layers(TokenBatch batch, int from, int to, LayerListener listener) {
+    for (int layer = from; layer < to; layer++) {
+      layers(batch, layer, layer + 1);
+      if (!listener.onLayer(layer)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Final norm and output matrix for rows [firstRow, firstRow + rows) of {@link #hidden}.
+   *
+   * @param out (rows, vocabSize) float32
+   */
+  void logits(int firstRow, int rows, MemorySegment out);
+
+  /** Frees the scratch memory. Twice is fine. */
+  @Override
+  void close();
+}

@@ -1,0 +1,87 @@
+package dev.baton.model;
+
+import dev.baton.gguf.GgufFile;
+import dev.baton.kernel.KvGeometry;
+import dev.baton.kernel.KvWireType;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A model on what computes it: the seam between a node and its compute. {@link LlamaModel} is the
+ * one on Baton's kernels. Nobody above assumes that the KV lies in host memory: a backend exports
+ * slices of it to there, and imports them, in the canonical wire form, so that unlike backends can
+ * share a request.
+ *
+ * <p>Any thread; close it after its passes and its cache.
+ */
+public interface ModelBackend extends AutoCloseable {
+  /** The file, for its metadata. */
+  GgufFile file();
+
+  ModelConfig config();
+
+  /** What computes, for reports: {@code "native avx512 x2"}, {@code "ggml Vulkan0"}. */
+  String description();
+
+  /**
+   * True where it obeys Baton's numeric contract, the same bits as every other exact one; else it
+   * is equal within a tolerance.
+   */
+  boolean isExact();
+
+  /** The shape of this model's KV. */
+  default KvGeometry kvGeometry() {
+    return new KvGeometry(config().layers(), config().kvHeads(), config().headDim());
+  }
+
+  /**
+   * A forward pass with room for batches of {@code maxTokens} rows.
+   *
+   * @throws ModelException when there is no memory for it
+   */
+  LayerPass pass(int maxTokens);
+
+  /**
+   * The KV cache for this model's passes, of so many blocks.
+   *
+   * @throws ModelException when there is no memory for it
+   */
+  KvCache cache(int blocks);
+
+  /**
+   * Copies one layer's KV of tokens [firstToken, firstToken + tokens) out of the cache in wire
+   * form. Runs on the calling thread alone, also while others compute.
+   *
+   * @param dst receives {@code tokens * type.tokenBytes(geometry)} bytes at {@code dstOffset}, in
+   *     any alignment
+   * @return the {@link dev.baton.kernel.RowDigest#ofSlice digest} of what was written
+   * @throws IllegalArgumentException if {@code type} does not fit the geometry
+   */
+  long exportKv(
+      KvSequence sequence,
+      int layer,
+      int firstToken,
+      int tokens,
+      KvWireType type,
+      MemorySegment dst,
+      long dstOffset);
+
+  /**
+   * The reverse of {@link #exportKv}, once the bytes have proved to be those of {@code digest}.
+   * They come from a peer: any bit pattern is taken.
+   *
+   * @return false where the bytes have another digest; then nothing was written
+   */
+  boolean importKv(
+      KvSequence sequence,
+      int layer,
+      int firstToken,
+      int tokens,
+      KvWireType type,
+      MemorySegment src,
+      long srcOffset,
+      long digest);
+
+  /** Frees the weights. No pass may be under way. Twice is fine. */
+  @Override
+  void close();
+}
