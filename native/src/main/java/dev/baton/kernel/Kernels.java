@@ -47,6 +47,14 @@ public interface Kernels extends AutoCloseable {
   /** Bytes that {@link #pack} takes of its memory. */
   long packedBytes(GgmlType type, int rows, int cols);
 
+  /**
+   * Stands for the way {@link #pack} lays matrices out: with equal numbers, equal tensors become
+   * equal bytes, in any process, so that packed matrices may be kept. 0 where they may not.
+   */
+  default long packFormat() {
+    return 0;
+  }
+
   /** Room for up to {@code maxTokens} rows of {@code cols} floats in the forms {@code kinds}. */
   Activations activations(int maxTokens, int cols, Set<ActivationKind> kinds, Arena arena);
 

@@ -4,10 +4,13 @@ import dev.baton.gguf.GgmlType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.stream.Collectors;
+import java.util.zip.CRC32C;
 
 /**
  * Baton's C kernels. Weights are packed into panels of 32 rows; an operation is shared by a pool of
@@ -129,6 +132,29 @@ public final class NativeKernels implements Kernels {
     MemorySegment packed = memory.allocate(bytes, LINE_BYTES);
     BatonCalls.pack(context(), type.id(), raw, rows, cols, packed);
     return new PackedMatrix(type, rows, cols, packed);
+  }
+
+  /**
+   * A checksum of a small matrix of every type, packed: it changes with {@code pack.c} and is the
+   * same at every level, which that is compiled for only once.
+   */
+  @Override
+  public long packFormat() {
+    int cols = 512;
+    int rows = 2 * PANEL_ROWS + 1;
+    CRC32C crc = new CRC32C();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment raw = arena.allocate((long) rows * cols * Float.BYTES, LINE_BYTES);
+      SplittableRandom random = new SplittableRandom(1);
+      for (long i = 0; i < raw.byteSize(); i += Long.BYTES) {
+        raw.set(ValueLayout.JAVA_LONG, i, random.nextLong());
+      }
+      for (GgmlType type : GgmlType.values()) {
+        MemorySegment tensor = raw.asSlice(0, rows * type.rowBytes(cols));
+        crc.update(pack(type, tensor, rows, cols, arena).data().asByteBuffer());
+      }
+    }
+    return crc.getValue() + 1; // never 0
   }
 
   /**

@@ -1,5 +1,7 @@
 package dev.baton.kernel;
 
+import java.io.BufferedReader;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -7,8 +9,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * Large zeroed memory straight from the system, page by page as it is touched, so that a cache
@@ -20,7 +25,12 @@ import java.util.Optional;
 public final class PageMemory {
   private static final int PROT_READ_WRITE = 0x1 | 0x2;
   private static final int MAP_PRIVATE = 0x02;
+  private static final int MADV_DONTNEED = 4;
   private static final int MADV_HUGEPAGE = 14;
+  private static final int MADV_POPULATE_READ = 22;
+  private static final long PAGE_BYTES = 4096;
+  private static final String FILE_HUGE = "FilePmdMapped:";
+  private static final Path OWN_MAPPINGS = Path.of("/proc/self/smaps");
   private static final boolean MAC =
       System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("mac");
   private static final int MAP_ANONYMOUS = MAC ? 0x1000 : 0x20;
@@ -66,6 +76,62 @@ public final class PageMemory {
     MethodHandle munmap = MUNMAP.get();
     return MemorySegment.ofAddress(address)
         .reinterpret(bytes, arena, segment -> unmap(munmap, segment.address(), bytes));
+  }
+
+  /**
+   * Brings a mapped file's pages in, huge ones where the file system can. Advice only: what the
+   * system does not do at once it does when the pages are touched.
+   */
+  public static void populate(MemorySegment mapped) {
+    if (!MAC) {
+      advise(mapped, MADV_HUGEPAGE);
+      advise(mapped, MADV_POPULATE_READ);
+    }
+  }
+
+  /** Takes a mapped file's pages out of this process's memory; they come back when touched. */
+  public static void forget(MemorySegment mapped) {
+    advise(mapped, MADV_DONTNEED);
+  }
+
+  /**
+   * Bytes of the mapping that {@code mapped} lies in that are huge pages of a file; empty where the
+   * system does not tell.
+   */
+  public static OptionalLong hugeFileBytes(MemorySegment mapped) {
+    boolean inside = false;
+    try (BufferedReader lines = Files.newBufferedReader(OWN_MAPPINGS)) {
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        if (!Character.isUpperCase(line.charAt(0))) { // the addresses of the next mapping
+          int dash = line.indexOf('-');
+          long from = Long.parseUnsignedLong(line, 0, dash, 16);
+          long to = Long.parseUnsignedLong(line, dash + 1, line.indexOf(' '), 16);
+          inside = from <= mapped.address() && mapped.address() < to;
+        } else if (inside && line.startsWith(FILE_HUGE)) {
+          String kb = line.substring(FILE_HUGE.length(), line.length() - "kB".length()).strip();
+          return OptionalLong.of(Long.parseLong(kb) << 10);
+        }
+      }
+    } catch (IOException | RuntimeException _) {
+      // Another system, or another form of this list.
+    }
+    return OptionalLong.empty();
+  }
+
+  /** Gives advice for all pages of {@code mapped}, which is not empty. */
+  private static void advise(MemorySegment mapped, int advice) {
+    long from = mapped.address() & -PAGE_BYTES;
+    long to = (mapped.address() + mapped.byteSize() + PAGE_BYTES - 1) & -PAGE_BYTES;
+    if (MADVISE.isEmpty()) {
+      return;
+    }
+    try {
+      int ignored = (int) MADVISE.get().invokeExact(from, to - from, advice);
+    } catch (Error | RuntimeException e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   private static long map(long bytes) {

@@ -12,12 +12,14 @@ import dev.baton.kernel.PageMemory;
 import dev.baton.kernel.RopeTable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.DoubleConsumer;
 import org.jspecify.annotations.Nullable;
@@ -27,8 +29,6 @@ import org.jspecify.annotations.Nullable;
  * Immutable; any number of {@link ForwardPass}es may share it. Close it after them.
  */
 public final class LlamaModel implements ModelBackend {
-  private static final long LINE_BYTES = 64;
-
   /** The weights of one layer; matrices are (out, in). */
   record Layer(
       MemorySegment attentionNorm, // (dim)
@@ -51,10 +51,11 @@ public final class LlamaModel implements ModelBackend {
   private final MemorySegment outputNorm;
   private final PackedMatrix output;
   private final RopeTable rope;
-  private final SegmentAllocator weights;
+  private final PackedWeights weights;
   private boolean closed;
 
-  private LlamaModel(GgufFile file, Kernels kernels, Arena arena, DoubleConsumer progress) {
+  private LlamaModel(
+      GgufFile file, Kernels kernels, Arena arena, WeightCache cache, DoubleConsumer progress) {
     this.file = file;
     this.kernels = kernels;
     this.arena = arena;
@@ -62,63 +63,55 @@ public final class LlamaModel implements ModelBackend {
     ModelConfig.checkTensors(file, config);
     this.embedding = file.tensor("token_embd.weight");
     this.embeddingRows = file.data(embedding);
-    this.weights = SegmentAllocator.slicingAllocator(weightMemory());
-    int steps = config.layers() + 1;
-    List<Layer> loaded = new ArrayList<>(config.layers());
-    for (int i = 0; i < config.layers(); i++) {
-      progress.accept((double) i / steps);
-      loaded.add(layer("blk." + i + "."));
+    WeightLayout layout = new WeightLayout(file, config, kernels);
+    this.weights = cache.weights(file, layout, kernels, progress);
+    try {
+      List<Layer> loaded = new ArrayList<>(config.layers());
+      for (int i = 0; i < config.layers(); i++) {
+        loaded.add(layer("blk." + i + "."));
+      }
+      this.layers = List.copyOf(loaded);
+      this.outputNorm = vector("output_norm.weight");
+      this.output = matrix(WeightLayout.outputName(file));
+      this.rope =
+          new RopeTable(config.contextLength(), config.ropeFrequencies(ropeFactors()), arena);
+    } catch (RuntimeException | Error e) {
+      weights.close();
+      throw e;
     }
-    this.layers = List.copyOf(loaded);
-    progress.accept((double) config.layers() / steps);
-    this.outputNorm = vector("output_norm.weight");
-    this.output = matrix(outputName());
-    this.rope = new RopeTable(config.contextLength(), config.ropeFrequencies(ropeFactors()), arena);
+    if (layout.bytes() > 0) {
+      // Packed weights stand in for the file's; what is still read of it comes back by itself.
+      file.tensors().forEach(tensor -> PageMemory.forget(file.data(tensor)));
+    }
     progress.accept(1.0);
   }
 
   /**
-   * Maps the file, checks that it is a model that Baton runs, and packs its weights.
+   * {@link #load(Path, Kernels, WeightCache, DoubleConsumer)} that packs anew and keeps nothing.
+   */
+  public static LlamaModel load(Path path, Kernels kernels, DoubleConsumer progress) {
+    return load(path, kernels, WeightCache.none(), progress);
+  }
+
+  /**
+   * Maps the file, checks that it is a model that Baton runs, and comes by its packed weights.
    *
+   * @param cache where packed weights are kept
    * @param progress told the share done, 0..1, on the calling thread
    * @throws dev.baton.gguf.GgufException when the file is no sound GGUF
    * @throws ModelException when it holds a model that this version does not run
    */
-  public static LlamaModel load(Path path, Kernels kernels, DoubleConsumer progress) {
+  public static LlamaModel load(
+      Path path, Kernels kernels, WeightCache cache, DoubleConsumer progress) {
     GgufFile file = GgufFile.open(path);
     Arena arena = Arena.ofShared();
     try {
-      return new LlamaModel(file, kernels, arena, progress);
+      return new LlamaModel(file, kernels, arena, cache, progress);
     } catch (RuntimeException | Error e) {
       arena.close();
       file.close();
       throw e;
     }
-  }
-
-  /**
-   * One run of memory for all matrices, in the order of their use: all but its ends is on huge
-   * pages, and what is fetched ahead at the end of one matrix is the beginning of the next.
-   */
-  private MemorySegment weightMemory() {
-    long bytes = 0;
-    for (GgufTensor tensor : file.tensors()) {
-      boolean isMatrix = tensor.name().startsWith("blk.") && tensor.dims().length > 1;
-      bytes += isMatrix ? packedBytes(tensor) : 0;
-    }
-    bytes += packedBytes(file.tensor(outputName()));
-    return bytes == 0 ? MemorySegment.NULL : PageMemory.allocate(bytes, arena);
-  }
-
-  private long packedBytes(GgufTensor tensor) {
-    long bytes =
-        kernels.packedBytes(
-            tensor.type(), Math.toIntExact(tensor.rows()), Math.toIntExact(tensor.cols()));
-    return (bytes + LINE_BYTES - 1) & -LINE_BYTES;
-  }
-
-  private String outputName() {
-    return file.find("output.weight").isPresent() ? "output.weight" : "token_embd.weight";
   }
 
   private Layer layer(String prefix) {
@@ -142,13 +135,7 @@ public final class LlamaModel implements ModelBackend {
   }
 
   private PackedMatrix matrix(String name) {
-    GgufTensor tensor = file.tensor(name);
-    return kernels.pack(
-        tensor.type(),
-        file.data(tensor),
-        Math.toIntExact(tensor.rows()),
-        Math.toIntExact(tensor.cols()),
-        weights);
+    return Objects.requireNonNull(weights.matrices().get(name));
   }
 
   private MemorySegment vector(String name) {
@@ -226,6 +213,16 @@ public final class LlamaModel implements ModelBackend {
         sequence.view(), layer, firstToken, tokens, type, src, srcOffset, digest);
   }
 
+  /** Why the packed weights were not kept, or what was kept not used, in one line for the user. */
+  public Optional<String> weightNotice() {
+    return Optional.ofNullable(weights.notice());
+  }
+
+  /** How the weights came: {@code packed} here, {@code read} from the cache or {@code mapped}. */
+  public String weightOrigin() {
+    return weights.origin().name().toLowerCase(Locale.ROOT);
+  }
+
   Layer layer(int index) {
     return layers.get(index);
   }
@@ -268,6 +265,7 @@ public final class LlamaModel implements ModelBackend {
   public synchronized void close() {
     if (!closed) {
       closed = true;
+      weights.close();
       arena.close();
       file.close();
     }

@@ -1,0 +1,43 @@
+package dev.baton.model;
+
+import dev.baton.kernel.PackedMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A model's packed matrices and the memory they stand in.
+ *
+ * @param run all of them, one after the other
+ * @param matrices by tensor name
+ * @param origin where they came from
+ * @param notice one line for the user where they could not be kept, or what was kept could not be
+ *     used
+ */
+record PackedWeights(
+    MemorySegment run,
+    Map<String, PackedMatrix> matrices,
+    Origin origin,
+    @Nullable String notice,
+    Arena arena)
+    implements AutoCloseable {
+  /** Where the packed weights of a model came from. */
+  enum Origin {
+    /** Packed by this process, in memory of its own. */
+    PACKED,
+    /** A copy of the kept file in memory of its own. */
+    READ,
+    /** The kept file itself, shared with every process that maps it. */
+    MAPPED
+  }
+
+  PackedWeights withNotice(@Nullable String line) {
+    return new PackedWeights(run, matrices, origin, line, arena);
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+  }
+}

@@ -1,0 +1,400 @@
+package dev.baton.model;
+
+import dev.baton.gguf.GgufFile;
+import dev.baton.kernel.Kernels;
+import dev.baton.kernel.PageMemory;
+import dev.baton.model.PackedWeights.Origin;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.DoubleConsumer;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Keeps packed weights in a folder, so that a model is packed once and then only mapped or read. An
+ * entry belongs to one GGUF (its fingerprint and when it was last written: the fingerprint is of
+ * samples), one layout of matrices and one packing; the levels of an instruction set pack alike and
+ * share it.
+ *
+ * <p>Whatever is wrong with the folder or a file in it costs time, never an answer: the weights are
+ * packed in memory, and the model has a notice that says why. A file has its name only once it is
+ * whole and on the disk. One process at a time packs for a folder, the others wait and use what it
+ * wrote; the system lets go of the lock of one that was killed. An entry that is removed stays with
+ * those who have it mapped.
+ *
+ * <p>Immutable; any thread, any number of processes.
+ */
+public final class WeightCache {
+  /** The environment variable with the largest size of all entries, in GB; 0 keeps none. */
+  public static final String LIMIT_VARIABLE = "BATON_PACKED_GB";
+
+  private static final int VERSION = 1;
+  private static final double DEFAULT_LIMIT_GB = 20;
+  private static final double GB = 1e9;
+  private static final String SUFFIX = ".weights";
+  private static final String UNFINISHED = ".part";
+
+  /** Of a first start's time, roughly; the rest is writing. */
+  private static final double PACKING_SHARE = 0.6;
+
+  private final Path folder;
+  private final long limitBytes;
+  private final WeightFile.Access access;
+
+  /**
+   * One model's packed weights.
+   *
+   * @param source the GGUF that they were made of, as it was called then; empty where the file is
+   *     damaged
+   */
+  public record Entry(Path file, String source, long bytes, Instant lastUsed) {}
+
+  WeightCache(Path folder, long limitBytes, WeightFile.Access access) {
+    this.folder = folder;
+    this.limitBytes = limitBytes;
+    this.access = access;
+  }
+
+  /** Keeps nothing. */
+  public static WeightCache none() {
+    return new WeightCache(Path.of(""), 0, WeightFile.Access.BEST);
+  }
+
+  /**
+   * Keeps what fits in {@value #LIMIT_VARIABLE} (20 GB) and in half of what the disk has free.
+   *
+   * @param folder made when first needed
+   * @throws IllegalArgumentException when the variable is no size
+   */
+  public static WeightCache in(Path folder, Map<String, String> env) {
+    String value = env.getOrDefault(LIMIT_VARIABLE, "").strip();
+    return new WeightCache(folder, limitBytes(value), WeightFile.Access.BEST);
+  }
+
+  private static long limitBytes(String value) {
+    double gb;
+    try {
+      gb = value.isEmpty() ? DEFAULT_LIMIT_GB : Double.parseDouble(value);
+    } catch (NumberFormatException _) {
+      gb = Double.NaN;
+    }
+    if (!(gb >= 0)) {
+      throw new IllegalArgumentException(
+          LIMIT_VARIABLE + "=" + value + " is no size; give GB, 0 to keep no packed weights");
+    }
+    return (long) Math.min(Long.MAX_VALUE / 4.0, gb * GB);
+  }
+
+  /** The largest size of all entries together, in bytes. */
+  public long limitBytes() {
+    return limitBytes;
+  }
+
+  /** The matrices of a model: kept ones where there are any, else packed anew and kept. */
+  PackedWeights weights(
+      GgufFile file, WeightLayout layout, Kernels kernels, DoubleConsumer progress) {
+    if (limitBytes == 0 || layout.bytes() == 0 || kernels.packFormat() == 0) {
+      return pack(layout, progress);
+    }
+    byte[] identity;
+    try {
+      identity = identity(file, layout, kernels);
+    } catch (IOException e) {
+      return pack(layout, progress).withNotice(notKept(file, e));
+    }
+    Wanted wanted = new Wanted(file, layout, identity, fileOf(file, identity));
+    Found found = find(wanted);
+    return found.weights() != null ? found.weights() : make(wanted, progress);
+  }
+
+  private record Wanted(GgufFile file, WeightLayout layout, byte[] identity, Path path) {}
+
+  /** Neither where there is no file. */
+  private record Found(@Nullable PackedWeights weights, @Nullable String problem) {}
+
+  private Found find(Wanted wanted) {
+    Arena arena = Arena.ofShared();
+    try {
+      WeightFile.Contents contents =
+          WeightFile.open(wanted.path(), wanted.identity(), wanted.layout().bytes(), access, arena);
+      markUsed(wanted.path());
+      MemorySegment run = contents.run();
+      return new Found(
+          new PackedWeights(run, wanted.layout().packed(run), contents.origin(), null, arena),
+          null);
+    } catch (NoSuchFileException _) {
+      arena.close();
+      return new Found(null, null);
+    } catch (IOException e) {
+      arena.close();
+      return new Found(null, reason(e));
+    } catch (RuntimeException | Error e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  private static PackedWeights pack(WeightLayout layout, DoubleConsumer progress) {
+    Arena arena = Arena.ofShared();
+    try {
+      MemorySegment run =
+          layout.bytes() == 0 ? MemorySegment.NULL : PageMemory.allocate(layout.bytes(), arena);
+      return new PackedWeights(run, layout.pack(run, progress), Origin.PACKED, null, arena);
+    } catch (RuntimeException | Error e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  private PackedWeights make(Wanted wanted, DoubleConsumer progress) {
+    PackedWeights packed = null;
+    try {
+      Files.createDirectories(folder);
+      try (Turn _ = Turn.take(folder)) {
+        Found found = find(wanted); // another process may have written it meanwhile
+        if (found.weights() != null) {
+          return found.weights();
+        }
+        packed = pack(wanted.layout(), done -> progress.accept(done * PACKING_SHARE));
+        write(
+            wanted,
+            packed.run(),
+            done -> progress.accept(PACKING_SHARE + (1 - PACKING_SHARE) * done));
+        Found kept = find(wanted);
+        if (kept.weights() != null) {
+          packed.close();
+          packed = kept.weights();
+        }
+        String problem = kept.problem() == null ? found.problem() : kept.problem();
+        return problem == null ? packed : packed.withNotice(notUsed(wanted, problem));
+      }
+    } catch (IOException e) {
+      PackedWeights inMemory = packed == null ? pack(wanted.layout(), progress) : packed;
+      return inMemory.withNotice(notKept(wanted.file(), e));
+    } catch (RuntimeException | Error e) {
+      if (packed != null) {
+        packed.close();
+      }
+      throw e;
+    }
+  }
+
+  /** Under another name until it is whole and on the disk. */
+  private void write(Wanted wanted, MemorySegment run, DoubleConsumer progress) throws IOException {
+    makeRoom(WeightFile.HEAD_BYTES + run.byteSize());
+    Path part = wanted.path().resolveSibling(wanted.path().getFileName() + UNFINISHED);
+    try {
+      String source = wanted.file().path().toAbsolutePath().toString();
+      WeightFile.write(part, wanted.identity(), source, run, progress);
+      Files.move(
+          part, wanted.path(), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(part);
+    }
+  }
+
+  /** Removes entries until one of {@code bytes} fits. */
+  private void makeRoom(long bytes) throws IOException {
+    removeUnfinished();
+    long held = entries().stream().mapToLong(Entry::bytes).sum();
+    long free = Files.getFileStore(folder).getUsableSpace();
+    long limit = Math.min(limitBytes, (held + free) / 2);
+    if (bytes > limit) {
+      throw new IOException(
+          String.format(
+              Locale.ROOT, "they take %.2f GB and there is room for %.2f", bytes / GB, limit / GB));
+    }
+    removeDownTo(limit - bytes);
+  }
+
+  /** What a process that was killed left behind; the caller has the turn. */
+  private void removeUnfinished() throws IOException {
+    try (DirectoryStream<Path> parts = Files.newDirectoryStream(folder, "*" + UNFINISHED)) {
+      for (Path part : parts) {
+        Files.deleteIfExists(part);
+      }
+    }
+  }
+
+  private long removeDownTo(long bytes) throws IOException {
+    List<Entry> entries = entries();
+    long held = entries.stream().mapToLong(Entry::bytes).sum();
+    long removed = 0;
+    for (Entry oldest : entries.reversed()) {
+      if (held - removed > bytes) {
+        Files.deleteIfExists(oldest.file());
+        removed += oldest.bytes();
+      }
+    }
+    return removed;
+  }
+
+  /**
+   * Removes the least recently used entries until all others take no more than {@code bytes}.
+   *
+   * @return the bytes that were removed
+   * @throws IOException when that cannot be
+   */
+  public long prune(long bytes) throws IOException {
+    if (!Files.isDirectory(folder)) {
+      return 0;
+    }
+    try (Turn _ = Turn.take(folder)) {
+      removeUnfinished();
+      return removeDownTo(bytes);
+    }
+  }
+
+  /** What is kept, the last used first. */
+  public List<Entry> entries() {
+    List<Entry> entries = new ArrayList<>();
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "*" + SUFFIX)) {
+      for (Path file : files) {
+        entries.add(entry(file));
+      }
+    } catch (IOException _) {
+      // No folder, or none that can be read: nothing is kept, and a start says why.
+    }
+    entries.sort(Comparator.comparing(Entry::lastUsed).reversed());
+    return entries;
+  }
+
+  private static Entry entry(Path file) throws IOException {
+    String source = "";
+    try {
+      source = WeightFile.source(file);
+    } catch (IOException _) {
+      // Damaged: still to be shown, and removed in its turn.
+    }
+    return new Entry(file, source, Files.size(file), Files.getLastModifiedTime(file).toInstant());
+  }
+
+  /** The time of the file is that of its last use. */
+  private static void markUsed(Path file) {
+    try {
+      Files.setLastModifiedTime(file, FileTime.from(Instant.now()));
+    } catch (IOException _) {
+      // A folder that is only read from: nothing is removed from it either.
+    }
+  }
+
+  /** All that the packed bytes depend on, as text. */
+  private static byte[] identity(GgufFile file, WeightLayout layout, Kernels kernels)
+      throws IOException {
+    StringBuilder text = new StringBuilder();
+    text.append("packed weights ").append(VERSION).append('\n');
+    text.append("packing ").append(Long.toHexString(kernels.packFormat())).append('\n');
+    text.append("model ").append(file.fingerprint()).append('\n');
+    long writtenNs = Files.getLastModifiedTime(file.path()).to(TimeUnit.NANOSECONDS);
+    text.append("written ").append(writtenNs).append('\n');
+    layout.slots().forEach(slot -> text.append(slot).append('\n'));
+    return text.toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  private Path fileOf(GgufFile file, byte[] identity) {
+    CRC32C crc = new CRC32C();
+    crc.update(identity);
+    return folder.resolve(
+        file.fingerprint() + "-" + HexFormat.of().toHexDigits((int) crc.getValue()) + SUFFIX);
+  }
+
+  private static String notKept(GgufFile file, IOException e) {
+    return "the packed weights of "
+        + file.path().getFileName()
+        + " are not kept ("
+        + reason(e)
+        + "), so that each start packs them anew; mend that, or set "
+        + LIMIT_VARIABLE
+        + "=0";
+  }
+
+  private static String notUsed(Wanted wanted, String problem) {
+    return "the packed weights in "
+        + wanted.path()
+        + " could not be used ("
+        + problem
+        + "); "
+        + wanted.file().path().getFileName()
+        + " was packed anew";
+  }
+
+  private static String reason(IOException e) {
+    return switch (e) {
+      case AccessDeniedException denied -> denied.getFile() + ": permission denied";
+      case FileSystemException named when named.getReason() != null ->
+          named.getFile() + ": " + named.getReason();
+      case FileSystemException named -> named.getFile() + ": " + named.getClass().getSimpleName();
+      default -> String.valueOf(e.getMessage());
+    };
+  }
+
+  /** The right to write in a folder, which one thread of one process has at a time. */
+  private record Turn(FileChannel channel) implements AutoCloseable {
+    /** Locks of files are the process's, not a thread's. */
+    private static final ReentrantLock THIS_PROCESS = new ReentrantLock();
+
+    private static final long PATIENCE_NS = TimeUnit.MINUTES.toNanos(2);
+    private static final long POLL_MS = 20;
+
+    static Turn take(Path folder) throws IOException {
+      long deadlineNs = System.nanoTime() + PATIENCE_NS;
+      FileChannel channel = null;
+      boolean locked = false;
+      try {
+        locked = THIS_PROCESS.tryLock(PATIENCE_NS, TimeUnit.NANOSECONDS);
+        channel =
+            FileChannel.open(
+                folder.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        while (!locked || channel.tryLock() == null) {
+          if (!locked || System.nanoTime() - deadlineNs > 0) {
+            throw new IOException("another process has been packing for minutes");
+          }
+          Thread.sleep(POLL_MS);
+        }
+        return new Turn(channel);
+      } catch (IOException | RuntimeException e) {
+        release(channel, locked);
+        throw e;
+      } catch (InterruptedException e) {
+        release(channel, locked);
+        Thread.currentThread().interrupt();
+        throw new IOException("interrupted", e);
+      }
+    }
+
+    private static void release(@Nullable FileChannel channel, boolean locked) throws IOException {
+      if (channel != null) {
+        channel.close();
+      }
+      if (locked) {
+        THIS_PROCESS.unlock();
+      }
+    }
+
+    @Override
+    public void close() throws IOException {
+      release(channel, true);
+    }
+  }
+}

@@ -1,0 +1,256 @@
+package dev.baton.model;
+
+import dev.baton.kernel.PageMemory;
+import dev.baton.model.PackedWeights.Origin;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.OptionalLong;
+import java.util.function.DoubleConsumer;
+import java.util.stream.IntStream;
+import java.util.zip.CRC32C;
+
+/**
+ * The file that keeps a model's packed weights: a head of 2 MiB, most of it a hole, then the run of
+ * memory as the kernels want it. The head says for what the file was made, down to each matrix, and
+ * has a CRC-32C of every 2 MiB.
+ *
+ * <pre>
+ * 0   magic
+ * 8   CRC-32C of the head from 12 on
+ * 12  bytes of the identity, bytes of the source, chunks: 3 int32
+ * 24  identity (text), source (text: the GGUF it was made of), the chunks' CRC-32C
+ * </pre>
+ *
+ * <p><b>Every start checks every byte.</b> Whoever computes reads all weights for the first token
+ * anyway, and the checksum is taken as fast as memory is read: 640 MB cost 30 ms on two cores. A
+ * check only now and then would let a rotten disk change answers in between.
+ *
+ * <p><b>Mapped where that is as fast, else read.</b> With 4 KiB pages decoding loses 5-10% of the
+ * memory's bandwidth. Where the file system keeps the file in huge pages (ext4 since Linux 6.16,
+ * XFS, tmpfs with huge pages), which writing by 2 MiB and aligning to that gives it the chance to,
+ * a mapping reads as fast as anonymous huge pages, is there at once, and all processes share it.
+ * Elsewhere the file is read into huge pages of one's own: 640 MB in 60 ms out of the page cache.
+ * The system is asked which it was, each time.
+ */
+final class WeightFile {
+  /** A huge page: the unit of writing and of checksums. */
+  static final int CHUNK_BYTES = 2 << 20;
+
+  /** The run begins on a huge page of its own. */
+  static final int HEAD_BYTES = CHUNK_BYTES;
+
+  private static final long MAGIC = 0x31574b504e544142L; // "BATNPKW1"
+  private static final int CRC_AT = 8;
+  private static final int SIZES_AT = 12;
+  private static final int TEXT_AT = 24;
+
+  /** Of the mapping, to be worth more than a copy. */
+  private static final double HUGE_SHARE = 0.9;
+
+  /** How to come by the bytes. */
+  enum Access {
+    /** Mapped where that is on huge pages, else read. */
+    BEST,
+    MAPPED,
+    READ
+  }
+
+  /** The bytes of a file, and how they were come by. */
+  record Contents(MemorySegment run, Origin origin) {}
+
+  private record Head(byte[] identity, String source, int[] sums) {}
+
+  private WeightFile() {}
+
+  /**
+   * The checked run of {@code path}.
+   *
+   * @param identity what the file has to have been made for
+   * @param bytes of the run
+   * @param arena owns the memory
+   * @throws IOException when it cannot be read, or with what is wrong with it as its message
+   */
+  static Contents open(Path path, byte[] identity, long bytes, Access access, Arena arena)
+      throws IOException {
+    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+      Head head = head(channel);
+      if (!Arrays.equals(head.identity(), identity)) {
+        throw new IOException("it was made for another model or by another version");
+      }
+      if (channel.size() != HEAD_BYTES + bytes || head.sums().length != chunks(bytes)) {
+        throw new IOException("it is cut short");
+      }
+      if (access != Access.READ) {
+        MemorySegment run =
+            channel
+                .map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena)
+                .asSlice(HEAD_BYTES, bytes);
+        PageMemory.populate(run);
+        if (access == Access.MAPPED || isOnHugePages(run)) {
+          eachChunk(run, (chunk, part) -> check(head, chunk, part));
+          return new Contents(run, Origin.MAPPED);
+        }
+        PageMemory.forget(run);
+      }
+      MemorySegment run = PageMemory.allocate(bytes, arena);
+      eachChunk(
+          run,
+          (chunk, part) -> {
+            readFully(channel, part.asByteBuffer(), HEAD_BYTES + (long) chunk * CHUNK_BYTES);
+            check(head, chunk, part);
+          });
+      return new Contents(run, Origin.READ);
+    }
+  }
+
+  /** Where the system does not tell there are no huge pages to be had in another way either. */
+  private static boolean isOnHugePages(MemorySegment run) {
+    OptionalLong huge = PageMemory.hugeFileBytes(run);
+    return huge.isEmpty() || huge.getAsLong() >= HUGE_SHARE * run.byteSize();
+  }
+
+  private static void check(Head head, int chunk, MemorySegment part) throws IOException {
+    if (crc(part.asByteBuffer()) != head.sums()[chunk]) {
+      throw new IOException("its bytes are damaged");
+    }
+  }
+
+  /** The GGUF that the file was made of, as it was called then. */
+  static String source(Path path) throws IOException {
+    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+      return head(channel).source();
+    }
+  }
+
+  private static Head head(FileChannel channel) throws IOException {
+    ByteBuffer start = ByteBuffer.allocate(TEXT_AT).order(ByteOrder.LITTLE_ENDIAN);
+    readFully(channel, start, 0);
+    long identityBytes = start.getInt(SIZES_AT);
+    long sourceBytes = start.getInt(SIZES_AT + 4);
+    long chunks = start.getInt(SIZES_AT + 8);
+    long length = TEXT_AT + identityBytes + sourceBytes + chunks * Integer.BYTES;
+    if (start.getLong(0) != MAGIC
+        || identityBytes < 0
+        || sourceBytes < 0
+        || chunks < 0
+        || length > HEAD_BYTES) {
+      throw new IOException("it holds no packed weights");
+    }
+    ByteBuffer whole = ByteBuffer.allocate((int) length).order(ByteOrder.LITTLE_ENDIAN);
+    readFully(channel, whole, 0);
+    if (crc(whole.slice(SIZES_AT, (int) length - SIZES_AT)) != start.getInt(CRC_AT)) {
+      throw new IOException("its head is damaged");
+    }
+    byte[] identity = new byte[(int) identityBytes];
+    byte[] source = new byte[(int) sourceBytes];
+    int[] sums = new int[(int) chunks];
+    whole.position(TEXT_AT).get(identity).get(source);
+    whole.slice().order(ByteOrder.LITTLE_ENDIAN).asIntBuffer().get(sums);
+    return new Head(identity, new String(source, StandardCharsets.UTF_8), sums);
+  }
+
+  private static void readFully(FileChannel channel, ByteBuffer buffer, long from)
+      throws IOException {
+    long at = from;
+    while (buffer.hasRemaining()) {
+      int read = channel.read(buffer, at);
+      if (read < 0) {
+        throw new EOFException("it is cut short");
+      }
+      at += read;
+    }
+    buffer.flip();
+  }
+
+  /**
+   * Writes a file and waits until it is on the disk.
+   *
+   * @param source what to tell people that it was made of
+   * @throws IOException when it cannot be written; a part of it may be there
+   */
+  static void write(
+      Path path, byte[] identity, String source, MemorySegment run, DoubleConsumer progress)
+      throws IOException {
+    int chunks = chunks(run.byteSize());
+    byte[] sourceBytes = source.getBytes(StandardCharsets.UTF_8);
+    long length = TEXT_AT + identity.length + sourceBytes.length + (long) chunks * Integer.BYTES;
+    if (length > HEAD_BYTES) {
+      throw new IOException("it has too many matrices");
+    }
+    ByteBuffer head = ByteBuffer.allocate((int) length).order(ByteOrder.LITTLE_ENDIAN);
+    head.putLong(MAGIC).putInt(0).putInt(identity.length).putInt(sourceBytes.length).putInt(chunks);
+    head.put(identity).put(sourceBytes);
+    try (FileChannel channel =
+        FileChannel.open(
+            path,
+            StandardOpenOption.CREATE,
+            StandardOpenOption.TRUNCATE_EXISTING,
+            StandardOpenOption.WRITE)) {
+      for (int chunk = 0; chunk < chunks; chunk++) {
+        progress.accept((double) chunk / chunks);
+        ByteBuffer part = chunk(run, chunk).asByteBuffer();
+        head.putInt(crc(part.duplicate()));
+        writeFully(channel, part, HEAD_BYTES + (long) chunk * CHUNK_BYTES);
+      }
+      head.putInt(CRC_AT, crc(head.slice(SIZES_AT, (int) length - SIZES_AT)));
+      writeFully(channel, head.flip(), 0);
+      channel.force(true);
+    }
+    progress.accept(1);
+  }
+
+  private static void writeFully(FileChannel channel, ByteBuffer buffer, long from)
+      throws IOException {
+    long at = from;
+    while (buffer.hasRemaining()) {
+      at += channel.write(buffer, at);
+    }
+  }
+
+  private static int chunks(long bytes) {
+    return Math.toIntExact(Math.ceilDiv(bytes, CHUNK_BYTES));
+  }
+
+  private static MemorySegment chunk(MemorySegment run, int chunk) {
+    long from = (long) chunk * CHUNK_BYTES;
+    return run.asSlice(from, Math.min(CHUNK_BYTES, run.byteSize() - from));
+  }
+
+  /** What is done with one chunk. */
+  private interface ChunkTask {
+    void run(int chunk, MemorySegment part) throws IOException;
+  }
+
+  /** Does a task for every chunk, on all processors. */
+  private static void eachChunk(MemorySegment run, ChunkTask task) throws IOException {
+    try {
+      IntStream.range(0, chunks(run.byteSize()))
+          .parallel()
+          .forEach(chunk -> {
+            try {
+              task.run(chunk, chunk(run, chunk));
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+          });
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+  }
+
+  private static int crc(ByteBuffer bytes) {
+    CRC32C crc = new CRC32C();
+    crc.update(bytes);
+    return (int) crc.getValue();
+  }
+}

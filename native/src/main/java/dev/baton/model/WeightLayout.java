@@ -1,0 +1,130 @@
+package dev.baton.model;
+
+import dev.baton.gguf.GgmlType;
+import dev.baton.gguf.GgufFile;
+import dev.baton.gguf.GgufTensor;
+import dev.baton.kernel.Kernels;
+import dev.baton.kernel.PackedMatrix;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.DoubleConsumer;
+
+/**
+ * Where each packed matrix of a model stands in one run of memory, in the order of their use: all
+ * but the run's ends is on huge pages, and what is fetched ahead at the end of one matrix is the
+ * beginning of the next.
+ */
+final class WeightLayout {
+  private static final long LINE_BYTES = 64;
+  private static final List<String> LAYER_MATRICES =
+      List.of(
+          "attn_k.weight",
+          "attn_v.weight",
+          "attn_q.weight",
+          "attn_output.weight",
+          "ffn_gate.weight",
+          "ffn_up.weight",
+          "ffn_down.weight");
+
+  /**
+   * One matrix.
+   *
+   * @param offset of its first byte in the run, a multiple of 64
+   */
+  record Slot(GgufTensor tensor, long offset, long bytes) {
+    GgmlType type() {
+      return tensor.type();
+    }
+
+    int rows() {
+      return Math.toIntExact(tensor.rows());
+    }
+
+    int cols() {
+      return Math.toIntExact(tensor.cols());
+    }
+
+    /** The slot's own part of the run. */
+    MemorySegment in(MemorySegment run) {
+      return run.asSlice(offset, bytes);
+    }
+
+    @Override
+    public String toString() {
+      return tensor.name() + " " + type() + " " + rows() + " " + cols() + " " + offset;
+    }
+  }
+
+  private final GgufFile file;
+  private final Kernels kernels;
+  private final List<Slot> slots = new ArrayList<>();
+  private long bytes;
+
+  WeightLayout(GgufFile file, ModelConfig config, Kernels kernels) {
+    this.file = file;
+    this.kernels = kernels;
+    for (int layer = 0; layer < config.layers(); layer++) {
+      for (String matrix : LAYER_MATRICES) {
+        add(file.tensor("blk." + layer + "." + matrix));
+      }
+    }
+    add(file.tensor(outputName(file)));
+  }
+
+  private void add(GgufTensor tensor) {
+    int rows = Math.toIntExact(tensor.rows());
+    int cols = Math.toIntExact(tensor.cols());
+    Slot slot = new Slot(tensor, bytes, kernels.packedBytes(tensor.type(), rows, cols));
+    slots.add(slot);
+    bytes += (slot.bytes() + LINE_BYTES - 1) & -LINE_BYTES;
+  }
+
+  /** The output matrix; some models use the embedding as that too. */
+  static String outputName(GgufFile file) {
+    return file.find("output.weight").isPresent() ? "output.weight" : "token_embd.weight";
+  }
+
+  /** Bytes of the run; 0 for kernels that use matrices where they stand in the file. */
+  long bytes() {
+    return bytes;
+  }
+
+  List<Slot> slots() {
+    return slots;
+  }
+
+  /**
+   * Packs every matrix into {@code run}.
+   *
+   * @param progress told the share done, 0..1
+   * @return the matrices by tensor name
+   */
+  Map<String, PackedMatrix> pack(MemorySegment run, DoubleConsumer progress) {
+    Map<String, PackedMatrix> matrices = new HashMap<>();
+    for (int i = 0; i < slots.size(); i++) {
+      progress.accept((double) i / slots.size());
+      Slot slot = slots.get(i);
+      SegmentAllocator memory = SegmentAllocator.prefixAllocator(slot.in(run));
+      matrices.put(
+          slot.tensor().name(),
+          kernels.pack(slot.type(), file.data(slot.tensor()), slot.rows(), slot.cols(), memory));
+    }
+    progress.accept(1);
+    return matrices;
+  }
+
+  /** The matrices by tensor name, where {@code run} holds them packed. */
+  Map<String, PackedMatrix> packed(MemorySegment run) {
+    Map<String, PackedMatrix> matrices = new HashMap<>();
+    for (Slot slot : slots) {
+      matrices.put(
+          slot.tensor().name(),
+          new PackedMatrix(slot.type(), slot.rows(), slot.cols(), slot.in(run)));
+    }
+    return matrices;
+  }
+}
