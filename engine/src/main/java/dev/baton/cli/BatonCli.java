@@ -38,6 +38,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "Environment:",
       "  BATON_HOME        the cache folder for models and the journal (else the user's"
           + " cache folder)",
+      "  BATON_PACKED_GB   the most that packed weights may take there; 0 keeps none (default: 20)",
       "  BATON_CPU_ISA     avx512, avx2, neon, scalar or java: compute with these kernels, not the"
           + " best ones",
       "  BATON_CLUSTER_KEY, BATON_CLUSTER_KEY_FILE",

@@ -77,7 +77,7 @@ final class CalibrateCommand implements Callable<Integer> {
         Baton baton =
             Baton.open(config, done -> status.show("loading " + model.nameOrPath(), done))) {
       status.clear();
-      baton.compute().kernelNotice().ifPresent(terminal::note);
+      baton.compute().notices().forEach(terminal::note);
       DoubleConsumer progress = done -> status.show("measuring " + model.nameOrPath(), done);
       if (alone) {
         SpeedProfile here = baton.calibrateAlone(effort, progress);

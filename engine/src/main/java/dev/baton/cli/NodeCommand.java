@@ -122,7 +122,7 @@ final class NodeCommand implements Callable<Integer> {
             PrefillNode.launch(compute, listen, maxChunk, Duration.ofMillis(leaseMs), key)) {
       status.clear();
       if (!child) {
-        compute.kernelNotice().ifPresent(terminal::note);
+        compute.notices().forEach(terminal::note);
         terminal.note(
             role
                 + " node ready on "

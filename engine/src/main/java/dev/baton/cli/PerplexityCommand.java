@@ -74,7 +74,7 @@ final class PerplexityCommand implements Callable<Integer> {
                 model.file(terminal),
                 threads == 0 ? kernels : kernels.withThreads(threads),
                 done -> status.show("loading " + model.nameOrPath(), done))) {
-      compute.kernelNotice().ifPresent(terminal::note);
+      compute.notices().forEach(terminal::note);
       Vocabulary vocabulary = Vocabulary.from(compute.model().file().metadata());
       int[] tokens = Tokenizer.of(vocabulary).encode(text, true, false);
       int bos = vocabulary.framing().addsBos() ? vocabulary.special().bos() : Vocabulary.NONE;

@@ -176,7 +176,7 @@ final class RunCommand implements Callable<Integer> {
         Baton baton =
             Baton.open(config, done -> status.show("loading " + model.nameOrPath(), done))) {
       status.clear();
-      baton.compute().kernelNotice().ifPresent(terminal::note);
+      baton.compute().notices().forEach(terminal::note);
       baton.planNotice().ifPresent(terminal::note);
       return answer(baton, request, status, end);
     }

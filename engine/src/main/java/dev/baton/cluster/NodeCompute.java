@@ -1,5 +1,6 @@
 package dev.baton.cluster;
 
+import dev.baton.catalog.KeptWeights;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
@@ -9,10 +10,13 @@ import dev.baton.kvstream.NodeIdentity;
 import dev.baton.model.KvCache;
 import dev.baton.model.LlamaModel;
 import dev.baton.model.ModelBackend;
+import dev.baton.model.WeightCache;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.DoubleConsumer;
+import java.util.stream.Stream;
 
 /** What a node computes with: kernels, a loaded model, and the KV cache. */
 public final class NodeCompute implements AutoCloseable {
@@ -47,7 +51,8 @@ public final class NodeCompute implements AutoCloseable {
       Path path, KernelsConfig kernels, int kvTokens, DoubleConsumer progress) {
     KernelChoice choice = KernelChoice.open(kernels);
     try {
-      ModelBackend model = LlamaModel.load(path, choice.kernels(), progress);
+      WeightCache weights = KeptWeights.of(System.getenv());
+      ModelBackend model = LlamaModel.load(path, choice.kernels(), weights, progress);
       try {
         int blocks = kvTokens == 0 ? cacheBlocks(model) : KvCache.blocksFor(kvTokens);
         return new NodeCompute(choice, model, model.cache(blocks));
@@ -97,9 +102,14 @@ public final class NodeCompute implements AutoCloseable {
     return model.description();
   }
 
-  /** Why the native kernels do not run, with how to mend it, when they do not. */
-  public Optional<String> kernelNotice() {
-    return Optional.ofNullable(choice.whyNotNative());
+  /**
+   * Why the native kernels do not run or packed weights were not kept, with how to mend it; a line
+   * each, none where all is well.
+   */
+  public List<String> notices() {
+    return Stream.of(Optional.ofNullable(choice.whyNotNative()), model.weightNotice())
+        .flatMap(Optional::stream)
+        .toList();
   }
 
   /** What this node says of itself in the handshake. */

@@ -5,9 +5,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.baton.BatonException;
+import dev.baton.catalog.KeptWeights;
+import dev.baton.catalog.ModelCatalog;
+import dev.baton.kernel.Kernels;
+import dev.baton.kernel.KernelsConfig;
+import dev.baton.kernel.NativeKernels;
 import dev.baton.kvstream.ClusterKey;
+import dev.baton.model.LlamaModel;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -19,6 +26,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -51,7 +59,7 @@ final class BatonCliTest {
         "node       | Run a node that other processes use | --listen=HOST:PORT",
         "plan       | where a cluster would compute | --ttft-limit=MS",
         "pull       | Bring a model into the cache folder | pinned SHA-256",
-        "models     | List the models known by name       | --json",
+        "models     | List the models known by name       | --prune",
         "tokenize   | ids and pieces                      | --special",
         "perplexity | how well a model predicts a text    | windows of 512 tokens",
         "simulate   | under recorded load                 | --ttft-limit",
@@ -270,6 +278,31 @@ final class BatonCliTest {
     JsonNode models = JsonMapper.shared().readTree(out());
     assertEquals("baton-tiny", models.get(0).get("name").asString());
     assertTrue(models.get(0).get("present").asBoolean());
+  }
+
+  @Test
+  void shouldShowThePackedWeightsThatAreKeptAndRemoveThem() {
+    assumeTrue(NativeKernels.whyMissing().isEmpty(), "no C kernels, which alone pack");
+    Path model = ModelCatalog.of(env).resolve("baton-tiny");
+    try (Kernels kernels = NativeKernels.open(KernelsConfig.defaults());
+        LlamaModel loaded = LlamaModel.load(model, kernels, KeptWeights.of(env), done -> {})) {
+      assertEquals(0, run("models"));
+      assertTrue(out().contains("packed weights: ") && out().contains(model.toString()), out());
+      assertTrue(packedBytesOfTheTinyModel() > 5_000_000);
+      assertEquals(0, run("models", "--prune=1"), err());
+      assertTrue(packedBytesOfTheTinyModel() > 5_000_000);
+      assertEquals(2, run("models", "--prune=-1"));
+      assertEquals(0, run("models", "--prune"), err());
+      assertTrue(err().contains("MB of packed weights"), err());
+      assertEquals(0, packedBytesOfTheTinyModel());
+      assertEquals(Optional.empty(), loaded.weightNotice());
+    }
+  }
+
+  private long packedBytesOfTheTinyModel() {
+    out.reset();
+    assertEquals(0, run("models", "--json"));
+    return JsonMapper.shared().readTree(out()).get(0).get("packedBytes").asLong();
   }
 
   @Test

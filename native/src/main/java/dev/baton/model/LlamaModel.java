@@ -213,7 +213,8 @@ public final class LlamaModel implements ModelBackend {
         sequence.view(), layer, firstToken, tokens, type, src, srcOffset, digest);
   }
 
-  /** Why the packed weights were not kept, or what was kept not used, in one line for the user. */
+  /** Why the packed weights were not kept, or what was kept not used. */
+  @Override
   public Optional<String> weightNotice() {
     return Optional.ofNullable(weights.notice());
   }

@@ -4,6 +4,7 @@ import dev.baton.gguf.GgufFile;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * A model on what computes it: the seam between a node and its compute. {@link LlamaModel} is the
@@ -27,6 +28,11 @@ public interface ModelBackend extends AutoCloseable {
    * is equal within a tolerance.
    */
   boolean isExact();
+
+  /** What to know of how the weights came, one line for the user. */
+  default Optional<String> weightNotice() {
+    return Optional.empty();
+  }
 
   /** The shape of this model's KV. */
   default KvGeometry kvGeometry() {
