@@ -1,6 +1,8 @@
 package dev.baton.bench;
 
 import dev.baton.bench.fit.FitCommand;
+import dev.baton.bench.load.LoadCommand;
+import dev.baton.bench.load.StartCommand;
 import dev.baton.bench.micro.MicroCommand;
 import dev.baton.bench.model.ModelCommand;
 import dev.baton.bench.pareto.ParetoCommand;
@@ -65,10 +67,12 @@ public final class BenchCli {
     line.addSubcommand("accuracy", new AccuracyCommand(out, err));
     line.addSubcommand("fit", new FitCommand(out));
     line.addSubcommand("model", new ModelCommand(out));
+    line.addSubcommand("load", new LoadCommand(out, err));
     line.addSubcommand("peer", new PeerCommand(out, err));
     line.addSubcommand("pareto", new ParetoCommand(out, err));
     line.addSubcommand("micro", new MicroCommand(out, err));
     line.addSubcommand("stream-link", new LinkCommand(out));
+    line.addSubcommand("load-start", new StartCommand(out));
     line.addSubcommand("peer-speed", new SpeedCommand(out));
     line.addSubcommand("pareto-score", new ScoreCommand(out));
     line.addSubcommand("stream-nodes", new NodesCommand(out));

@@ -32,15 +32,15 @@ import java.util.zip.CRC32C;
  * </pre>
  *
  * <p><b>Every start checks every byte.</b> Whoever computes reads all weights for the first token
- * anyway, and the checksum is taken as fast as memory is read: 640 MB cost 30 ms on two cores. A
- * check only now and then would let a rotten disk change answers in between.
+ * anyway, and the checksum is spread over all processors. A check only now and then would let a
+ * rotten disk change answers in between.
  *
  * <p><b>Mapped where that is as fast, else read.</b> With 4 KiB pages decoding loses 5-10% of the
- * memory's bandwidth. Where the file system keeps the file in huge pages (ext4 since Linux 6.16,
- * XFS, tmpfs with huge pages), which writing by 2 MiB and aligning to that gives it the chance to,
- * a mapping reads as fast as anonymous huge pages, is there at once, and all processes share it.
- * Elsewhere the file is read into huge pages of one's own: 640 MB in 60 ms out of the page cache.
- * The system is asked which it was, each time.
+ * memory's bandwidth. Where the file system keeps the file in huge pages (seen with ext4 on Linux
+ * 6.18), which writing by 2 MiB and aligning to that gives it the chance to, a mapping reads as
+ * fast as anonymous huge pages, is there at once, and all processes share it. Elsewhere the file is
+ * read into huge pages of one's own: 640 MB in 60 ms out of the page cache. The system is asked
+ * which it was, each time.
  */
 final class WeightFile {
   /** A huge page: the unit of writing and of checksums. */

@@ -1,6 +1,7 @@
 package dev.baton.bench.peer;
 
 import dev.baton.bench.report.WrongResult;
+import dev.baton.catalog.KeptWeights;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.NativeKernels;
 import dev.baton.model.ForwardPass;
@@ -47,7 +48,7 @@ final class BatonSpeed implements AutoCloseable {
   BatonSpeed(Path file, int threads, int chunk, int context, int sequenceCount) {
     this.kernels =
         NativeKernels.open(KernelsConfig.fromEnvironment(System.getenv()).withThreads(threads));
-    this.model = LlamaModel.load(file, kernels, _ -> {});
+    this.model = LlamaModel.load(file, kernels, KeptWeights.of(System.getenv()), _ -> {});
     this.chunk = chunk;
     int rows = Math.max(chunk, sequenceCount);
     this.forward = new ForwardPass(model, rows);
