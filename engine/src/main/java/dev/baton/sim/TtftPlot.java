@@ -1,6 +1,8 @@
 package dev.baton.sim;
 
-import java.util.Formatter;
+import dev.baton.plot.LogAxis;
+import dev.baton.plot.PlotStyle;
+import dev.baton.plot.Svg;
 import java.util.List;
 import java.util.Locale;
 
@@ -17,14 +19,8 @@ public final class TtftPlot {
   private static final int BOTTOM = 50;
   private static final int POINTS = 200;
 
-  /** Colours that people with any colour vision tell apart (Okabe and Ito, 2008). */
-  private static final List<String> COLOURS =
-      List.of("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00");
-
   private final List<SimulationResult> results;
-  private final int firstDecade;
-  private final int lastDecade;
-  private final Formatter svg = new Formatter(new StringBuilder(), Locale.ROOT);
+  private final LogAxis seconds;
 
   private TtftPlot(List<SimulationResult> results) {
     this.results = results;
@@ -35,8 +31,9 @@ public final class TtftPlot {
       least = Math.min(least, ttfts[0]);
       most = Math.max(most, ttfts[ttfts.length - 1]);
     }
-    this.firstDecade = (int) Math.floor(Math.log10(Math.max(least, 1e-4)));
-    this.lastDecade = Math.max(firstDecade + 1, (int) Math.ceil(Math.log10(Math.max(most, 1e-4))));
+    double first = Math.floor(Math.log10(Math.max(least, 1e-4)));
+    double last = Math.max(first + 1, Math.ceil(Math.log10(Math.max(most, 1e-4))));
+    this.seconds = new LogAxis(Math.pow(10, first), Math.pow(10, last), LEFT, WIDTH - RIGHT);
   }
 
   /**
@@ -50,68 +47,55 @@ public final class TtftPlot {
   }
 
   private String draw(String title, double limitSeconds) {
-    svg.format("<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %d %d'", WIDTH, HEIGHT);
-    svg.format(" font-family='sans-serif' font-size='12'>\n");
-    svg.format("<rect width='100%%' height='100%%' fill='white'/>\n");
-    text(LEFT, TOP - 16, "start", title);
-    text(WIDTH / 2.0, HEIGHT - 12, "middle", "time until the first token, at most");
-    grid();
-    if (x(limitSeconds) > LEFT && x(limitSeconds) < WIDTH - RIGHT) {
-      line(x(limitSeconds), TOP, x(limitSeconds), HEIGHT - BOTTOM, "#000' stroke-dasharray='4 4");
+    Svg svg =
+        new Svg("ttft", WIDTH, HEIGHT, title, "Share of requests by time until the first token.")
+            .withStyle()
+            .text("strong", LEFT, TOP - 16, "start", title)
+            .text("", WIDTH / 2.0, HEIGHT - 12, "middle", "time until the first token, at most");
+    grid(svg);
+    double limit = seconds.at(limitSeconds);
+    if (limit > LEFT && limit < WIDTH - RIGHT) {
+      svg.line("mark", limit, TOP, limit, HEIGHT - BOTTOM);
     }
     for (int i = 0; i < results.size(); i++) {
-      curve(results.get(i), COLOURS.get(i % COLOURS.size()), i);
+      curve(svg, results.get(i), i);
     }
-    return svg.format("</svg>\n").toString();
+    return svg.end();
   }
 
-  private void grid() {
+  private void grid(Svg svg) {
     for (int percent = 0; percent <= 100; percent += 25) {
       double y = y(percent / 100.0);
-      line(LEFT, y, WIDTH - RIGHT, y, "#ddd");
-      text(LEFT - 8, y + 4, "end", percent + " %");
+      svg.line("rule", LEFT, y, WIDTH - RIGHT, y).text("", LEFT - 8, y + 4, "end", percent + " %");
     }
-    for (int decade = firstDecade; decade <= lastDecade; decade++) {
-      double seconds = Math.pow(10, decade);
-      line(x(seconds), TOP, x(seconds), HEIGHT - BOTTOM, "#ddd");
+    for (double tick = seconds.low(); tick <= seconds.high() * 1.001; tick *= 10) {
+      double x = seconds.at(tick);
       String label =
-          decade < 0
-              ? String.format(Locale.ROOT, "%.3g ms", seconds * 1e3)
-              : String.format(Locale.ROOT, "%.0f s", seconds);
-      text(x(seconds), HEIGHT - BOTTOM + 18, "middle", label);
+          tick < 0.999
+              ? String.format(Locale.ROOT, "%.3g ms", tick * 1e3)
+              : String.format(Locale.ROOT, "%.0f s", tick);
+      svg.line("rule", x, TOP, x, HEIGHT - BOTTOM)
+          .text("", x, HEIGHT - BOTTOM + 18, "middle", label);
     }
   }
 
-  private void curve(SimulationResult result, String colour, int index) {
+  private void curve(Svg svg, SimulationResult result, int index) {
     double[] ttfts = result.ttfts();
-    svg.format("<polyline fill='none' stroke-width='2' stroke='%s' points='", colour);
-    svg.format("%.1f,%.1f", x(ttfts[0]), y(0));
+    double[] points = new double[2 * (POINTS + 1)];
+    points[0] = seconds.at(ttfts[0]);
+    points[1] = y(0);
     for (int point = 1; point <= POINTS; point++) {
       int rank = (int) Math.ceil((double) point / POINTS * ttfts.length);
-      svg.format(" %.1f,%.1f", x(ttfts[rank - 1]), y((double) point / POINTS));
+      points[2 * point] = seconds.at(ttfts[rank - 1]);
+      points[2 * point + 1] = y((double) point / POINTS);
     }
-    svg.format("'/>\n");
+    svg.polyline("curve " + PlotStyle.stroke(index), points);
     double y = TOP + 14 + 18 * index;
-    line(LEFT + 10, y - 4, LEFT + 34, y - 4, colour + "' stroke-width='2");
-    text(LEFT + 40, y, "start", result.policy().word());
+    svg.line("curve " + PlotStyle.stroke(index), LEFT + 10, y - 4, LEFT + 34, y - 4)
+        .text(PlotStyle.fill(index), LEFT + 40, y, "start", result.policy().word());
   }
 
-  private double x(double seconds) {
-    double decade = Math.log10(Math.max(seconds, Math.pow(10, firstDecade)));
-    return LEFT + (decade - firstDecade) / (lastDecade - firstDecade) * (WIDTH - LEFT - RIGHT);
-  }
-
-  private double y(double share) {
+  private static double y(double share) {
     return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM);
-  }
-
-  private void line(double x1, double y1, double x2, double y2, String stroke) {
-    svg.format(
-        "<line x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f' stroke='%s'/>\n", x1, y1, x2, y2, stroke);
-  }
-
-  private void text(double x, double y, String anchor, String text) {
-    String escaped = text.replace("&", "&amp;").replace("<", "&lt;");
-    svg.format("<text x='%.1f' y='%.1f' text-anchor='%s'>%s</text>\n", x, y, anchor, escaped);
   }
 }
