@@ -38,10 +38,10 @@ public final class Generation implements AutoCloseable {
 
   private final Object lock = new Object();
   private final int[] tokens; // guarded by lock
+  private final long[] tokenNs; // guarded by lock
   private int received; // guarded by lock
   private int prefilled; // guarded by lock
   private int promptTokens; // guarded by lock
-  private long firstTokenNs; // guarded by lock
   private @Nullable DecodeOutcome outcome; // guarded by lock
 
   private int taken;
@@ -56,6 +56,7 @@ public final class Generation implements AutoCloseable {
     this.stops = new StopTexts(stop);
     this.startedNs = startedNs;
     this.tokens = new int[maxTokens];
+    this.tokenNs = new long[maxTokens];
   }
 
   /** Has what becomes of the request told to who planned it; before it starts. */
@@ -72,9 +73,7 @@ public final class Generation implements AutoCloseable {
       @Override
       public void onToken(int token) {
         synchronized (lock) {
-          if (received == 0) {
-            firstTokenNs = System.nanoTime();
-          }
+          tokenNs[received] = System.nanoTime() - startedNs;
           tokens[received++] = token;
           lock.notifyAll();
         }
@@ -105,7 +104,7 @@ public final class Generation implements AutoCloseable {
     if (planned != null) {
       double ttftSeconds;
       synchronized (lock) {
-        ttftSeconds = (firstTokenNs - startedNs) / 1e9;
+        ttftSeconds = received == 0 ? 0 : tokenNs[0] / 1e9;
       }
       planned.ended(plan.model(), end, ttftSeconds, plan.unplanned());
     }
@@ -171,6 +170,13 @@ public final class Generation implements AutoCloseable {
     }
   }
 
+  /** When each of {@link #takenTokens} was chosen, nanoseconds from the request. */
+  public long[] takenTokensNs() {
+    synchronized (lock) {
+      return Arrays.copyOf(tokenNs, taken);
+    }
+  }
+
   /** Ends the answer soon; {@link #next} then gives what is left and null. */
   public void cancel() {
     DecodeSession decoding = session;
@@ -197,7 +203,7 @@ public final class Generation implements AutoCloseable {
         lock.wait();
       }
       end = outcome;
-      ttftNs = firstTokenNs == 0 ? end.ttftNs() : firstTokenNs - startedNs;
+      ttftNs = received == 0 ? end.ttftNs() : tokenNs[0];
     }
     TransferReport transfer = end.transfer();
     int after = Math.max(0, end.outputTokens() - 1);
