@@ -1,5 +1,6 @@
 package dev.baton.bench;
 
+import dev.baton.bench.compare.CompareCommand;
 import dev.baton.bench.fit.FitCommand;
 import dev.baton.bench.load.LoadCommand;
 import dev.baton.bench.load.StartCommand;
@@ -65,6 +66,7 @@ public final class BenchCli {
     line.addSubcommand("stream", new StreamCommand(out, err));
     line.addSubcommand("regret", new RegretCommand(out, err));
     line.addSubcommand("accuracy", new AccuracyCommand(out, err));
+    line.addSubcommand("compare", new CompareCommand(out, err));
     line.addSubcommand("fit", new FitCommand(out));
     line.addSubcommand("model", new ModelCommand(out));
     line.addSubcommand("load", new LoadCommand(out, err));
