@@ -13,6 +13,7 @@ import dev.baton.bench.peer.SpeedCommand;
 import dev.baton.bench.split.AccuracyCommand;
 import dev.baton.bench.split.PairCommand;
 import dev.baton.bench.split.RegretCommand;
+import dev.baton.bench.split.SplitCommand;
 import dev.baton.bench.stream.LinkCommand;
 import dev.baton.bench.stream.NodesCommand;
 import dev.baton.bench.stream.StreamCommand;
@@ -66,6 +67,7 @@ public final class BenchCli {
     line.addSubcommand("stream", new StreamCommand(out, err));
     line.addSubcommand("regret", new RegretCommand(out, err));
     line.addSubcommand("accuracy", new AccuracyCommand(out, err));
+    line.addSubcommand("split", new SplitCommand(out, err));
     line.addSubcommand("compare", new CompareCommand(out, err));
     line.addSubcommand("fit", new FitCommand(out));
     line.addSubcommand("model", new ModelCommand(out));

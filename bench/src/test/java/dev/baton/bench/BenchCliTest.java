@@ -2,12 +2,17 @@ package dev.baton.bench;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -39,6 +44,36 @@ final class BenchCliTest {
     refuses("--rate", "stream", "--rate=0");
     refuses("--fast", "stream", "--fast");
     refuses("strem", "strem");
+  }
+
+  @Test
+  void shouldRefuseWhatASplitCannotBeMeasuredWithInOneLine(@TempDir Path folder)
+      throws IOException {
+    Path out = folder.resolve("out");
+    String to = "--out=" + out;
+    refuses("--prompt 1020 with --output 32", "split", to, "--prompt=64,1020");
+    refuses("at least one token, not 0", "split", to, "--prompt=0");
+    refuses("names each value once", "split", to, "--output=1,1");
+    refuses("'sideways' is no split", "split", to, "--split=local,sideways");
+    refuses("past the model's last layer, which is 6", "split", to, "--split=7");
+    refuses("'1tbit' is no link", "split", to, "--link=1tbit");
+    refuses("--repeat", "split", to, "--repeat=0");
+    refuses("no such thing", "split", to, "--watts=no such thing");
+    refuses("--watts", "split", to, "--watts=0");
+    Path file = Files.writeString(folder.resolve("file"), "");
+    refuses("is a file, not a folder", "split", "--out=" + file);
+    assertEquals(1, run("split", to, "--model=no-such-model"));
+    assertEquals(1, err.toString(UTF_8).lines().count(), err.toString(UTF_8));
+    assertEquals("", Files.readString(file));
+    assertFalse(Files.exists(out), "nothing half-written");
+  }
+
+  @Test
+  void shouldRefuseWhatIsNoResultToCompareInOneLine(@TempDir Path folder) throws IOException {
+    Path text = Files.writeString(folder.resolve("text.json"), "no JSON");
+    refuses("there is no such file", "compare", folder + "/none.json", text.toString());
+    refuses("is no result", "compare", text.toString(), text.toString());
+    refuses("OLD.json", "compare");
   }
 
   @Test

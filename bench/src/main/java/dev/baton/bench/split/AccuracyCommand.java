@@ -117,7 +117,7 @@ public final class AccuracyCommand implements Callable<Integer> {
   private void measure(Path file) throws IOException, InterruptedException {
     progress.show("both nodes and their link");
     ShapedLink link = ShapedLink.at(megabitsPerSecond * 1_000_000L);
-    try (UnlikePair pair = new UnlikePair(file, link)) {
+    try (UnlikePair pair = new UnlikePair(file, PairKind.UNLIKE, link.prefix())) {
       SplittableRandom random = new SplittableRandom(seed);
       List<PredictedRun> runs = new ArrayList<>();
       for (int i = 0; i < requests; i++) {

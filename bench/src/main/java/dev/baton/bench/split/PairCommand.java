@@ -44,6 +44,9 @@ public final class PairCommand implements Callable<Integer> {
   @Option(names = "--model", required = true)
   private Path model = Path.of("");
 
+  @Option(names = "--pinned", description = "Keep the prefill node to a core of its own.")
+  private boolean pinned;
+
   public PairCommand(PrintStream out) {
     this.out = out;
   }
@@ -66,7 +69,7 @@ public final class PairCommand implements Callable<Integer> {
     LifeLine.hold(lines::add);
     JsonMapper json = JsonMapper.shared();
     // The node has all that the machine can, whatever this process is held to.
-    try (PinnedNode node = PinnedNode.start(model, LEASE, Map.of("BATON_CPU_ISA", ""))) {
+    try (PinnedNode node = PinnedNode.start(model, LEASE, pinned, Map.of("BATON_CPU_ISA", ""))) {
       long startedNs = System.nanoTime();
       try (Baton baton = Baton.open(config(node, new Split.Remote()))) {
         baton.calibrate(Calibration.Effort.FULL, done -> {});
@@ -89,6 +92,7 @@ public final class PairCommand implements Callable<Integer> {
         .split(split)
         .threads(1)
         .lease(LEASE)
+        .timeline(true)
         .build();
   }
 
@@ -130,7 +134,13 @@ public final class PairCommand implements Callable<Integer> {
           report.fallback(),
           decision == null ? null : SplitRun.Planned.of(decision.chosen()),
           decision == null ? List.of() : SplitRun.Planned.alternatives(decision),
-          Arrays.stream(answer.takenTokens()).boxed().toList());
+          Arrays.stream(answer.takenTokens()).boxed().toList(),
+          new SplitRun.Course(
+              report.prefillNs() / 1e6,
+              report.hiddenShare(),
+              report.kvBytes(),
+              Arrays.stream(answer.takenTokensNs()).mapToObj(ns -> ns / 1e6).toList(),
+              request.timed() ? answer.timeline() : null));
     }
   }
 

@@ -132,7 +132,8 @@ public final class RegretCommand implements Callable<Integer> {
 
   private LinkRegret measure(Path file, int rate) throws IOException, InterruptedException {
     progress.show(rate + " Mbit/s: both nodes and their link");
-    try (UnlikePair pair = new UnlikePair(file, ShapedLink.at(rate * 1_000_000L))) {
+    try (UnlikePair pair =
+        new UnlikePair(file, PairKind.UNLIKE, ShapedLink.at(rate * 1_000_000L).prefix())) {
       RegretGrid grid = new RegretGrid(pair, repeat, seed);
       List<ShapeRegret> shapes = new ArrayList<>();
       for (int prompt : promptTokens) {

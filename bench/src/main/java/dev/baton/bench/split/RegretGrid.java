@@ -76,7 +76,7 @@ final class RegretGrid {
       for (String split : order) {
         SplitRun run = pair.run(new SplitRequest(promptTokens, outputTokens, split, seed));
         expected = expected.isEmpty() ? run.tokens() : expected;
-        requireSame(expected, run, split);
+        requireSame(expected, run.tokens(), split);
         runs.getOrDefault(split, baton).add(run.withoutTokens());
         longestMs = Math.max(longestMs, run.e2eMs());
       }
@@ -89,13 +89,14 @@ final class RegretGrid {
     return longestMs < SHORT_MS ? SHORT_TIMES * rounds : rounds;
   }
 
-  static void requireSame(List<Integer> expected, SplitRun run, String split) {
-    if (!run.tokens().equals(expected)) {
+  /** Answers to one prompt, from wherever it was cut. */
+  static void requireSame(List<Integer> expected, List<Integer> tokens, String split) {
+    if (!tokens.equals(expected)) {
       throw new WrongResult(
           "the answer with split "
               + split
               + " differs from the others: "
-              + run.tokens()
+              + tokens
               + " and "
               + expected);
     }

@@ -1,5 +1,6 @@
 package dev.baton.bench.split;
 
+import dev.baton.Timeline;
 import dev.baton.plan.PlanDecision;
 import dev.baton.plan.SplitPlan;
 import java.util.List;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param chosen the planner's choice, or null where the split was given
  * @param alternatives the best of each kind that the planner chose from; empty where it did not
  * @param tokens the answer's
+ * @param course what happened on the way
  */
 record SplitRun(
     double ttftMs,
@@ -23,7 +25,24 @@ record SplitRun(
     @Nullable String fallback,
     @Nullable Planned chosen,
     List<Planned> alternatives,
-    List<Integer> tokens) {
+    List<Integer> tokens,
+    Course course) {
+  /**
+   * What happened on the way.
+   *
+   * @param prefillMs until the whole prompt had gone through all layers, wherever that was
+   * @param hiddenShare share of the KV that came while the prefill node still computed, 0..1
+   * @param kvBytes that came from the prefill node
+   * @param tokenMs when each token of the answer was chosen
+   * @param timeline where it was wanted, else null
+   */
+  record Course(
+      double prefillMs,
+      double hiddenShare,
+      long kvBytes,
+      List<Double> tokenMs,
+      @Nullable Timeline timeline) {}
+
   /**
    * A plan and what it was predicted to take.
    *
@@ -58,6 +77,7 @@ record SplitRun(
 
   /** The same without the answer, once that has been compared. */
   SplitRun withoutTokens() {
-    return new SplitRun(ttftMs, e2eMs, boundaryLayer, fallback, chosen, alternatives, List.of());
+    return new SplitRun(
+        ttftMs, e2eMs, boundaryLayer, fallback, chosen, alternatives, List.of(), course);
   }
 }

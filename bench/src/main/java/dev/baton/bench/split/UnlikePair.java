@@ -12,6 +12,7 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -20,14 +21,12 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * Two unlike nodes in processes of their own and a shaped link between them: a prefill node on one
- * core with the machine's best instructions, and a decode process on another that is held to AVX2.
- * They share a network namespace and a fresh {@code BATON_HOME}, so that what the planner knows is
- * what it measured here. Nothing else runs on the two cores while a request does. One thread.
+ * Two nodes with a thread each in processes of their own and a link between them, as unlike as the
+ * machine allows ({@link PairKind}). They share a network namespace and a fresh {@code BATON_HOME},
+ * so that what the planner knows is what it measured here. Nothing else runs while a request does.
+ * One thread.
  */
 final class UnlikePair implements AutoCloseable {
-  private static final String DECODE_ISA = "avx2";
-
   /** For a request that is under way to end, and the nodes after it. */
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
@@ -39,18 +38,24 @@ final class UnlikePair implements AutoCloseable {
   /**
    * Starts both nodes and waits until they and their link are measured.
    *
+   * @param linkPrefix words to put before a command so that it runs beside the link
    * @throws WrongResult when they do not start, with what they said
    */
-  UnlikePair(Path model, ShapedLink link) throws IOException, InterruptedException {
+  UnlikePair(Path model, PairKind kind, List<String> linkPrefix)
+      throws IOException, InterruptedException {
     this.home = Files.createTempDirectory("baton-bench-");
-    List<String> prefix = new ArrayList<>(link.prefix());
-    prefix.addAll(OneCore.DECODE.prefix());
-    this.decode =
-        ChildJvm.start(
-            prefix,
-            Map.of("BATON_CPU_ISA", DECODE_ISA, "BATON_HOME", home.toString()),
-            ChildJvm.BENCH,
-            List.of("split-pair", "--model=" + model.toAbsolutePath()));
+    List<String> prefix = new ArrayList<>(linkPrefix);
+    List<String> command =
+        new ArrayList<>(List.of("split-pair", "--model=" + model.toAbsolutePath()));
+    if (kind.pinned()) {
+      prefix.addAll(OneCore.DECODE.prefix());
+      command.add("--pinned");
+    }
+    Map<String, String> environment = new HashMap<>(Map.of("BATON_HOME", home.toString()));
+    if (kind.decodeIsa() != null) {
+      environment.put("BATON_CPU_ISA", kind.decodeIsa());
+    }
+    this.decode = ChildJvm.start(prefix, environment, ChildJvm.BENCH, command);
     Runtime.getRuntime().addShutdownHook(end);
     try {
       this.facts = answer(PairCommand.Facts.class);
@@ -60,7 +65,7 @@ final class UnlikePair implements AutoCloseable {
     }
   }
 
-  /** Why there can be no such pair on this machine, or null. */
+  /** Why there can be no {@link PairKind#UNLIKE} pair over a shaped link here, or null. */
   static @Nullable String whyMissing() {
     String cores = OneCore.whyMissing();
     return cores != null ? cores : ShapedLink.whyMissing();

@@ -25,14 +25,16 @@ public final class PinnedNode implements AutoCloseable {
    * Starts the node and waits until it listens.
    *
    * @param lease how long it keeps the work of a silent decode node
+   * @param pinned whether it is kept to that core, or runs where the system puts it
    * @param environment what differs from this process's
    * @throws WrongResult when it does not start, with what it said
    */
-  public static PinnedNode start(Path model, Duration lease, Map<String, String> environment)
+  public static PinnedNode start(
+      Path model, Duration lease, boolean pinned, Map<String, String> environment)
       throws InterruptedException {
     ChildJvm process =
         ChildJvm.start(
-            OneCore.PREFILL.prefix(),
+            pinned ? OneCore.PREFILL.prefix() : List.of(),
             environment,
             ChildJvm.BATON,
             List.of(

@@ -16,6 +16,8 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 final class AccuracyCommandTest {
+  private static final SplitRun.Course COURSE = new SplitRun.Course(1, 1, 1, List.of(), null);
+
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
   private int run(String... words) {
@@ -27,7 +29,7 @@ final class AccuracyCommandTest {
     SplitRun.Planned plan = new SplitRun.Planned(3, 64, 64, ttft, e2e, 1);
     return PredictedRun.of(
         new SplitRequest(100, 5, "3", 1),
-        new SplitRun(ttftMs, e2eMs, 3, null, plan, List.of(), List.of()));
+        new SplitRun(ttftMs, e2eMs, 3, null, plan, List.of(), List.of(), COURSE));
   }
 
   @Test
@@ -45,7 +47,7 @@ final class AccuracyCommandTest {
 
   @Test
   void shouldNotCountARunOfWhichNothingWasPredicted() {
-    SplitRun run = new SplitRun(1, 2, 0, null, null, List.of(), List.of());
+    SplitRun run = new SplitRun(1, 2, 0, null, null, List.of(), List.of(), COURSE);
     assertThrows(
         IllegalArgumentException.class,
         () -> PredictedRun.of(new SplitRequest(1, 1, "local", 1), run));

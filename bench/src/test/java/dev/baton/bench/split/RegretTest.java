@@ -15,11 +15,14 @@ import org.junit.jupiter.api.Test;
 import tools.jackson.databind.json.JsonMapper;
 
 final class RegretTest {
+  private static final SplitRun.Course COURSE = new SplitRun.Course(1, 1, 1, List.of(), null);
+
   private static final SplitRun.Planned PLAN = new SplitRun.Planned(15, 128, 32, 80, 99.5, 3);
 
   private static List<SplitRun> runs(SplitRun.@Nullable Planned chosen, double... e2eMs) {
     return DoubleStream.of(e2eMs)
-        .mapToObj(ms -> new SplitRun(ms / 2, ms, 15, null, chosen, List.of(), List.of(1, 2)))
+        .mapToObj(
+            ms -> new SplitRun(ms / 2, ms, 15, null, chosen, List.of(), List.of(1, 2), COURSE))
         .toList();
   }
 
@@ -85,9 +88,10 @@ final class RegretTest {
   @Test
   void shouldCountNothingWhereAnAnswerDiffers() {
     SplitRun run = runs(null, 100).getFirst();
-    RegretGrid.requireSame(List.of(1, 2), run, "15");
+    RegretGrid.requireSame(List.of(1, 2), run.tokens(), "15");
     WrongResult wrong =
-        assertThrows(WrongResult.class, () -> RegretGrid.requireSame(List.of(1, 3), run, "15"));
+        assertThrows(
+            WrongResult.class, () -> RegretGrid.requireSame(List.of(1, 3), run.tokens(), "15"));
     assertEquals(
         "the answer with split 15 differs from the others: [1, 2] and [1, 3]", wrong.reason());
   }
