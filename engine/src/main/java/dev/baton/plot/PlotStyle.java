@@ -20,7 +20,7 @@ public final class PlotStyle {
       .curve{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
       .halo{fill:none;stroke-width:11;opacity:.26;stroke-linejoin:round;stroke-linecap:round}
       .point{opacity:.8;stroke:var(--paper)}
-      .spread{stroke-width:5;opacity:.28;stroke-linecap:round}.band{fill:var(--rule);opacity:.6}
+      .spread{stroke-width:3;opacity:.38;stroke-linecap:round}.band{fill:var(--rule);opacity:.6}
       .k0{stroke:var(--c0)}.k1{stroke:var(--c1)}.k2{stroke:var(--c2)}\
       .k3{stroke:var(--c3)}.k4{stroke:var(--c4)}.k5{stroke:var(--c5)}
       .f0{fill:var(--c0)}.f1{fill:var(--c1)}.f2{fill:var(--c2)}\

@@ -8,8 +8,8 @@ import java.util.OptionalDouble;
 
 /** What was predicted beside what was measured, a point a row; on the line they are the same. */
 final class PredictionPlot {
-  private static final int WIDTH = 480;
-  private static final int HEIGHT = 360;
+  private static final int WIDTH = 430;
+  private static final int HEIGHT = 340;
   private static final int LEFT = 62;
   private static final int RIGHT = 20;
   private static final int TOP = 30;

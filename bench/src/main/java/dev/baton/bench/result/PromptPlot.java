@@ -15,14 +15,17 @@ import java.util.TreeMap;
  * planner chose is a wide pale band behind the curve it follows.
  */
 final class PromptPlot {
-  private static final int WIDTH = 480;
-  private static final int HEIGHT = 340;
+  private static final int WIDTH = 430;
+  private static final int HEIGHT = 320;
   private static final int LEFT = 56;
-  private static final int RIGHT = 76;
+  private static final int RIGHT = 62;
   private static final int TOP = 30;
   private static final int BOTTOM = 46;
   private static final int LABEL_GAP = 15;
   private static final int TICK_GAP = 34;
+
+  /** Bars of neighbouring curves stand beside each other; the points are on the curves. */
+  private static final int BAR_GAP = 4;
 
   /** Two lines above. */
   private static final int HEADLINE = 46;
@@ -146,10 +149,16 @@ final class PromptPlot {
   }
 
   private void marks(Svg svg, String split) {
+    List<String> others =
+        comparison.bySplit().keySet().stream()
+            .filter(other -> !other.equals(SplitRow.AUTO))
+            .toList();
+    double aside = (others.indexOf(split) - (others.size() - 1) / 2.0) * BAR_GAP;
     for (SplitRow row : rows(split)) {
       Spread ttft = row.ttft();
       double at = x.at(row.key().promptTokens());
-      svg.line("spread " + looks.stroke(split), at, y.at(ttft.low()), at, y.at(ttft.high()));
+      double bar = at + aside;
+      svg.line("spread " + looks.stroke(split), bar, y.at(ttft.low()), bar, y.at(ttft.high()));
       svg.dot(
           looks.fill(split),
           at,

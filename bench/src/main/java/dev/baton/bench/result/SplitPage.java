@@ -146,8 +146,19 @@ final class SplitPage {
         """,
         escaped(sentence(TimelinePlot.claim(request))),
         TimelinePlot.svg(request, "way"),
-        escaped(sentence(request.key().title())),
+        escaped(asked(request.key())),
         Looks.time(request.timeline().clockErrorNs() / 1e6));
+  }
+
+  private static String asked(SplitRow.Key key) {
+    return "Over "
+        + SplitRow.linkTitle(key.link())
+        + ": "
+        + key.promptTokens()
+        + " tokens in, "
+        + key.outputTokens()
+        + " out, "
+        + SplitRow.splitTitle(key.split());
   }
 
   private void predictions() {
@@ -179,10 +190,10 @@ final class SplitPage {
     html.format(
         """
         <h2>Every figure</h2>
+        <p class='soft' id='how'>Medians, and below them the lowest and the highest. A heading sorts by its column. “cut at” is \
+        the layer from which the decode node computes.</p>
         <div class='scroll' tabindex='0' role='region' aria-label='Every figure'>
-        <table>
-        <caption>Medians, and below them the lowest and the highest. A heading sorts by its column. “cut at” is the layer \
-        from which the decode node computes.</caption>
+        <table aria-describedby='how'>
         <thead><tr>
         """);
     column("link", "", true);

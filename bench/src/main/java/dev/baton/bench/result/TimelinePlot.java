@@ -78,11 +78,12 @@ final class TimelinePlot {
                 + ".");
     double bottom = TOP + 3.0 * (LANE + GAP);
     axis(svg, bottom);
+    double y = TOP;
     for (Lane lane : Lane.values()) {
-      double y = TOP + lane.ordinal() * (double) (LANE + GAP);
       svg.text("strong", LEFT - 14, y + LANE / 2.0 + 4, "end", lane.title());
       svg.line("rule", LEFT, y + LANE, WIDTH - RIGHT, y + LANE);
       lane(svg, lane, y);
+      y += LANE + GAP;
     }
     firstToken(svg, bottom);
     return svg.end();
@@ -135,8 +136,8 @@ final class TimelinePlot {
     double height = (double) LANE / rows;
     for (int i = 0; i < row.length; i++) {
       Span span = shown.get(i);
-      double from = x(span.startNs());
-      double width = Math.max(LEAST_WIDTH, x(Math.min(span.endNs(), endNs)) - from);
+      double from = x((double) span.startNs());
+      double width = Math.max(LEAST_WIDTH, x(Math.min((double) span.endNs(), endNs)) - from);
       svg.bar(
           "span " + PlotStyle.fill(look(lane)),
           from,
