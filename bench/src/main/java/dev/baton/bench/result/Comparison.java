@@ -137,7 +137,7 @@ record Comparison(String link, int outputTokens, Map<String, TreeMap<Integer, Sp
     Optional<Crossover> crossover = crossover();
     if (crossover.isPresent()) {
       Crossover at = crossover.get();
-      String who = at.same() ? SplitRow.splitTitle(at.split()) : "a split";
+      String who = at.same() ? cutTitle(at.split()) : "a split";
       String where =
           at.fromTokens() == 0
               ? "at every length"
@@ -168,6 +168,10 @@ record Comparison(String link, int outputTokens, Map<String, TreeMap<Integer, Sp
     return clearly
         ? "local is fastest at every length up to " + prompts.getLast() + " tokens"
         : "no split is clearly faster than local up to " + prompts.getLast() + " tokens";
+  }
+
+  private static String cutTitle(String split) {
+    return split.equals(SplitRow.REMOTE) ? split : "a cut at " + SplitRow.splitTitle(split);
   }
 
   /** How much slower the planner's choice was than the best of the others, at worst, in percent. */

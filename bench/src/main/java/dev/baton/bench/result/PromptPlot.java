@@ -27,8 +27,12 @@ final class PromptPlot {
   /** Bars of neighbouring curves stand beside each other; the points are on the curves. */
   private static final int BAR_GAP = 4;
 
-  /** Two lines above. */
-  private static final int HEADLINE = 46;
+  /** Two lines of title and two of what it is about, where it stands alone. */
+  private static final int HEADLINE = 80;
+
+  private static final int FIRST_LINE = 20;
+  private static final int LINE = 17;
+  private static final int MOST_LETTERS = 52;
 
   private final Comparison comparison;
   private final Looks looks;
@@ -66,11 +70,28 @@ final class PromptPlot {
   static String file(SplitResult result) {
     Comparison comparison = Comparison.of(result).getFirst();
     PromptPlot plot = new PromptPlot(comparison, Looks.of(result.rows()), HEADLINE);
-    return plot.draw(
+    Svg svg =
         new Svg("plot", WIDTH, HEIGHT + HEADLINE, comparison.title(), plot.description())
-            .withStyle()
-            .text("strong", 16, 24, "start", comparison.title())
-            .text("", 16, 42, "start", result.modelName() + ", " + result.setup().pair()));
+            .withStyle();
+    double y = lines(svg, "strong", FIRST_LINE, comparison.title());
+    lines(svg, "", y + 2, result.modelName() + ", " + result.setup().pair());
+    return plot.draw(svg);
+  }
+
+  /** Writes text in lines that fit, and returns where the next one would be. */
+  private static double lines(Svg svg, String look, double top, String text) {
+    double y = top;
+    StringBuilder line = new StringBuilder();
+    for (String word : text.split(" ")) {
+      if (line.length() + word.length() > MOST_LETTERS) {
+        svg.text(look, 4, y, "start", line.toString());
+        y += LINE;
+        line.setLength(0);
+      }
+      line.append(line.isEmpty() ? "" : " ").append(word);
+    }
+    svg.text(look, 4, y, "start", line.toString());
+    return y + LINE;
   }
 
   private String description() {

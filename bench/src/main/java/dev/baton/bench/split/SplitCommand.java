@@ -103,7 +103,7 @@ public final class SplitCommand implements Callable<Integer> {
   @Option(
       names = "--repeat",
       paramLabel = "N",
-      defaultValue = "5",
+      defaultValue = "9",
       description = "Rounds; medians and extremes are of these (default: ${DEFAULT-VALUE}).")
   private int rounds;
 

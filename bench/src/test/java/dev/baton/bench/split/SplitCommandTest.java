@@ -30,6 +30,17 @@ final class SplitCommandTest {
 
   /** Like a terminal's child: what is being measured is told on stderr. */
   private Process start(String... words) throws IOException {
+    return builder(words).start();
+  }
+
+  /** As on a machine that has no unshare, no taskset and no git. */
+  private Process startWithoutTools(String... words) throws IOException {
+    ProcessBuilder builder = builder(words);
+    builder.environment().put("PATH", folder.toString());
+    return builder.start();
+  }
+
+  private ProcessBuilder builder(String... words) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
@@ -49,7 +60,7 @@ final class SplitCommandTest {
             "--out",
             folder.resolve("out").toString()));
     command.addAll(List.of(words));
-    return new ProcessBuilder(command).start();
+    return new ProcessBuilder(command);
   }
 
   private List<String> left(Path in) throws IOException {
@@ -112,6 +123,34 @@ final class SplitCommandTest {
       assertEquals(boundary > 0, moved > 0, row.toString());
       assertEquals(boundary > 0, row.path("values").has("hidden_percent"), row.toString());
     }
+  }
+
+  @Test
+  @Timeout(60)
+  void shouldFailInOneLineWhereALinkThatWasAskedForCannotBeShaped() throws Exception {
+    Process run = startWithoutTools("--prompt=32", "--link=lo,100mbit");
+    String said = new String(run.getErrorStream().readAllBytes(), UTF_8);
+    assertEquals(1, run.waitFor(), said);
+    assertEquals(1, said.lines().count(), said);
+    assertTrue(said.startsWith("baton: --link 100mbit cannot be had here: "), said);
+    assertFalse(Files.exists(folder.resolve("out")), "nothing half-written");
+  }
+
+  @Test
+  @Timeout(240)
+  void shouldLeaveOutWhatCannotBeShapedAndSayWhichPairItWas() throws Exception {
+    Process run =
+        startWithoutTools("--prompt=32", "--output=1", "--split=local,remote", "--repeat=1");
+    String said = new String(run.getErrorStream().readAllBytes(), UTF_8);
+    assertEquals(0, run.waitFor(), said);
+    assertTrue(said.contains("note: not measured over 100mbit: "), said);
+    BenchResult result = BenchResult.read(folder.resolve("out").resolve("result.json"));
+    JsonNode setup = result.detail().path("setup");
+    assertEquals("[\"lo\"]", setup.path("links").toString());
+    assertTrue(setup.path("pair").asString().contains("on whatever cores"), setup.toString());
+    assertTrue(
+        Files.readString(folder.resolve("out").resolve("report.html"))
+            .contains("not measured over 100mbit: "));
   }
 
   @Test
