@@ -24,7 +24,8 @@ import org.openjdk.jmh.runner.IterationType;
  * KernelWork} is a kernel.
  */
 public final class CeilingProfiler implements InternalProfiler {
-  private static final String THREADS = "threads";
+  /** The parameter that makes a benchmark a kernel. */
+  static final String THREADS = "threads";
 
   private @Nullable NativeKernels kernels;
   private @Nullable CpuPeaks before;

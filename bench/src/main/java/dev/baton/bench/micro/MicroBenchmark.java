@@ -115,6 +115,11 @@ record MicroBenchmark(String name, String method, Map<String, List<String>> para
         .getType();
   }
 
+  /** Whether it is of the C kernels, and shares of the machine's peaks are measured beside it. */
+  boolean isKernel() {
+    return params.containsKey(CeilingProfiler.THREADS);
+  }
+
   /** How many there are to run: one for every combination of the parameters. */
   int trials() {
     return params.values().stream().mapToInt(List::size).reduce(1, Math::multiplyExact);

@@ -5,6 +5,8 @@ import dev.baton.bench.report.Progress;
 import dev.baton.bench.report.Provenance;
 import dev.baton.bench.report.ResultFigure;
 import dev.baton.bench.report.WholeFile;
+import dev.baton.bench.report.WrongResult;
+import dev.baton.kernel.NativeKernels;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -13,6 +15,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
@@ -40,6 +43,7 @@ public final class MicroCommand implements Callable<Integer> {
   private static final int DONE = 0;
 
   private final PrintStream out;
+  private final PrintStream err;
   private final Progress progress;
 
   @Parameters(
@@ -72,19 +76,22 @@ public final class MicroCommand implements Callable<Integer> {
 
   public MicroCommand(PrintStream out, PrintStream err) {
     this.out = out;
+    this.err = err;
     this.progress = new Progress(err);
   }
 
   @Override
   public Integer call() throws IOException {
-    List<MicroBenchmark> benchmarks = selected();
+    List<MicroBenchmark> selected = selected();
     if (list) {
-      benchmarks.forEach(benchmark -> out.println(listed(benchmark)));
+      selected.forEach(benchmark -> out.println(listed(benchmark)));
       return DONE;
     }
     requireWritable("--json", json);
     requireWritable("--jmh-json", jmhJson);
+    List<MicroBenchmark> benchmarks = measurable(selected);
     Provenance provenance = Provenance.now(words(), null);
+    out.println(provenance.machine().title());
     List<MicroTrial> trials = new ArrayList<>();
     MicroRun run = measure(benchmarks, trials);
     if (json != null) {
@@ -100,6 +107,25 @@ public final class MicroCommand implements Callable<Integer> {
 
   private List<String> words() {
     return List.copyOf(spec.commandLine().getParseResult().originalArgs());
+  }
+
+  /**
+   * All, or all but the kernels where there are none.
+   *
+   * @throws WrongResult where nothing is left
+   */
+  private List<MicroBenchmark> measurable(List<MicroBenchmark> selected) {
+    Optional<String> missing = NativeKernels.whyMissing();
+    List<MicroBenchmark> kernels =
+        missing.isEmpty() ? List.of() : selected.stream().filter(MicroBenchmark::isKernel).toList();
+    List<MicroBenchmark> others = selected.stream().filter(one -> !kernels.contains(one)).toList();
+    if (others.isEmpty()) {
+      throw new WrongResult(missing.orElse("nothing was selected"));
+    }
+    if (!kernels.isEmpty()) {
+      err.println("baton: not measured: " + names(kernels) + ": " + missing.orElse(""));
+    }
+    return others;
   }
 
   /** Prints each trial as it ends. */

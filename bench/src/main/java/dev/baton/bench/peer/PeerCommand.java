@@ -1,11 +1,14 @@
 package dev.baton.bench.peer;
 
 import dev.baton.bench.peer.PeerRounds.Rounds;
+import dev.baton.bench.report.BenchResult;
 import dev.baton.bench.report.Figure;
 import dev.baton.bench.report.PartReport;
 import dev.baton.bench.report.Progress;
+import dev.baton.bench.report.Provenance;
 import dev.baton.bench.report.ReportTable;
-import dev.baton.bench.report.WrongResult;
+import dev.baton.bench.report.ResultFigure;
+import dev.baton.bench.report.ResultFigure.Better;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -17,8 +20,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import tools.jackson.databind.json.JsonMapper;
+import picocli.CommandLine.Spec;
 
 /** {@code baton bench peer}: Baton beside other engines, in turns, on one model. */
 @Command(
@@ -32,7 +36,6 @@ import tools.jackson.databind.json.JsonMapper;
     })
 public final class PeerCommand implements Callable<Integer> {
   private static final int DONE = 0;
-  private static final int FAILED = 1;
   private static final int MOST = 1 << 20;
 
   private final PrintStream out;
@@ -115,6 +118,8 @@ public final class PeerCommand implements Callable<Integer> {
       description = "More for each llama-bench, such as '-fa 1'.")
   private List<String> more = List.of();
 
+  @Spec private CommandSpec spec = CommandSpec.create();
+
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
@@ -126,20 +131,30 @@ public final class PeerCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException, InterruptedException {
     requireSound();
-    PartReport report;
+    Provenance provenance =
+        Provenance.now(spec.commandLine().getParseResult().originalArgs(), model);
+    List<Figure> figures = new ArrayList<>();
     try {
       List<Peer> peers = peers();
-      List<Figure> figures = new ArrayList<>();
       for (int count : threads) {
         figures.addAll(measure(peers, count));
       }
-      report = PartReport.measured(model.getFileName().toString(), figures, List.of(note()));
-    } catch (WrongResult e) {
-      report = PartReport.wrong(model.getFileName().toString(), e.reason());
+    } finally {
+      progress.clear();
     }
-    progress.clear();
-    out.println(json ? JsonMapper.shared().writeValueAsString(report) : ReportTable.of(report));
-    return report.wrong() == null ? DONE : FAILED;
+    String name = model.getFileName().toString();
+    PartReport report = PartReport.measured(name, figures, List.of(note()));
+    out.println(json ? result(provenance, report).json() : ReportTable.of(report));
+    return DONE;
+  }
+
+  /** More is better of all that is measured here. */
+  private static BenchResult result(Provenance provenance, PartReport report) {
+    List<ResultFigure> figures =
+        report.figures().stream()
+            .map(of -> ResultFigure.of(of.name(), of.unit(), Better.HIGHER, of.value()))
+            .toList();
+    return BenchResult.of("peer", true, provenance, figures, report);
   }
 
   private String note() {

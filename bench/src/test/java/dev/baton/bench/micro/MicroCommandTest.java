@@ -100,7 +100,7 @@ final class MicroCommandTest {
             "--jmh-json=" + jmh);
     String table = out.toString(UTF_8);
     assertEquals(0, status, table + err.toString(UTF_8));
-    assertEquals(3, table.lines().count(), table);
+    assertEquals(4, table.lines().count(), table);
     assertTrue(table.contains("integer dot peak"), table);
     BenchResult result = BenchResult.read(json);
     assertEquals(
