@@ -1,0 +1,14 @@
+package dev.baton.ggml;
+
+/** Why ggml, or a device of it, cannot be used; the message says what to do, in one line. */
+public final class GgmlException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  public GgmlException(String message) {
+    super(message);
+  }
+
+  public GgmlException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

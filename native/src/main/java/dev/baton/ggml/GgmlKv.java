@@ -1,0 +1,193 @@
+package dev.baton.ggml;
+
+import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
+
+import dev.baton.kernel.KvGeometry;
+import dev.baton.kernel.RowDigest;
+import dev.baton.model.KvSequence;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.BitSet;
+
+/**
+ * The KV of a model in a device's memory: K and V of each layer as f16, (slots, kvHeads * headDim),
+ * a row a token slot. That is the canonical wire form's own order, so slices are copied as they
+ * are.
+ *
+ * <p>Exporting and importing may be done by other threads than the computing one, at the same time.
+ */
+final class GgmlKv implements AutoCloseable {
+  /** Attention reads whole steps of so many slots, so that few graphs serve all lengths. */
+  static final int STEP_SLOTS = 256;
+
+  private static final ValueLayout.OfShort HALF =
+      JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final int INFINITE = 0x7c00;
+
+  /** 256: what a model computes is far below, and so are all products with it. */
+  private static final int LARGE = 0x5c00;
+
+  private final GgmlBackends backends;
+  private final GgmlMemory memory;
+  private final KvGeometry geometry;
+  private final int slots;
+  private final int rowBytes;
+  private final MemorySegment[] keys;
+  private final MemorySegment[] values;
+  private final BitSet spoiled = new BitSet(); // blocks; guarded by itself
+
+  /**
+   * @throws GgmlException when the device has too little memory
+   */
+  GgmlKv(GgmlLibrary ggml, GgmlDevice device, KvGeometry geometry, int blocks) {
+    this.backends = ggml.backends();
+    this.geometry = geometry;
+    long wanted = (long) blocks * KvGeometry.BLOCK_TOKENS;
+    this.slots = Math.toIntExact((wanted + STEP_SLOTS - 1) / STEP_SLOTS * STEP_SLOTS);
+    int row = geometry.kvHeads() * geometry.headDim();
+    this.rowBytes = row * Short.BYTES;
+    this.memory = new GgmlMemory(ggml, device, 2 * geometry.layers());
+    this.keys = new MemorySegment[geometry.layers()];
+    this.values = new MemorySegment[geometry.layers()];
+    for (int layer = 0; layer < geometry.layers(); layer++) {
+      keys[layer] = memory.matrix(GgmlTensors.F16, row, slots);
+      values[layer] = memory.matrix(GgmlTensors.F16, row, slots);
+    }
+    // Masked slots are multiplied by 0 like any other, so all have to hold numbers.
+    memory.allocate("a KV cache of " + wanted + " tokens", true);
+  }
+
+  int slots() {
+    return slots;
+  }
+
+  MemorySegment keys(int layer) {
+    return keys[layer];
+  }
+
+  MemorySegment values(int layer) {
+    return values[layer];
+  }
+
+  /** As {@link dev.baton.model.ModelBackend#exportKv}, of type F16. */
+  long export(
+      KvSequence sequence, int layer, int firstToken, int tokens, MemorySegment dst, long at) {
+    checkRange(sequence, layer, firstToken, tokens);
+    long half = (long) tokens * rowBytes;
+    int count;
+    for (int done = 0; done < tokens; done += count) {
+      int slot = sequence.slot(firstToken + done);
+      count = run(sequence, firstToken + done, tokens - done);
+      long from = (long) slot * rowBytes;
+      long bytes = (long) count * rowBytes;
+      long to = at + (long) done * rowBytes;
+      backends.tensorGet(keys[layer], dst.asSlice(to, bytes), from, bytes);
+      backends.tensorGet(values[layer], dst.asSlice(half + to, bytes), from, bytes);
+    }
+    return RowDigest.ofSlice(layer, firstToken, tokens, rowBytes, dst, at);
+  }
+
+  /** As {@link dev.baton.model.ModelBackend#importKv}, of type F16. */
+  boolean take(
+      KvSequence sequence,
+      int layer,
+      int firstToken,
+      int tokens,
+      MemorySegment src,
+      long at,
+      long digest) {
+    checkRange(sequence, layer, firstToken, tokens);
+    if (RowDigest.ofSlice(layer, firstToken, tokens, rowBytes, src, at) != digest) {
+      return false;
+    }
+    long half = (long) tokens * rowBytes;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment rows = arena.allocate(2 * half, Long.BYTES);
+      boolean spoils = copyFinite(src, at, rows);
+      int count;
+      for (int done = 0; done < tokens; done += count) {
+        count = run(sequence, firstToken + done, tokens - done);
+        if (spoils) {
+          spoil(sequence, firstToken + done, count);
+        }
+        long to = (long) sequence.slot(firstToken + done) * rowBytes;
+        long bytes = (long) count * rowBytes;
+        long from = (long) done * rowBytes;
+        backends.tensorSet(keys[layer], rows.asSlice(from, bytes), to, bytes);
+        backends.tensorSet(values[layer], rows.asSlice(half + from, bytes), to, bytes);
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Copies what a peer sent; what is no number becomes 0.
+   *
+   * @return true when there are values so large that a device that computes in half precision may
+   *     find no number where they are masked
+   */
+  private static boolean copyFinite(MemorySegment src, long at, MemorySegment dst) {
+    int largest = 0;
+    for (long i = 0; i < dst.byteSize(); i += Short.BYTES) {
+      short bits = src.get(HALF, at + i);
+      boolean finite = (bits & INFINITE) != INFINITE;
+      dst.set(HALF, i, finite ? bits : 0);
+      largest = Math.max(largest, bits & 0x7fff);
+    }
+    return largest > LARGE;
+  }
+
+  private void spoil(KvSequence sequence, int firstToken, int tokens) {
+    synchronized (spoiled) {
+      spoiled.set(
+          sequence.slot(firstToken) / KvGeometry.BLOCK_TOKENS,
+          sequence.slot(firstToken + tokens - 1) / KvGeometry.BLOCK_TOKENS + 1);
+    }
+  }
+
+  /** Makes a block's slots as good as new for their next owner, where that is needed. */
+  void wipe(int block) {
+    synchronized (spoiled) {
+      if (!spoiled.get(block)) {
+        return;
+      }
+      spoiled.clear(block);
+    }
+    long bytes = (long) KvGeometry.BLOCK_TOKENS * rowBytes;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment zeros = arena.allocate(bytes, Long.BYTES);
+      for (int layer = 0; layer < geometry.layers(); layer++) {
+        backends.tensorSet(keys[layer], zeros, block * bytes, bytes);
+        backends.tensorSet(values[layer], zeros, block * bytes, bytes);
+      }
+    }
+  }
+
+  /** Tokens from {@code token} on, up to {@code most}, whose slots follow each other. */
+  private static int run(KvSequence sequence, int token, int most) {
+    int first = sequence.slot(token);
+    int count = KvGeometry.BLOCK_TOKENS - token % KvGeometry.BLOCK_TOKENS;
+    while (count < most && sequence.slot(token + count) == first + count) {
+      count += KvGeometry.BLOCK_TOKENS;
+    }
+    return Math.min(count, most);
+  }
+
+  private void checkRange(KvSequence sequence, int layer, int firstToken, int tokens) {
+    if (layer < 0
+        || layer >= geometry.layers()
+        || firstToken < 0
+        || tokens < 0
+        || firstToken + tokens > sequence.capacityTokens()) {
+      throw new IndexOutOfBoundsException(
+          "no KV of layer " + layer + ", tokens " + firstToken + " and " + tokens + " more");
+    }
+  }
+
+  @Override
+  public void close() {
+    memory.close();
+  }
+}

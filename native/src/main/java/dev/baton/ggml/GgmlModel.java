@@ -1,0 +1,214 @@
+package dev.baton.ggml;
+
+import dev.baton.gguf.GgmlType;
+import dev.baton.gguf.GgufFile;
+import dev.baton.gguf.GgufTensor;
+import dev.baton.kernel.Dequantizer;
+import dev.baton.kernel.Kernels;
+import dev.baton.kernel.KvGeometry;
+import dev.baton.kernel.KvWireType;
+import dev.baton.model.KvCache;
+import dev.baton.model.KvSequence;
+import dev.baton.model.LayerPass;
+import dev.baton.model.ModelBackend;
+import dev.baton.model.ModelConfig;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.function.DoubleConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A llama-family model on a device of ggml. Its numbers are equal to Baton's kernels' within a
+ * tolerance, and may differ between devices, chunk sizes and batches.
+ */
+public final class GgmlModel implements ModelBackend {
+  private final GgmlLibrary ggml;
+  private final GgmlDevice device;
+  private final Kernels kernels;
+  private final GgufFile file;
+  private final ModelConfig config;
+  private final GgufTensor embedding;
+  private final MemorySegment embeddingRows;
+  private final GgmlWeights weights;
+  private @Nullable GgmlKv kv; // guarded by this
+  private boolean closed; // guarded by this
+
+  private GgmlModel(
+      GgmlLibrary ggml,
+      GgmlDevice device,
+      Kernels kernels,
+      GgufFile file,
+      DoubleConsumer progress) {
+    this.ggml = ggml;
+    this.device = device;
+    this.kernels = kernels;
+    this.file = file;
+    this.config = ModelConfig.from(file);
+    ModelConfig.checkTensors(file, config);
+    this.embedding = file.tensor("token_embd.weight");
+    this.embeddingRows = file.data(embedding);
+    this.weights = new GgmlWeights(ggml, device, file, config, progress);
+  }
+
+  /**
+   * Maps the file, checks that it is a model that Baton runs, and brings its weights to the device.
+   *
+   * @param kernels turn KV into its lossy wire form and back, and say how many threads a device of
+   *     processors computes with; the caller closes them after this
+   * @param progress told the share done, 0..1, on the calling thread
+   * @throws dev.baton.gguf.GgufException when the file is no sound GGUF
+   * @throws dev.baton.model.ModelException when it holds a model that this version does not run
+   * @throws GgmlException when the device cannot run it
+   */
+  public static GgmlModel load(
+      GgmlLibrary ggml, GgmlDevice device, Path path, Kernels kernels, DoubleConsumer progress) {
+    double _ = GgmlSelfTest.require(ggml, device, kernels);
+    return untested(ggml, device, path, kernels, progress);
+  }
+
+  static GgmlModel untested(
+      GgmlLibrary ggml, GgmlDevice device, Path path, Kernels kernels, DoubleConsumer progress) {
+    GgufFile file = GgufFile.open(path);
+    try {
+      return new GgmlModel(ggml, device, kernels, file, progress);
+    } catch (RuntimeException | Error e) {
+      file.close();
+      throw e;
+    }
+  }
+
+  @Override
+  public GgufFile file() {
+    return file;
+  }
+
+  @Override
+  public ModelConfig config() {
+    return config;
+  }
+
+  @Override
+  public String description() {
+    return "ggml "
+        + ggml.version()
+        + " "
+        + device.label()
+        + (device.isCpu() ? " x" + kernels.threads() : "");
+  }
+
+  @Override
+  public boolean isExact() {
+    return false;
+  }
+
+  @Override
+  public synchronized KvCache cache(int blocks) {
+    if (kv != null) {
+      throw new IllegalStateException("this model has a KV cache already");
+    }
+    kv = new GgmlKv(ggml, device, kvGeometry(), blocks);
+    return KvCache.onDevice(
+        kvGeometry(), blocks, GgmlKv.STEP_SLOTS / KvGeometry.BLOCK_TOKENS, kv::wipe);
+  }
+
+  private synchronized GgmlKv kv() {
+    GgmlKv there = kv;
+    if (there == null) {
+      throw new IllegalStateException("this model has no KV cache yet");
+    }
+    return there;
+  }
+
+  /** A pass; the {@link #cache} must be there. */
+  @Override
+  public LayerPass pass(int maxTokens) {
+    // Vulkan may have one queue for all, on which an export would wait for the layer behind.
+    return pass(maxTokens, !"Vulkan".equals(device.backend()));
+  }
+
+  LayerPass pass(int maxTokens, boolean oneAhead) {
+    return new GgmlPass(this, kv(), maxTokens, oneAhead);
+  }
+
+  @Override
+  public long exportKv(
+      KvSequence sequence,
+      int layer,
+      int firstToken,
+      int tokens,
+      KvWireType type,
+      MemorySegment dst,
+      long dstOffset) {
+    return switch (type) {
+      case F16 -> kv().export(sequence, layer, firstToken, tokens, dst, dstOffset);
+      case Q8 ->
+          new LossyKv(kernels, kvGeometry())
+              .export(kv(), sequence, layer, firstToken, tokens, dst, dstOffset);
+    };
+  }
+
+  @Override
+  public boolean importKv(
+      KvSequence sequence,
+      int layer,
+      int firstToken,
+      int tokens,
+      KvWireType type,
+      MemorySegment src,
+      long srcOffset,
+      long digest) {
+    return switch (type) {
+      case F16 -> kv().take(sequence, layer, firstToken, tokens, src, srcOffset, digest);
+      case Q8 ->
+          new LossyKv(kernels, kvGeometry())
+              .take(kv(), sequence, layer, firstToken, tokens, src, srcOffset, digest);
+    };
+  }
+
+  GgmlLibrary ggml() {
+    return ggml;
+  }
+
+  GgmlDevice device() {
+    return device;
+  }
+
+  GgmlWeights weights() {
+    return weights;
+  }
+
+  int threads() {
+    return kernels.threads();
+  }
+
+  /**
+   * Writes the embedding of {@code token} as floats to row {@code row} of {@code out} (.., dim).
+   *
+   * @throws IllegalArgumentException for a token that the vocabulary lacks
+   */
+  void embed(int token, Dequantizer dequantizer, MemorySegment out, long row) {
+    if (token < 0 || token >= config.vocab()) {
+      throw new IllegalArgumentException(
+          "token " + token + " is outside the vocabulary of " + config.vocab());
+    }
+    GgmlType type = embedding.type();
+    int dim = config.dim();
+    dequantizer.row(
+        type, embeddingRows, token * type.rowBytes(dim), dim, out, row * dim * Float.BYTES);
+  }
+
+  @Override
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    if (GgmlAbort.reason() == null) {
+      if (kv != null) {
+        kv.close();
+      }
+      weights.close();
+    }
+    file.close();
+  }
+}

@@ -1,0 +1,154 @@
+package dev.baton.ggml;
+
+import dev.baton.gguf.GgufFile;
+import dev.baton.gguf.GgufTensor;
+import dev.baton.kernel.Dequantizer;
+import dev.baton.model.ModelConfig;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.DoubleConsumer;
+import org.jspecify.annotations.Nullable;
+
+/** A model's weights in a device's memory, as they are in the file; vectors as float32. */
+final class GgmlWeights implements AutoCloseable {
+  private static final int TENSORS_IN_LAYER = 9;
+
+  /** The weights of one layer; matrices are (out, in). */
+  record Layer(
+      MemorySegment attentionNorm,
+      MemorySegment q,
+      MemorySegment k,
+      MemorySegment v,
+      MemorySegment attentionOut,
+      MemorySegment ffnNorm,
+      MemorySegment gate,
+      MemorySegment up,
+      MemorySegment down) {}
+
+  private record Upload(GgufTensor from, MemorySegment to, boolean asFloats) {}
+
+  private final GgufFile file;
+  private final GgmlMemory memory;
+  private final List<Upload> uploads = new ArrayList<>();
+  private final List<Layer> layers = new ArrayList<>();
+  private final MemorySegment outputNorm;
+  private final MemorySegment output;
+  private final @Nullable MemorySegment ropeFactors;
+
+  /**
+   * Brings them there.
+   *
+   * @param progress told the share done, 0..1
+   * @throws GgmlException when the device has too little memory
+   */
+  GgmlWeights(
+      GgmlLibrary ggml,
+      GgmlDevice device,
+      GgufFile file,
+      ModelConfig config,
+      DoubleConsumer progress) {
+    this.file = file;
+    this.memory = new GgmlMemory(ggml, device, config.layers() * TENSORS_IN_LAYER + 3);
+    for (int i = 0; i < config.layers(); i++) {
+      layers.add(layer("blk." + i + "."));
+    }
+    this.outputNorm = vector("output_norm.weight");
+    boolean tied = file.find("output.weight").isEmpty();
+    this.output = matrix(tied ? "token_embd.weight" : "output.weight");
+    this.ropeFactors =
+        file.find("rope_freqs.weight").isPresent() ? vector("rope_freqs.weight") : null;
+    requireRoom(device);
+    memory.allocate("the model's weights", false).holdsWeights();
+    upload(ggml, progress);
+  }
+
+  private Layer layer(String prefix) {
+    return new Layer(
+        vector(prefix + "attn_norm.weight"),
+        matrix(prefix + "attn_q.weight"),
+        matrix(prefix + "attn_k.weight"),
+        matrix(prefix + "attn_v.weight"),
+        matrix(prefix + "attn_output.weight"),
+        vector(prefix + "ffn_norm.weight"),
+        matrix(prefix + "ffn_gate.weight"),
+        matrix(prefix + "ffn_up.weight"),
+        matrix(prefix + "ffn_down.weight"));
+  }
+
+  private MemorySegment matrix(String name) {
+    GgufTensor tensor = file.tensor(name);
+    MemorySegment there = memory.matrix(tensor.type().id(), tensor.cols(), tensor.rows());
+    uploads.add(new Upload(tensor, there, false));
+    return there;
+  }
+
+  private MemorySegment vector(String name) {
+    GgufTensor tensor = file.tensor(name);
+    MemorySegment there = memory.vector(GgmlTensors.F32, tensor.cols());
+    uploads.add(new Upload(tensor, there, true));
+    return there;
+  }
+
+  /** Some devices take what they do not have, and are slow or abort later. */
+  private void requireRoom(GgmlDevice device) {
+    long bytes = 0;
+    for (Upload upload : uploads) {
+      bytes += file.data(upload.from()).byteSize();
+    }
+    if (device.freeBytes() > 0 && bytes > device.freeBytes()) {
+      memory.close();
+      throw new GgmlException(
+          String.format(
+              Locale.ROOT,
+              "device %s has %.1f GB of memory free and the model's weights are %.1f GB; use a"
+                  + " smaller model or another device",
+              device.label(),
+              device.freeBytes() / 1e9,
+              bytes / 1e9));
+    }
+  }
+
+  private void upload(GgmlLibrary ggml, DoubleConsumer progress) {
+    int done = 0;
+    for (Upload upload : uploads) {
+      progress.accept((double) done++ / uploads.size());
+      MemorySegment data = file.data(upload.from());
+      if (!upload.asFloats()) {
+        ggml.backends().tensorSet(upload.to(), data, 0, data.byteSize());
+        continue;
+      }
+      try (Arena arena = Arena.ofConfined()) {
+        int n = Math.toIntExact(upload.from().cols());
+        MemorySegment floats = arena.allocate((long) n * Float.BYTES, Float.BYTES);
+        new Dequantizer().row(upload.from().type(), data, 0, n, floats, 0);
+        ggml.backends().tensorSet(upload.to(), floats, 0, floats.byteSize());
+      }
+    }
+    progress.accept(1.0);
+  }
+
+  Layer layer(int index) {
+    return layers.get(index);
+  }
+
+  MemorySegment outputNorm() {
+    return outputNorm;
+  }
+
+  MemorySegment output() {
+    return output;
+  }
+
+  /** RoPE factors, or NULL. */
+  MemorySegment ropeFactors() {
+    return ropeFactors == null ? MemorySegment.NULL : ropeFactors;
+  }
+
+  @Override
+  public void close() {
+    memory.close();
+  }
+}
