@@ -16,6 +16,7 @@ import dev.baton.journal.OutputLengths;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
+import dev.baton.kvstream.Fidelity;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.TransferReport;
 import dev.baton.plan.Cluster;
@@ -253,8 +254,22 @@ final class AutoSplit implements AutoCloseable {
     Cluster cluster = cluster(known.profile, pair.there(), known.corrections);
     PlanDecision free = planner.plan(pair.model(), shape, cluster, pair.config().objective());
     PlanDecision decision =
-        ask.split instanceof Split.Auto ? free : asked(shape, cluster, ask.split, free);
+        fidelity(
+            ask.split instanceof Split.Auto ? free : asked(shape, cluster, ask.split, free));
     return new Planned(known, decision, ask);
+  }
+
+  /** Says where unlike backends share a request: there the same bits are promised by nobody. */
+  private PlanDecision fidelity(PlanDecision decision) {
+    boolean exact =
+        pair.compute().model().isExact() && pair.peer().identity().fidelity() == Fidelity.EXACT;
+    return exact || decision.chosen().isLocal()
+        ? decision
+        : new PlanDecision(
+            decision.shape(),
+            decision.chosen(),
+            decision.alternatives(),
+            decision.reason() + "; numbers agree within tolerance");
   }
 
   private PlanDecision asked(RequestShape shape, Cluster cluster, Split split, PlanDecision free) {

@@ -12,10 +12,12 @@ import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.decode.SamplingParams;
+import dev.baton.ggml.GgmlAbort;
 import dev.baton.gguf.GgufMetadata;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
+import dev.baton.kvstream.Fidelity;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamException;
@@ -52,6 +54,7 @@ public final class Baton implements AutoCloseable {
   private final NodeCompute compute;
   private final PrefillLink link;
   private final DecodeLoop loop;
+  private final Runnable forgetAborts;
   private final Tokenizer tokenizer;
   private final ChatTemplate.Recognition template;
   private @Nullable AutoSplit auto; // guarded by this
@@ -77,6 +80,7 @@ public final class Baton implements AutoCloseable {
             config.maxSessions(),
             config.chunks().largestTokens(),
             System::nanoTime);
+    this.forgetAborts = GgmlAbort.onAbort(loop::abandon);
   }
 
   /** What the planner plans with; measured when it is first asked for, unless it was before. */
@@ -166,6 +170,7 @@ public final class Baton implements AutoCloseable {
             () ->
                 ChildNode.start(
                     config.model(),
+                    config.prefillDevice(),
                     config.threads(),
                     BatonConfig.MAX_CHUNK_TOKENS,
                     config.lease(),
@@ -178,7 +183,12 @@ public final class Baton implements AutoCloseable {
         link.warmUp();
       }
       compute =
-          NodeCompute.open(config.model(), kernels(config.threads()), config.kvTokens(), progress);
+          NodeCompute.open(
+              config.model(),
+              config.device(),
+              kernels(config.threads()),
+              config.kvTokens(),
+              progress);
       Baton baton = new Baton(config, compute, link);
       opened = baton;
       if (config.split() instanceof Split.Auto) {
@@ -302,6 +312,7 @@ public final class Baton implements AutoCloseable {
             decodeName(),
             remote == null ? 0 : remote.boundaryLayer(),
             layers,
+            isExact(remote),
             planned == null ? null : planned.decision(),
             unplanned);
     Generation generation = new Generation(plan, tokenizer, request.stop(), maxTokens, startedNs);
@@ -321,6 +332,14 @@ public final class Baton implements AutoCloseable {
       throw e;
     }
     return generation;
+  }
+
+  /** Whether all that compute a request promise the same bits. */
+  private boolean isExact(@Nullable RemotePrefill remote) {
+    return compute.model().isExact()
+        && (remote == null
+            || !(remote.target() instanceof PrefillPeer peer)
+            || peer.identity().fidelity() == Fidelity.EXACT);
   }
 
   private RemotePrefill remote(
@@ -384,6 +403,7 @@ public final class Baton implements AutoCloseable {
       }
     }
     loop.close();
+    forgetAborts.run();
     synchronized (this) {
       if (auto != null) {
         auto.close();

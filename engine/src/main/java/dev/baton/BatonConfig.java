@@ -1,5 +1,6 @@
 package dev.baton;
 
+import dev.baton.cluster.NodeCompute;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.ClusterKey;
@@ -27,6 +28,9 @@ import org.jspecify.annotations.Nullable;
  * @param objective what automatic splits are to be best at: the first token or the whole answer,
  *     the latter also under a limit for the former
  * @param wireType the form in which KV travels; anything but F16 is lossy and so changes answers
+ * @param device what computes here: {@code cpu} for Baton's kernels, else what {@code baton
+ *     devices} lists
+ * @param prefillDevice what computes at the prefill node that is started
  * @param threads compute threads; 0 for one per processor
  * @param chunks prompt tokens that go through the layers together, here and at the prefill node
  * @param lease how long a silent prefill node is waited for
@@ -45,6 +49,8 @@ public record BatonConfig(
     Split split,
     Objective objective,
     KvWireType wireType,
+    String device,
+    String prefillDevice,
     int threads,
     ChunkSchedule chunks,
     Duration lease,
@@ -102,6 +108,8 @@ public record BatonConfig(
     private @Nullable Split split;
     private Objective objective = new Objective.E2e();
     private KvWireType wireType = KvWireType.F16;
+    private String device = NodeCompute.CPU;
+    private @Nullable String prefillDevice;
     private int threads;
     private int chunkTokens = 128;
     private int lastChunkTokens = 32;
@@ -154,6 +162,18 @@ public record BatonConfig(
     /** Lets KV travel in this form; Q8 takes half the bytes and may change the answer. */
     public Builder wireType(KvWireType type) {
       this.wireType = type;
+      return this;
+    }
+
+    /** Computes here with this device, and so does a prefill node that is started. */
+    public Builder device(String name) {
+      this.device = name;
+      return this;
+    }
+
+    /** Has a prefill node that is started compute with this device; null for the same as here. */
+    public Builder prefillDevice(@Nullable String name) {
+      this.prefillDevice = name;
       return this;
     }
 
@@ -223,6 +243,8 @@ public record BatonConfig(
           split != null ? split : prefill == null ? new Split.Remote() : new Split.Auto(),
           objective,
           wireType,
+          device,
+          prefillDevice == null ? device : prefillDevice,
           threads,
           chunks,
           lease,

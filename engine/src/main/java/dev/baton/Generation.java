@@ -27,6 +27,7 @@ public final class Generation implements AutoCloseable {
       String decodeNode,
       int boundaryLayer,
       int layers,
+      boolean exact,
       @Nullable PlanDecision decision,
       @Nullable String unplanned) {}
 
@@ -225,6 +226,7 @@ public final class Generation implements AutoCloseable {
         transfer == null ? 0 : transfer.savedBytes(),
         ttftNs,
         after == 0 || decodeSeconds == 0 ? 0 : after / decodeSeconds,
+        plan.exact() ? "exact" : "within tolerance",
         plan.decision() == null ? null : plan.decision().reason(),
         end.fallback() != null ? end.fallback() : plan.unplanned());
   }

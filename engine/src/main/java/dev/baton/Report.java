@@ -21,6 +21,8 @@ import org.jspecify.annotations.Nullable;
  * @param savedBytes payload bytes that were here at the last resume and did not travel again
  * @param ttftNs from the request until the first token
  * @param decodeTokensPerSecond tokens after the first over the time they took; 0 for fewer than two
+ * @param numbers {@code exact}: the same bits as on any other node of the kind; {@code within
+ *     tolerance}: an accelerator took part
  * @param reason why it was cut there, one sentence, where the planner chose; else null
  * @param fallback why the request did not run as planned, one line, or null
  */
@@ -41,5 +43,6 @@ public record Report(
     long savedBytes,
     long ttftNs,
     double decodeTokensPerSecond,
+    String numbers,
     @Nullable String reason,
     @Nullable String fallback) {}

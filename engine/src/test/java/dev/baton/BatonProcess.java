@@ -41,6 +41,12 @@ public final class BatonProcess implements AutoCloseable {
   /** Starts it by another command: {@code prefix java ...}. */
   public static BatonProcess start(
       List<String> prefix, Map<String, String> environment, String... arguments) {
+    return startMain("dev.baton.cli.BatonCli", prefix, environment, arguments);
+  }
+
+  /** Starts it by another class, which does something beside. */
+  public static BatonProcess startMain(
+      String main, List<String> prefix, Map<String, String> environment, String... arguments) {
     List<String> command = new ArrayList<>(prefix);
     command.addAll(
         List.of(
@@ -53,7 +59,7 @@ public final class BatonProcess implements AutoCloseable {
             "--enable-native-access=ALL-UNNAMED",
             "-cp",
             System.getProperty("java.class.path"),
-            "dev.baton.cli.BatonCli"));
+            main));
     command.addAll(List.of(arguments));
     try {
       ProcessBuilder builder = new ProcessBuilder(command);

@@ -40,6 +40,7 @@ public final class DecodeLoop implements AutoCloseable {
   private final Object lock = new Object();
   private final Deque<DecodeSession> waiting = new ArrayDeque<>(); // guarded by lock
   private boolean closing; // guarded by lock
+  private volatile boolean abandoned;
 
   /**
    * @param model shared; the caller closes it after this
@@ -261,6 +262,21 @@ public final class DecodeLoop implements AutoCloseable {
   }
 
   /**
+   * The compute will never answer again, and the thread that waits for it neither: ends all
+   * sessions with a failure from the calling thread.
+   */
+  public void abandon(String reason) {
+    synchronized (lock) {
+      if (closing) {
+        return;
+      }
+      closing = true;
+    }
+    abandoned = true;
+    endAll(reason);
+  }
+
+  /**
    * Ends all sessions with a failure and the thread with them. Twice is fine; not from a listener.
    */
   @Override
@@ -270,7 +286,7 @@ public final class DecodeLoop implements AutoCloseable {
     }
     LockSupport.unpark(thread);
     boolean interrupted = false;
-    while (thread.isAlive()) {
+    while (thread.isAlive() && !abandoned) {
       try {
         thread.join();
       } catch (InterruptedException e) {

@@ -193,7 +193,7 @@ final class WheelDownload {
         .orElse(lines.isEmpty() ? "it said nothing" : lines.getLast());
   }
 
-  private static long bytesUnder(Path folder) throws IOException {
+  static long bytesUnder(Path folder) throws IOException {
     try (Stream<Path> files = Files.walk(folder)) {
       return files.filter(Files::isRegularFile).mapToLong(file -> file.toFile().length()).sum();
     } catch (UncheckedIOException | NoSuchFileException _) {
@@ -202,7 +202,7 @@ final class WheelDownload {
     }
   }
 
-  private static void deleteTree(Path folder) throws IOException {
+  static void deleteTree(Path folder) throws IOException {
     if (!Files.exists(folder)) {
       return;
     }

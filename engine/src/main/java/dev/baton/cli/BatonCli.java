@@ -1,6 +1,7 @@
 package dev.baton.cli;
 
 import dev.baton.catalog.NearestName;
+import dev.baton.ggml.GgmlAbort;
 import java.security.SecureRandom;
 import java.util.Set;
 import picocli.CommandLine;
@@ -41,6 +42,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "  BATON_PACKED_GB   the most that packed weights may take there; 0 keeps none (default: 20)",
       "  BATON_CPU_ISA     avx512, avx2, neon, scalar or java: compute with these kernels, not the"
           + " best ones",
+      "  BATON_GGML_HOME   the folder of ggml's libraries, for accelerators; see 'baton devices"
+          + " --help'",
       "  BATON_CLUSTER_KEY, BATON_CLUSTER_KEY_FILE",
       "                    the key that all nodes share, or its file; see 'baton key --help'",
       "  BATON_JAVA_HOME   the JDK that the launcher uses",
@@ -62,7 +65,11 @@ public final class BatonCli {
 
   /** Runs a command and ends the process with its exit code. */
   public static void main(String[] args) {
-    System.exit(run(Terminal.ofThisProcess(), args));
+    int status = run(Terminal.ofThisProcess(), args);
+    if (GgmlAbort.reason() != null) {
+      Runtime.getRuntime().halt(status); // the library's own end would wait for its lost thread
+    }
+    System.exit(status);
   }
 
   /** Runs a command; never throws. */
@@ -92,9 +99,11 @@ public final class BatonCli {
     line.addSubcommand("models", new ModelsCommand(terminal));
     line.addSubcommand("tokenize", new TokenizeCommand(terminal));
     line.addSubcommand("perplexity", new PerplexityCommand(terminal));
+    line.addSubcommand("verify", new VerifyCommand(terminal));
     line.addSubcommand("simulate", new SimulateCommand(terminal));
     line.addSubcommand("journal", new JournalCommand(terminal));
     line.addSubcommand("key", new KeyCommand(terminal, new SecureRandom()));
+    line.addSubcommand("devices", new DevicesCommand(terminal));
     line.addSubcommand("doctor", new DoctorCommand(terminal));
     line.addSubcommand("completion", new CompletionCommand(terminal));
     line.getSubcommands()

@@ -4,6 +4,7 @@ import dev.baton.BatonException;
 import dev.baton.calibrate.CalibrationException;
 import dev.baton.catalog.CatalogException;
 import dev.baton.cluster.ClusterException;
+import dev.baton.ggml.GgmlException;
 import dev.baton.gguf.GgufException;
 import dev.baton.journal.JournalException;
 import dev.baton.kvstream.StreamException;
@@ -58,6 +59,7 @@ final class Failure {
         || failure instanceof CalibrationException
         || failure instanceof CatalogException
         || failure instanceof ClusterException
+        || failure instanceof GgmlException
         || failure instanceof GgufException
         || failure instanceof JournalException
         || failure instanceof ModelException

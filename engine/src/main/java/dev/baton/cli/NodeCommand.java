@@ -3,6 +3,7 @@ package dev.baton.cli;
 import dev.baton.BatonConfig;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.cluster.PrefillNode;
+import dev.baton.ggml.GgmlAbort;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kvstream.ClusterKey;
 import java.io.IOException;
@@ -35,6 +36,7 @@ final class NodeCommand implements Callable<Integer> {
   }
 
   private static final int CHILD_PATIENCE_MS = 3_000;
+  private static final int DRAIN_MS = 500;
 
   private final Terminal terminal;
   private final CountDownLatch ended = new CountDownLatch(1);
@@ -56,6 +58,8 @@ final class NodeCommand implements Callable<Integer> {
   @Mixin private ClusterKeyOption clusterKey = new ClusterKeyOption();
 
   @Mixin private ModelOption model = new ModelOption();
+
+  @Mixin private DeviceOption device = new DeviceOption();
 
   @Option(
       names = "--threads",
@@ -115,11 +119,13 @@ final class NodeCommand implements Callable<Integer> {
         NodeCompute compute =
             NodeCompute.open(
                 model.file(terminal),
+                device.name(),
                 threads == 0 ? kernels : kernels.withThreads(threads),
                 kvTokens,
                 done -> status.show("loading " + model.nameOrPath(), done));
         PrefillNode node =
             PrefillNode.launch(compute, listen, maxChunk, Duration.ofMillis(leaseMs), key)) {
+      Runnable forget = GgmlAbort.onAbort(why -> giveUp(node, why));
       status.clear();
       if (!child) {
         compute.notices().forEach(terminal::note);
@@ -129,15 +135,28 @@ final class NodeCommand implements Callable<Integer> {
                 + node.endpoint()
                 + " (model "
                 + model.nameOrPath()
-                + ", kernels "
+                + ", computes by "
                 + compute.description()
                 + ")");
       }
       ready = true;
       terminal.println("READY " + node.endpoint());
       ended.await();
+      forget.run();
     }
     return BatonCli.DONE;
+  }
+
+  /** The library has failed: callers are told and go on without this node, which ends. */
+  private void giveUp(PrefillNode node, String why) {
+    terminal.complain(Failure.oneLine(why) + "; this node ends, start it again");
+    node.abandon(why);
+    try {
+      Thread.sleep(DRAIN_MS);
+    } catch (InterruptedException _) {
+      // Ends all the sooner.
+    }
+    Runtime.getRuntime().halt(BatonCli.FAILED);
   }
 
   /** Whether there is a node to end: a model that is being loaded cannot be waited for. */

@@ -29,6 +29,16 @@ final class NodesOptions {
 
   @Mixin private ClusterKeyOption clusterKey = new ClusterKeyOption();
 
+  @Mixin private DeviceOption device = new DeviceOption();
+
+  @Option(
+      names = "--prefill-device",
+      paramLabel = "DEVICE",
+      description =
+          "What computes at the prefill node that is started, in its own process (default: the same"
+              + " as here).")
+  private @Nullable String prefillDevice;
+
   @Option(
       names = "--threads",
       paramLabel = "N",
@@ -52,6 +62,8 @@ final class NodesOptions {
         .listen(listen)
         .advertise(advertise)
         .clusterKey(clusterKey.key(terminal))
+        .device(device.name())
+        .prefillDevice(prefillDevice)
         .threads(threads)
         .chunkTokens(chunk);
   }

@@ -5,9 +5,6 @@ import dev.baton.cluster.NodeCompute;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.text.Tokenizer;
 import dev.baton.text.Vocabulary;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -66,7 +63,7 @@ final class PerplexityCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           "a chunk has 1 to " + Perplexity.WINDOW + " tokens, not " + chunk);
     }
-    String text = text();
+    String text = terminal.textOfFile(file);
     KernelsConfig kernels = KernelsConfig.fromEnvironment(terminal.env());
     try (StatusLine status = new StatusLine(terminal, System::nanoTime);
         NodeCompute compute =
@@ -100,22 +97,5 @@ final class PerplexityCommand implements Callable<Integer> {
         result.windows(),
         Perplexity.WINDOW,
         result.scoredTokens());
-  }
-
-  private String text() {
-    if ("-".equals(file)) {
-      return terminal.readAll();
-    }
-    try {
-      return Files.readString(Path.of(file));
-    } catch (IOException e) {
-      throw new UserException(
-          "cannot read "
-              + file
-              + " as UTF-8 text ("
-              + Failure.reason(e)
-              + "); give a text file, or - for stdin",
-          e);
-    }
   }
 }

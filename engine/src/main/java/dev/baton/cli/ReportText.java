@@ -47,6 +47,9 @@ final class ReportText {
               + " were here already and did not travel again");
     }
     text.line("TTFT", duration(report.ttftNs()));
+    if (!"exact".equals(report.numbers())) {
+      text.line("numbers", report.numbers() + " of Baton's own, not the same to the last bit");
+    }
     if (params.temperature() > 0) {
       text.line("seed", Long.toString(params.seed()));
     }

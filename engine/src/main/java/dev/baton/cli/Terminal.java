@@ -11,6 +11,8 @@ import java.io.OutputStream;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Map;
 import picocli.CommandLine.Help.Ansi;
 
@@ -105,6 +107,24 @@ record Terminal(
           : text;
     } catch (IOException e) {
       throw new UserException("cannot read standard input: " + e.getMessage(), e);
+    }
+  }
+
+  /** A text file, or what is piped in where it is {@code -}. */
+  String textOfFile(String file) {
+    if ("-".equals(file)) {
+      return readAll();
+    }
+    try {
+      return Files.readString(Path.of(file));
+    } catch (IOException e) {
+      throw new UserException(
+          "cannot read "
+              + file
+              + " as UTF-8 text ("
+              + Failure.reason(e)
+              + "); give a text file, or - for stdin",
+          e);
     }
   }
 

@@ -33,12 +33,14 @@ public final class ChildNode implements AutoCloseable {
   /**
    * Starts the process and returns at once; it loads its model meanwhile.
    *
+   * @param device what computes there
    * @param key what the two talk with; null for nothing
    * @param main the class whose {@code node} command runs a node
    * @throws ClusterException when no process can be started
    */
   public static ChildNode start(
       Path model,
+      String device,
       int threads,
       int maxChunkTokens,
       Duration lease,
@@ -66,6 +68,8 @@ public final class ChildNode implements AutoCloseable {
             "127.0.0.1:0",
             "--model",
             model.toAbsolutePath().toString(),
+            "--device",
+            device,
             "--threads",
             Integer.toString(threads),
             "--max-chunk",

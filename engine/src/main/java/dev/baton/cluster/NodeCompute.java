@@ -1,6 +1,10 @@
 package dev.baton.cluster;
 
+import dev.baton.catalog.CacheFolder;
 import dev.baton.catalog.KeptWeights;
+import dev.baton.ggml.GgmlDevice;
+import dev.baton.ggml.GgmlLibrary;
+import dev.baton.ggml.GgmlModel;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
@@ -10,16 +14,21 @@ import dev.baton.kvstream.NodeIdentity;
 import dev.baton.model.KvCache;
 import dev.baton.model.LlamaModel;
 import dev.baton.model.ModelBackend;
-import dev.baton.model.WeightCache;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.DoubleConsumer;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** What a node computes with: kernels, a loaded model, and the KV cache. */
 public final class NodeCompute implements AutoCloseable {
+  /** The device that Baton's own kernels compute on. */
+  public static final String CPU = "cpu";
+
   private static final int CONTEXTS_IN_CACHE = 8;
   private static final long MEMORY_SHARE = 4;
 
@@ -49,12 +58,29 @@ public final class NodeCompute implements AutoCloseable {
    */
   public static NodeCompute open(
       Path path, KernelsConfig kernels, int kvTokens, DoubleConsumer progress) {
+    return open(path, CPU, kernels, kvTokens, progress);
+  }
+
+  /**
+   * The same on a device.
+   *
+   * @param device {@value #CPU} for Baton's kernels, else what {@code baton devices} lists
+   * @throws dev.baton.ggml.GgmlException when there is no such device, or it cannot run the model
+   */
+  public static NodeCompute open(
+      Path path, String device, KernelsConfig kernels, int kvTokens, DoubleConsumer progress) {
+    GgmlLibrary ggml = device.equals(CPU) ? null : ggml(System.getenv());
+    GgmlDevice where = ggml == null ? null : ggml.device(device);
     KernelChoice choice = KernelChoice.open(kernels);
     try {
-      WeightCache weights = KeptWeights.of(System.getenv());
-      ModelBackend model = LlamaModel.load(path, choice.kernels(), weights, progress);
+      ModelBackend model =
+          ggml == null || where == null
+              ? LlamaModel.load(
+                  path, choice.kernels(), KeptWeights.of(System.getenv()), progress)
+              : GgmlModel.load(ggml, where, path, choice.kernels(), progress);
       try {
-        int blocks = kvTokens == 0 ? cacheBlocks(model) : KvCache.blocksFor(kvTokens);
+        long bytes = where == null ? physicalBytes() : freeBytes(ggml, where);
+        int blocks = kvTokens == 0 ? cacheBlocks(model, bytes) : KvCache.blocksFor(kvTokens);
         return new NodeCompute(choice, model, model.cache(blocks));
       } catch (RuntimeException | Error e) {
         model.close();
@@ -67,13 +93,29 @@ public final class NodeCompute implements AutoCloseable {
   }
 
   /**
-   * Room for several whole contexts, but no more than a share of the machine's memory; at least one
-   * context.
+   * The ggml library, from where an environment says or where it was pulled to.
+   *
+   * @throws dev.baton.ggml.GgmlException when it is not there or cannot be used
    */
-  private static int cacheBlocks(ModelBackend model) {
+  public static GgmlLibrary ggml(Map<String, String> env) {
+    return GgmlLibrary.open(env, CacheFolder.of(env).resolve("ggml"));
+  }
+
+  /**
+   * What the device has left once the weights are there; its whole memory where it does not say.
+   */
+  private static long freeBytes(@Nullable GgmlLibrary ggml, GgmlDevice device) {
+    GgmlDevice now = Objects.requireNonNull(ggml).device(device.label());
+    return now.freeBytes() > 0 ? now.freeBytes() : physicalBytes();
+  }
+
+  /**
+   * Room for several whole contexts, but no more than a share of the memory; at least one context.
+   */
+  private static int cacheBlocks(ModelBackend model, long memoryBytes) {
     KvGeometry geometry = model.kvGeometry();
     long perContext = KvCache.blocksFor(model.config().contextLength());
-    long fitting = physicalBytes() / MEMORY_SHARE / geometry.blockBytes();
+    long fitting = memoryBytes / MEMORY_SHARE / geometry.blockBytes();
     long blocks = Math.max(perContext, Math.min(CONTEXTS_IN_CACHE * perContext, fitting));
     return (int) Math.min(blocks, Integer.MAX_VALUE / KvGeometry.BLOCK_TOKENS);
   }

@@ -49,6 +49,11 @@ public final class PrefillNode implements AutoCloseable {
     }
   }
 
+  /** Tells all decode nodes why their sessions end: what computes here will never answer again. */
+  public void abandon(String reason) {
+    worker.abandon(reason);
+  }
+
   /** HOST:PORT that decode nodes connect to. */
   public String endpoint() {
     return stream.endpoint();

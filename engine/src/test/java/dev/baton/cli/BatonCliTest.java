@@ -62,6 +62,8 @@ final class BatonCliTest {
         "models     | List the models known by name       | --prune",
         "tokenize   | ids and pieces                      | --special",
         "perplexity | how well a model predicts a text    | windows of 512 tokens",
+        "verify     | Compare a device's numbers          | --against=DEVICE",
+        "devices    | can compute on this machine         | BATON_GGML_HOME",
         "simulate   | under recorded load                 | --ttft-limit",
         "journal    | planned for each request            | --follow",
         "key        | that the nodes of a cluster share   | --force",

@@ -29,6 +29,7 @@ final class ReportTextTest {
             0,
             61_400_000,
             211.6,
+            "exact",
             null,
             null);
 
@@ -67,6 +68,7 @@ final class ReportTextTest {
             0,
             1,
             1,
+            "exact",
             null,
             why);
 
@@ -96,6 +98,7 @@ final class ReportTextTest {
             12_300_000,
             2_500_000_000L,
             0,
+            "exact",
             null,
             "the node is\ngone");
 

@@ -37,6 +37,7 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
   private final Object lock = new Object();
   private final ChunkTurns<PrefillJob> turns = new ChunkTurns<>(); // guarded by lock
   private boolean closed; // guarded by lock
+  private volatile boolean abandoned;
 
   /**
    * @param model shared; the caller closes it after this
@@ -171,6 +172,19 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
     }
   }
 
+  /**
+   * The compute will never answer again: all sessions fail with the reason, and nothing waits for
+   * its thread. Any thread.
+   */
+  public void abandon(String reason) {
+    abandoned = true;
+    synchronized (lock) {
+      closed = true;
+      lock.notifyAll();
+    }
+    jobs.values().forEach(job -> job.fail(reason));
+  }
+
   /** Ends the thread after the layer at hand; sessions fail with a reason. Twice is fine. */
   @Override
   public void close() {
@@ -180,7 +194,7 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
       lock.notifyAll();
     }
     boolean interrupted = false;
-    while (thread.isAlive()) {
+    while (thread.isAlive() && !abandoned) {
       try {
         thread.join();
       } catch (InterruptedException e) {
