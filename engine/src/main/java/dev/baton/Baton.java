@@ -172,7 +172,6 @@ public final class Baton implements AutoCloseable {
                     config.model(),
                     config.prefillDevice(),
                     config.threads(),
-                    BatonConfig.MAX_CHUNK_TOKENS,
                     config.lease(),
                     config.clusterKey(),
                     NODE_MAIN));

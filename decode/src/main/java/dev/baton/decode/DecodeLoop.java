@@ -293,7 +293,9 @@ public final class DecodeLoop implements AutoCloseable {
         interrupted = true;
       }
     }
-    bench.close();
+    if (!abandoned) {
+      bench.close(); // else its thread may still hold it
+    }
     if (interrupted) {
       Thread.currentThread().interrupt();
     }

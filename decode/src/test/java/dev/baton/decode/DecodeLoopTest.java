@@ -14,6 +14,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -69,6 +72,34 @@ class DecodeLoopTest {
       assertEquals(64, outcome.outputTokens());
       assertTrue(outcome.ttftNs() > 0 && outcome.decodeNs() > 0 && outcome.prefillNs() > 0);
       assertEquals(8, cache.freeBlocks());
+    }
+  }
+
+  @Test
+  void shouldEndItsSessionsWithTheReasonWhenItsOwnThreadNeverComesBack()
+      throws InterruptedException {
+    try (KvCache cache = new KvCache(model.kvGeometry(), 8)) {
+      DecodeLoop loop = new DecodeLoop(model, cache, 4, 64, System::nanoTime);
+      CountDownLatch lost = new CountDownLatch(1);
+      Recorder recorder =
+          new Recorder() {
+            @Override
+            public void onToken(int token) {
+              lost.countDown();
+              while (true) {
+                LockSupport.park(); // as a thread whose library has failed
+              }
+            }
+          };
+      loop.submit(request(ONCE_PROMPT, 64, recorder));
+      assertTrue(lost.await(60, TimeUnit.SECONDS));
+      loop.abandon("the device gave up");
+      assertEquals(DecodeOutcome.End.FAILED, recorder.outcome().end());
+      assertEquals("the device gave up", recorder.outcome().failure());
+      assertEquals(8, cache.freeBlocks());
+      assertThrows(
+          IllegalStateException.class, () -> loop.submit(request(ONCE_PROMPT, 1, new Recorder())));
+      loop.close();
     }
   }
 

@@ -27,6 +27,7 @@ public final class GgmlPull {
   /** What a folder holds, a line {@code SIZE NAME} for each file; as the loader wants it. */
   static final String CONTENTS = "contents.txt";
 
+  private static final String LOG = "npm.log";
   private static final int BUFFER_BYTES = 1 << 16;
   private static final int POLL_MS = 200;
 
@@ -63,6 +64,7 @@ public final class GgmlPull {
           check(wanted, archive);
           unpack(archive, work);
           Files.delete(archive);
+          Files.delete(work.resolve(LOG));
           WheelDownload.deleteTree(there);
           Files.move(work, there, StandardCopyOption.ATOMIC_MOVE);
         } finally {
@@ -86,7 +88,7 @@ public final class GgmlPull {
   private Path fetch(GgmlPackage wanted, Path work, PullProgress progress)
       throws IOException, SourceException {
     progress.begin("npm (" + wanted.spec() + ")", wanted.sizeBytes());
-    Path log = work.resolve("npm.log");
+    Path log = work.resolve(LOG);
     ProcessBuilder builder =
         new ProcessBuilder(
                 npm().toString(),

@@ -42,7 +42,6 @@ public final class ChildNode implements AutoCloseable {
       Path model,
       String device,
       int threads,
-      int maxChunkTokens,
       Duration lease,
       @Nullable ClusterKey key,
       String main) {
@@ -72,8 +71,6 @@ public final class ChildNode implements AutoCloseable {
             device,
             "--threads",
             Integer.toString(threads),
-            "--max-chunk",
-            Integer.toString(maxChunkTokens),
             "--lease-ms",
             Long.toString(lease.toMillis()),
             "--child"));

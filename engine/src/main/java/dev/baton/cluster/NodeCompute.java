@@ -31,6 +31,8 @@ public final class NodeCompute implements AutoCloseable {
 
   private static final int CONTEXTS_IN_CACHE = 8;
   private static final long MEMORY_SHARE = 4;
+  private static final int CONTEXTS_ON_DEVICE = 4;
+  private static final long DEVICE_MEMORY_SHARE = 2;
 
   private final KernelChoice choice;
   private final ModelBackend model;
@@ -79,8 +81,10 @@ public final class NodeCompute implements AutoCloseable {
                   path, choice.kernels(), KeptWeights.of(System.getenv()), progress)
               : GgmlModel.load(ggml, where, path, choice.kernels(), progress);
       try {
-        long bytes = where == null ? physicalBytes() : freeBytes(ggml, where);
-        int blocks = kvTokens == 0 ? cacheBlocks(model, bytes) : KvCache.blocksFor(kvTokens);
+        int blocks =
+            kvTokens > 0
+                ? KvCache.blocksFor(kvTokens)
+                : where == null ? cacheBlocks(model) : deviceBlocks(model, freeBytes(ggml, where));
         return new NodeCompute(choice, model, model.cache(blocks));
       } catch (RuntimeException | Error e) {
         model.close();
@@ -112,11 +116,19 @@ public final class NodeCompute implements AutoCloseable {
   /**
    * Room for several whole contexts, but no more than a share of the memory; at least one context.
    */
-  private static int cacheBlocks(ModelBackend model, long memoryBytes) {
+  private static int cacheBlocks(ModelBackend model) {
     KvGeometry geometry = model.kvGeometry();
     long perContext = KvCache.blocksFor(model.config().contextLength());
-    long fitting = memoryBytes / MEMORY_SHARE / geometry.blockBytes();
+    long fitting = physicalBytes() / MEMORY_SHARE / geometry.blockBytes();
     long blocks = Math.max(perContext, Math.min(CONTEXTS_IN_CACHE * perContext, fitting));
+    return (int) Math.min(blocks, Integer.MAX_VALUE / KvGeometry.BLOCK_TOKENS);
+  }
+
+  /** The same in a device's memory, which is there or is not: whatever fits a share of it. */
+  private static int deviceBlocks(ModelBackend model, long freeBytes) {
+    long perContext = KvCache.blocksFor(model.config().contextLength());
+    long fitting = freeBytes / DEVICE_MEMORY_SHARE / model.kvGeometry().blockBytes();
+    long blocks = Math.max(1, Math.min(CONTEXTS_ON_DEVICE * perContext, fitting));
     return (int) Math.min(blocks, Integer.MAX_VALUE / KvGeometry.BLOCK_TOKENS);
   }
 

@@ -207,7 +207,9 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
         job.letGo();
       }
     }
-    forward.close();
+    if (!abandoned) {
+      forward.close(); // else its thread may still hold it
+    }
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
