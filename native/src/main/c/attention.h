@@ -3,14 +3,15 @@
  *
  * For one KV head, its query rows are (token, head of the group), token by token. A unit of work is
  * a run of BT_ATTENTION_ROWS of them; it goes through the tiles once, and in each tile through its
- * rows in strips of up to STRIP, so a tile's K and V come from memory once per unit and from the
- * first-level cache for every strip.
+ * rows in strips of up to STRIP, first with K, then with V. So a tile's K and V come from memory
+ * once per unit and from the first-level cache for every strip.
  *
  *   QK   strip (n queries) x 64 keys    s[n][64]     = sum over d of q[n][d] * k[d][64]
  *   PV   strip (n queries) x d          o[n][d]     += sum over j of p[n][j] * v[j][d]
  *
  * K stands transposed in the cache, so keys are lanes in QK and dimensions are lanes in PV, and no
- * sum crosses lanes. Both are widened from f16 as they are loaded.
+ * sum crosses lanes. Many rows share a copy of the tile in float32; few widen it from f16 as they
+ * load it.
  */
 #ifndef BATON_ATTENTION_H
 #define BATON_ATTENTION_H
@@ -23,6 +24,11 @@
 #define STRIP V16_ROWS
 static_assert(BT_ATTENTION_ROWS % STRIP == 0, "units are whole strips");
 
+/* Widening a tile once pays for so many rows, of heads whose float32 tile leaves room in the first
+ * cache. */
+#define WIDE_ROWS (2 * STRIP + 1)
+#define WIDE_HEAD_DIM 64
+
 /* The state of one unit's rows. o is (rows, stride), stride being head_dim in whole vectors. */
 struct attention_unit {
   const struct bt_attention_args *a;
@@ -32,8 +38,11 @@ struct attention_unit {
   int64_t rows;
   int64_t stride;
   float max[BT_ATTENTION_ROWS];
+  float rescale[BT_ATTENTION_ROWS]; /* in this tile, of what was before it */
   v16 lanes[BT_ATTENTION_ROWS];
-  float o[BT_ATTENTION_ROWS * BT_HEAD_DIM_MAX];
+  _Alignas(64) float p[BT_ATTENTION_ROWS][BT_KV_BLOCK]; /* scores in this tile, then p */
+  _Alignas(64) float o[BT_ATTENTION_ROWS * BT_HEAD_DIM_MAX];
+  _Alignas(64) float wide[BT_KV_BLOCK * BT_HEAD_DIM_MAX]; /* K, then V, of this tile */
 };
 
 static inline int64_t row_offset(const struct attention_unit *u, int64_t row) {
@@ -47,35 +56,39 @@ static inline int64_t row_position(const struct attention_unit *u, int64_t row) 
   return u->a->first_token + (u->first_row + row) / u->group;
 }
 
-/* Keys [first_key, first_key + 64) of a KV head: K is (head_dim, 64), V is (64, v_stride). */
+/* Keys [first_key, first_key + 64) of a KV head: K is (head_dim, 64), V is (64, head_dim). */
 struct kv_tile {
   int64_t first_key;
   const uint16_t *k;
   const uint16_t *v;
-  int64_t v_stride;
   const uint16_t *next_k; /* of the tile that comes next, to prefetch */
   const uint16_t *next_v;
 };
 
+/* 16 values from element i on, float32 or f16. */
+BT_INLINE v16 load_any(const int is_wide, const void *p, int64_t i) {
+  return is_wide ? v16_load((const float *)p + i) : v16_load_f16((const uint16_t *)p + i);
+}
+
 /* s[i][64] of n queries. */
-BT_INLINE void qk_strip(const float *const *q, const int n, const struct kv_tile *tile,
-                        int64_t head_dim, float scale, float (*s)[BT_KV_BLOCK]) {
+BT_INLINE void qk_strip(const float *const *q, const int n, const int is_wide, const void *k,
+                        const uint16_t *next_k, int64_t head_dim, float scale,
+                        float (*s)[BT_KV_BLOCK]) {
   enum { KEYS = BT_KV_BLOCK / 16 };
   const int width = V16_COLUMNS(n);
-  const uint16_t *ahead =
-      tile->next_k; /* goes through the next tile evenly, in the order of its lines */
+  const uint16_t *ahead = next_k; /* goes through the next tile in the order of its lines */
   for (int first = 0; first < KEYS; first += width) {
-    const uint16_t *k = tile->k + 16 * first;
+    int64_t at = 16 * first;
     v16 acc[STRIP][KEYS];
     for (int i = 0; i < n; i++) {
       for (int w = 0; w < width; w++)
         acc[i][w] = v16_zero();
     }
-    for (int64_t d = 0; d < head_dim; d++, k += BT_KV_BLOCK, ahead += 16 * width) {
+    for (int64_t d = 0; d < head_dim; d++, at += BT_KV_BLOCK, ahead += 16 * width) {
       v16 key[KEYS];
       for (int w = 0; w < width; w++)
-        key[w] = v16_load_f16(k + 16 * w);
-      for (int w = 0; w < width; w += 2)
+        key[w] = load_any(is_wide, k, at + 16 * w);
+      for (int w = 0; w < width && !is_wide; w += 2)
         __builtin_prefetch(ahead + 16 * w);
       for (int i = 0; i < n; i++) {
         const v16 query = v16_set1(q[i][d]);
@@ -91,44 +104,33 @@ BT_INLINE void qk_strip(const float *const *q, const int n, const struct kv_tile
 }
 
 /* `width` vectors of n rows of o, those of dimensions from d on. */
-BT_INLINE void pv_columns(const float (*p)[BT_KV_BLOCK], const float *rescale, const int n,
-                          const int width, const struct kv_tile *tile, int64_t keys, int64_t d,
-                          float *o, int64_t o_stride) {
-  const uint16_t *v = tile->v + d;
+BT_INLINE void pv_columns(struct attention_unit *u, int64_t row, const int n, const int width,
+                          const int is_wide, const struct kv_tile *tile, int64_t keys, int64_t d) {
+  const void *v = is_wide ? (const void *)u->wide : tile->v;
   const uint16_t *ahead = tile->next_v + d * BT_KV_BLOCK;
+  float *o = u->o + row * u->stride + d;
+  int64_t at = d;
   v16 acc[STRIP][4];
   for (int i = 0; i < n; i++) {
     for (int w = 0; w < width; w++) {
-      acc[i][w] = v16_mul(v16_load(o + i * o_stride + d + 16 * w), v16_set1(rescale[i]));
+      acc[i][w] = v16_mul(v16_load(o + i * u->stride + 16 * w), v16_set1(u->rescale[row + i]));
     }
   }
-  for (int64_t j = 0; j < keys; j++, v += tile->v_stride, ahead += 16 * width) {
+  for (int64_t j = 0; j < keys; j++, at += u->stride, ahead += 16 * width) {
     v16 value[4];
     for (int w = 0; w < width; w++)
-      value[w] = v16_load_f16(v + 16 * w);
-    for (int w = 0; w < width; w += 2)
+      value[w] = load_any(is_wide, v, at + 16 * w);
+    for (int w = 0; w < width && !is_wide; w += 2)
       __builtin_prefetch(ahead + 16 * w);
     for (int i = 0; i < n; i++) {
-      const v16 weight = v16_set1(p[i][j]);
+      const v16 weight = v16_set1(u->p[row + i][j]);
       for (int w = 0; w < width; w++)
         acc[i][w] = v16_fma(weight, value[w], acc[i][w]);
     }
   }
   for (int i = 0; i < n; i++) {
     for (int w = 0; w < width; w++)
-      v16_store(o + i * o_stride + d + 16 * w, acc[i][w]);
-  }
-}
-
-BT_INLINE void pv_strip(const float (*p)[BT_KV_BLOCK], const float *rescale, const int n,
-                        const struct kv_tile *tile, int64_t keys, float *o, int64_t o_stride) {
-  const int width = V16_COLUMNS(n);
-  int64_t d = 0;
-  for (; d + 16 * width <= o_stride; d += 16 * width) {
-    pv_columns(p, rescale, n, width, tile, keys, d, o, o_stride);
-  }
-  for (; d < o_stride; d += 16) {
-    pv_columns(p, rescale, n, 1, tile, keys, d, o, o_stride);
+      v16_store(o + i * u->stride + 16 * w, acc[i][w]);
   }
 }
 
@@ -153,61 +155,113 @@ BT_INLINE float softmax_tile(float *s, int64_t keys, float *max, v16 *lanes) {
   return v16_first(rescale);
 }
 
-/* n rows from `row` on over one tile. */
-BT_INLINE void strip_tile(struct attention_unit *u, int64_t row, const int n,
-                          const struct kv_tile *tile) {
-  const float *q[STRIP];
-  _Alignas(64) float s[STRIP][BT_KV_BLOCK];
-  float rescale[STRIP];
-  int64_t keys = 0; /* behind it p is zero for all n */
-  for (int i = 0; i < n; i++)
-    q[i] = u->a->q + row_offset(u, row + i);
-  qk_strip(q, n, tile, u->a->kv.head_dim, u->a->scale, s);
-  for (int i = 0; i < n; i++) {
-    const int64_t seen = row_position(u, row + i) + 1 - tile->first_key;
-    keys = seen < BT_KV_BLOCK ? seen : BT_KV_BLOCK;
-    rescale[i] = softmax_tile(s[i], keys, &u->max[row + i], &u->lanes[row + i]);
-  }
-  pv_strip((const float(*)[BT_KV_BLOCK])s, rescale, n, tile, keys, u->o + row * u->stride,
-           u->stride);
+/* Keys of a tile that a row sees. */
+static inline int64_t keys_of(const struct attention_unit *u, int64_t row,
+                              const struct kv_tile *tile) {
+  const int64_t seen = row_position(u, row) + 1 - tile->first_key;
+  return seen < BT_KV_BLOCK ? seen : BT_KV_BLOCK;
 }
 
-static void unit_tile(struct attention_unit *u, const struct kv_tile *tile) {
-  for (int64_t row = 0; row < u->rows; row += STRIP) {
-    const int64_t n = u->rows - row < STRIP ? u->rows - row : STRIP;
-    if (row_position(u, row + n - 1) < tile->first_key)
-      continue;
-    switch (n) {
-    case 1:
-      strip_tile(u, row, 1, tile);
-      break;
+/* p of n rows from `row` on. */
+BT_INLINE void strip_scores(struct attention_unit *u, int64_t row, const int n, const int is_wide,
+                            const struct kv_tile *tile) {
+  const float *q[STRIP];
+  for (int i = 0; i < n; i++)
+    q[i] = u->a->q + row_offset(u, row + i);
+  const void *k = is_wide ? (const void *)u->wide : tile->k;
+  qk_strip(q, n, is_wide, k, tile->next_k, u->a->kv.head_dim, u->a->scale, u->p + row);
+  for (int64_t r = row; r < row + n; r++) {
+    u->rescale[r] = softmax_tile(u->p[r], keys_of(u, r, tile), &u->max[r], &u->lanes[r]);
+  }
+}
+
+/* o of n rows from `row` on. */
+BT_INLINE void strip_values(struct attention_unit *u, int64_t row, const int n, const int is_wide,
+                            const struct kv_tile *tile) {
+  const int64_t keys = keys_of(u, row + n - 1, tile); /* behind them p is zero for all n */
+  const int width = V16_COLUMNS(n);
+  int64_t d = 0;
+  for (; d + 16 * width <= u->stride; d += 16 * width)
+    pv_columns(u, row, n, width, is_wide, tile, keys, d);
+  for (; d < u->stride; d += 16)
+    pv_columns(u, row, n, 1, is_wide, tile, keys, d);
+}
+
+typedef void (*strip_fn)(struct attention_unit *u, int64_t row, const struct kv_tile *tile);
+
+#define DEFINE_STRIP(n)                                                                            \
+  static void scores_##n(struct attention_unit *u, int64_t row, const struct kv_tile *tile) {      \
+    strip_scores(u, row, n, 0, tile);                                                              \
+  }                                                                                                \
+  static void values_##n(struct attention_unit *u, int64_t row, const struct kv_tile *tile) {      \
+    strip_values(u, row, n, 0, tile);                                                              \
+  }                                                                                                \
+  static void wide_scores_##n(struct attention_unit *u, int64_t row, const struct kv_tile *tile) { \
+    strip_scores(u, row, n, 1, tile);                                                              \
+  }                                                                                                \
+  static void wide_values_##n(struct attention_unit *u, int64_t row, const struct kv_tile *tile) { \
+    strip_values(u, row, n, 1, tile);                                                              \
+  }
+
+DEFINE_STRIP(1)
 #if STRIP > 1
-    case 2:
-      strip_tile(u, row, 2, tile);
-      break;
-    case 3:
-      strip_tile(u, row, 3, tile);
-      break;
-    case 4:
-      strip_tile(u, row, 4, tile);
-      break;
-    case 5:
-      strip_tile(u, row, 5, tile);
-      break;
-    default:
-      strip_tile(u, row, 6, tile);
-      break;
+DEFINE_STRIP(2)
+DEFINE_STRIP(3)
+DEFINE_STRIP(4)
+DEFINE_STRIP(5)
+DEFINE_STRIP(6)
+#define STRIPS(name)                                                                               \
+  { name##_1, name##_2, name##_3, name##_4, name##_5, name##_6 }
+#else
+#define STRIPS(name)                                                                               \
+  { name##_1 }
 #endif
+
+/* Strips of about the same size, but for those that see nothing of the tile. */
+static void unit_strips(struct attention_unit *u, const struct kv_tile *tile,
+                        const strip_fn of_rows[STRIP]) {
+  const int64_t strips = (u->rows + STRIP - 1) / STRIP;
+  for (int64_t i = 0; i < strips; i++) {
+    const int64_t row = u->rows * i / strips;
+    const int64_t n = u->rows * (i + 1) / strips - row;
+    if (row_position(u, row + n - 1) >= tile->first_key)
+      of_rows[n - 1](u, row, tile);
+  }
+}
+
+/* A plane of `rows` rows of n values as float32, with zeros up to a stride of whole vectors; and
+ * the next tile's plane asked for on the way. */
+static void widen(const uint16_t *plane, const uint16_t *next, int64_t rows, int64_t n,
+                  float *wide) {
+  const int64_t whole = n / 16 * 16;
+  for (int64_t r = 0; r < rows; r++, plane += n, next += n) {
+    for (int64_t d = 0; d < whole; d += 16, wide += 16) {
+      __builtin_prefetch(next + d, 0, 2);
+      v16_store(wide, v16_load_f16(plane + d));
+    }
+    if (whole < n) {
+      uint16_t rest[16] = {0};
+      memcpy(rest, plane + whole, (size_t)(n - whole) * sizeof *rest);
+      v16_store(wide, v16_load_f16(rest));
+      wide += 16;
     }
   }
 }
 
-/* V rows of a head dimension that is no whole number of vectors, set apart with zeros behind each.
- */
-static void pad_values(const uint16_t *v, int64_t head_dim, int64_t stride, uint16_t *padded) {
-  for (int64_t j = 0; j < BT_KV_BLOCK; j++) {
-    memcpy(padded + j * stride, v + j * head_dim, (size_t)head_dim * sizeof *v);
-    memset(padded + j * stride + head_dim, 0, (size_t)(stride - head_dim) * sizeof *v);
+static void unit_tile(struct attention_unit *u, const struct kv_tile *tile) {
+  static const strip_fn scores[STRIP] = STRIPS(scores), values[STRIP] = STRIPS(values);
+  static const strip_fn wide_scores[STRIP] = STRIPS(wide_scores);
+  static const strip_fn wide_values[STRIP] = STRIPS(wide_values);
+  const int64_t head_dim = u->a->kv.head_dim;
+  const int is_wide = u->rows >= WIDE_ROWS && head_dim <= WIDE_HEAD_DIM;
+  if (is_wide)
+    widen(tile->k, tile->next_k, head_dim, BT_KV_BLOCK, u->wide);
+  unit_strips(u, tile, is_wide ? wide_scores : scores);
+  if (is_wide || u->stride != head_dim) {
+    widen(tile->v, tile->next_v, BT_KV_BLOCK, head_dim, u->wide);
+    unit_strips(u, tile, wide_values);
+  } else {
+    unit_strips(u, tile, values);
   }
 }
 
@@ -230,7 +284,6 @@ static void unit_finish(const struct attention_unit *u) {
 
 static void attention_unit(const struct bt_attention_args *a, int64_t kv_head, int64_t first_row) {
   struct attention_unit u;
-  _Alignas(64) uint16_t padded[BT_KV_BLOCK * BT_HEAD_DIM_MAX];
   const struct bt_kv *kv = &a->kv;
   u.a = a;
   u.kv_head = kv_head;
@@ -250,16 +303,11 @@ static void attention_unit(const struct bt_attention_args *a, int64_t kv_head, i
     const uint16_t *k = k_plane(kv, kv_head, first_key);
     const uint16_t *next =
         first_key + BT_KV_BLOCK <= last_key ? k_plane(kv, kv_head, first_key + BT_KV_BLOCK) : k;
-    struct kv_tile tile = {.first_key = first_key,
-                           .k = k,
-                           .v = k + v_offset,
-                           .v_stride = u.stride,
-                           .next_k = next,
-                           .next_v = next + v_offset};
-    if (u.stride != kv->head_dim) {
-      pad_values(tile.v, kv->head_dim, u.stride, padded);
-      tile.v = padded;
-    }
+    const struct kv_tile tile = {.first_key = first_key,
+                                 .k = k,
+                                 .v = k + v_offset,
+                                 .next_k = next,
+                                 .next_v = next + v_offset};
     unit_tile(&u, &tile);
   }
   unit_finish(&u);

@@ -5,6 +5,7 @@
 #include "matmul_256.h"
 #include "matmul_32.h"
 #include "matmul_tile.h"
+#include "matmul_wide.h"
 
 /* --- F32, F16, BF16 --- */
 
@@ -41,6 +42,7 @@ BT_INLINE void tile_plain(const int type, const int tokens, const struct tile *t
 /* --- all types --- */
 
 typedef void (*tile_fn)(int tokens, const struct tile *tile);
+typedef void (*unpack_fn)(const uint8_t *records, int64_t n, union wide_chunk *chunk);
 
 /* Copies a tile's sums to the rows of out that exist. */
 static void store_tile(const struct bt_matmul_args *args, int64_t panel, int64_t token, int tokens,
@@ -55,6 +57,18 @@ static void store_tile(const struct bt_matmul_args *args, int64_t panel, int64_t
     } else {
       memcpy(out, sums, (size_t)rows * sizeof *out);
     }
+  }
+}
+
+/* All tokens in tiles of about the same size. */
+BT_INLINE void run_tiles(const struct tile *all, int64_t tokens, tile_fn run) {
+  const int64_t tiles = (tokens + TILE_TOKENS - 1) / TILE_TOKENS;
+  for (int64_t i = 0; i < tiles; i++) {
+    const int64_t token = tokens * i / tiles;
+    struct tile tile = *all;
+    tile.x += token * all->x_row_bytes;
+    tile.out += token * BT_PANEL;
+    run((int)(tokens * (i + 1) / tiles - token), &tile);
   }
 }
 
@@ -80,6 +94,37 @@ BT_INLINE void matmul(const struct bt_matmul_args *args, const int block_cols, t
   }
 }
 
+/* The same with each chunk of a panel unpacked for all tiles of a run of tokens. */
+BT_INLINE void matmul_wide(const struct bt_matmul_args *args, const int block_cols,
+                           unpack_fn unpack, tile_fn run, int part, int parts) {
+  const int64_t blocks = args->cols / block_cols;
+  const int64_t runs = (args->tokens + WIDE_TOKENS - 1) / WIDE_TOKENS;
+  int64_t begin, end;
+  bt_share((args->rows + BT_PANEL - 1) / BT_PANEL, part, parts, &begin, &end);
+  for (int64_t panel = begin; panel < end; panel++) {
+    for (int64_t i = 0; i < runs; i++) {
+      const int64_t token = args->tokens * i / runs;
+      const int64_t tokens = args->tokens * (i + 1) / runs - token;
+      _Alignas(LINE) float sums[WIDE_TOKENS * BT_PANEL];
+      memset(sums, 0, (size_t)tokens * BT_PANEL * sizeof *sums);
+      for (int64_t block = 0; block < blocks; block += WIDE_COLS / block_cols) {
+        _Alignas(LINE) union wide_chunk chunk;
+        const int64_t left = blocks - block;
+        const struct tile tile = {
+            .panel = (const uint8_t *)&chunk,
+            .blocks = left < WIDE_COLS / block_cols ? left : WIDE_COLS / block_cols,
+            .x = args->x + token * args->x_row_bytes + block * (args->x_row_bytes / blocks),
+            .x_row_bytes = args->x_row_bytes,
+            .out = sums};
+        unpack(args->packed + panel * args->panel_bytes + block * (args->panel_bytes / blocks),
+               tile.blocks, &chunk);
+        run_tiles(&tile, tokens, run);
+      }
+      store_tile(args, panel, token, (int)tokens, sums);
+    }
+  }
+}
+
 #if TILE_TOKENS == 5
 #define FIFTH_TOKEN(tile, type, x)                                                                 \
   case 5:                                                                                          \
@@ -89,7 +134,7 @@ BT_INLINE void matmul(const struct bt_matmul_args *args, const int block_cols, t
 #define FIFTH_TOKEN(tile, type, x)
 #endif
 
-#define DEFINE_MATMUL(name, tile_kind, type, block_cols)                                           \
+#define DEFINE_TILES(name, tile_kind, type)                                                        \
   static void run_##name(int tokens, const struct tile *x) {                                       \
     switch (tokens) {                                                                              \
     case 1:                                                                                        \
@@ -106,22 +151,50 @@ BT_INLINE void matmul(const struct bt_matmul_args *args, const int block_cols, t
       break;                                                                                       \
       FIFTH_TOKEN(tile_kind, type, x)                                                              \
     }                                                                                              \
-  }                                                                                                \
-  static void matmul_##name(const void *args, int part, int parts) {                               \
-    matmul(args, block_cols, run_##name, part, parts);                                             \
   }
 
-DEFINE_MATMUL(f32, tile_plain, BT_F32, 1)
-DEFINE_MATMUL(f16, tile_plain, BT_F16, 1)
-DEFINE_MATMUL(bf16, tile_plain, BT_BF16, 1)
-DEFINE_MATMUL(q4_0, tile_32, BT_Q4_0, 32)
-DEFINE_MATMUL(q4_1, tile_32, BT_Q4_1, 32)
-DEFINE_MATMUL(q5_0, tile_32, BT_Q5_0, 32)
-DEFINE_MATMUL(q5_1, tile_32, BT_Q5_1, 32)
-DEFINE_MATMUL(q8_0, tile_32, BT_Q8_0, 32)
-DEFINE_MATMUL(q4_k, tile_256, BT_Q4_K, 256)
-DEFINE_MATMUL(q5_k, tile_256, BT_Q5_K, 256)
-DEFINE_MATMUL(q6_k, tile_256, BT_Q6_K, 256)
+#define DEFINE_PLAIN(name, type)                                                                   \
+  DEFINE_TILES(name, tile_plain, type)                                                             \
+  static void matmul_##name(const void *args, int part, int parts) {                               \
+    matmul(args, 1, run_##name, part, parts);                                                      \
+  }
+
+/* The same, and for many tokens the tiles of unpacked chunks. */
+#define DEFINE_QUANTISED(name, kind, type)                                                         \
+  DEFINE_TILES(name, tile_##kind, type)                                                            \
+  static void unpack_##name(const uint8_t *records, int64_t n, union wide_chunk *chunk) {          \
+    for (int64_t i = 0; i < n; i++, records += record_bytes_of_##kind(type)) {                     \
+      fetch_chunk(records + n * record_bytes_of_##kind(type), record_bytes_of_##kind(type));       \
+      unpack_##kind(type, records, chunk->of_##kind + i);                                          \
+    }                                                                                              \
+  }                                                                                                \
+  static void run_wide_##name(int tokens, const struct tile *x) {                                  \
+    if (tokens == TILE_TOKENS) {                                                                   \
+      tile_wide_##kind(type, TILE_TOKENS, x);                                                      \
+    } else {                                                                                       \
+      tile_wide_##kind(type, TILE_TOKENS - 1, x);                                                  \
+    }                                                                                              \
+  }                                                                                                \
+  static void matmul_##name(const void *arg, int part, int parts) {                                \
+    const struct bt_matmul_args *args = arg;                                                       \
+    if (wide_pays(type) && args->tokens >= WIDE_TOKENS_MIN) {                                      \
+      matmul_wide(args, kind, unpack_##name, run_wide_##name, part, parts);                        \
+    } else {                                                                                       \
+      matmul(args, kind, run_##name, part, parts);                                                 \
+    }                                                                                              \
+  }
+
+DEFINE_PLAIN(f32, BT_F32)
+DEFINE_PLAIN(f16, BT_F16)
+DEFINE_PLAIN(bf16, BT_BF16)
+DEFINE_QUANTISED(q4_0, 32, BT_Q4_0)
+DEFINE_QUANTISED(q4_1, 32, BT_Q4_1)
+DEFINE_QUANTISED(q5_0, 32, BT_Q5_0)
+DEFINE_QUANTISED(q5_1, 32, BT_Q5_1)
+DEFINE_QUANTISED(q8_0, 32, BT_Q8_0)
+DEFINE_QUANTISED(q4_k, 256, BT_Q4_K)
+DEFINE_QUANTISED(q5_k, 256, BT_Q5_K)
+DEFINE_QUANTISED(q6_k, 256, BT_Q6_K)
 
 #define MATMUL_TASKS                                                                               \
   {                                                                                                \

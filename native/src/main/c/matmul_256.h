@@ -24,16 +24,15 @@ BT_INLINE void fetch_record(const int type, const int tokens, const uint8_t *p, 
 typedef float sub_scales[16][BT_PANEL];
 
 /* The 6-bit scales of Q4_K and Q5_K: 8 in words 0 and 2 of a row's 3. */
-BT_INLINE void unpack_scales(const int type, const int tokens, const int is_first,
-                             const uint8_t *record, const vf d, const uint8_t *words,
-                             float *scales) {
+BT_INLINE void unpack_scales(const int type, const int fetch_tokens, const uint8_t *record,
+                             const vf d, const uint8_t *words, float *scales) {
   const vw a = vw_load(words), c = vw_load(words + 2 * GROUP_BYTES);
   const vw scale[2] = {vw_and(a, 0x3f3f3f3f),
                        vw_or(vw_and(c, 0x0f0f0f0f), vw_and(vw_shr(a, 2), 0x30303030))};
   UNROLL
   for (int j = 0; j < 8; j++) {
-    if (is_first)
-      fetch_record(type, tokens, record + j * LINE, 1);
+    if (fetch_tokens > 0)
+      fetch_record(type, fetch_tokens, record + j * LINE, 1);
     vf_store(scales + j * BT_PANEL, vf_mul(d, vf_from(vw_byte(scale[j / 4], j % 4))));
     PIECE_END;
   }
@@ -78,16 +77,59 @@ BT_INLINE vw load_k(const int type, const int phase, const uint8_t *low_at,
   return vw_or(low, move_to_bit_4(vw_load(high_at), phase / 2 * 2, 0x30303030));
 }
 
+BT_INLINE int record_bytes_of_256(const int type) {
+  return (type == BT_Q4_K ? 72 : type == BT_Q5_K ? 88 : 105) * LINE;
+}
+
+/* Sub-blocks of a superblock. */
+BT_INLINE int subs_of(const int type) { return type == BT_Q6_K ? 16 : 8; }
+
+/* Where sub-block j stands: its first groups of 4 bytes, and its number among those after which the
+ * places of their bits repeat. */
+struct sub_place {
+  int phase;
+  const uint8_t *low;
+  const uint8_t *high;
+};
+
+BT_INLINE struct sub_place sub_place_of(const int type, const uint8_t *record, const int j) {
+  if (type == BT_Q6_K) {
+    /* a phase is a quarter and which 16 of 32; quarters 0 and 1 are low nibbles, 2 and 3 the high
+     * ones */
+    const int phase = j % 8;
+    const uint8_t *half = record + (9 + j / 8 * 48) * LINE;
+    return (struct sub_place){.phase = phase,
+                              .low = half + 16 * LINE + phase % 4 * 4 * GROUP_BYTES,
+                              .high = half + phase % 2 * 4 * GROUP_BYTES};
+  }
+  const uint8_t *high = record + 8 * LINE;
+  const uint8_t *low = high + (type == BT_Q4_K ? 0 : 16 * LINE);
+  return (struct sub_place){
+      .phase = type == BT_Q4_K ? j % 2 : j, .low = low + j / 2 * 8 * GROUP_BYTES, .high = high};
+}
+
+/* s += the dots of a sub-block times its scales. */
+BT_INLINE void add_scaled(const int tokens, const float *scales, dot_sums sum, row_sums s) {
+  const int groups = GROUPS_OF(tokens);
+  UNROLL
+  for (int g = 0; g < groups; g++) {
+    const vf scale = vf_load(scales + g * LANES);
+    UNROLL
+    for (int t = 0; t < tokens; t++)
+      s[g][t] = vf_fma(vf_from(sum[g][t]), scale, s[g][t]);
+  }
+}
+
 /* The integer dots of sub-block j, times its scales, added to s. `next` is a share of the record to
  * fetch ahead. */
-BT_INLINE void sub_block(const int type, const int tokens, const int phase, const int j,
-                         const uint8_t *low, const uint8_t *high, const float *scales,
-                         const uint8_t *next, const struct tile *tile, int64_t block, row_sums s) {
+BT_INLINE void sub_block(const int type, const int tokens, const struct sub_place at, const int row,
+                         const int j, const float *scales, const uint8_t *next,
+                         const struct tile *tile, int64_t block, row_sums s) {
   const int groups = GROUPS_OF(tokens);
   const int byte_groups = type == BT_Q6_K ? 4 : 8;
   const int more_lines =
       type == BT_Q4_K ? 0 : 2; /* than byte_groups: lines to fetch for a record's share */
-  const int part_groups = part_steps(type == BT_Q6_K ? 6 : type == BT_Q5_K ? 5 : 4);
+  const int part_groups = part_steps(weight_bits(type));
   dot_sums sum;
   UNROLL
   for (int t = 0; t < tokens; t++) {
@@ -107,8 +149,8 @@ BT_INLINE void sub_block(const int type, const int tokens, const int phase, cons
       vw w[MAX_GROUPS];
       UNROLL
       for (int g = 0; g < groups; g++) {
-        const int at = group * GROUP_BYTES + g * LANES * 4;
-        w[g] = load_k(type, phase, low + at, high + at);
+        const int offset = group * GROUP_BYTES + (row + g * LANES) * 4;
+        w[g] = load_k(type, at.phase, at.low + offset, at.high + offset);
       }
       UNROLL
       for (int t = 0; t < tokens; t++) {
@@ -121,100 +163,78 @@ BT_INLINE void sub_block(const int type, const int tokens, const int phase, cons
     }
     end_parts(tokens, part, sum);
   }
+  add_scaled(tokens, scales + row, sum, s);
+}
+
+/* The scales of a superblock, d * sc_j, for one vector of rows from `row` on; and, on the way, the
+ * lines before its bytes fetched ahead as for so many tokens, or not for 0. */
+BT_INLINE void load_scales(const int type, const int fetch_tokens, const uint8_t *record,
+                           const int row, sub_scales scales) {
+  const vf d = vf_load_f16(record + row * 2);
+  if (type != BT_Q6_K) {
+    unpack_scales(type, fetch_tokens, record, d, record + 2 * LINE + row * 4, scales[0] + row);
+    return;
+  }
   UNROLL
-  for (int g = 0; g < groups; g++) {
-    const vf scale = vf_load(scales + g * LANES);
-    UNROLL
-    for (int t = 0; t < tokens; t++)
-      s[g][t] = vf_fma(vf_from(sum[g][t]), scale, s[g][t]);
+  for (int j = 0; j < 16; j++) {
+    const uint8_t *words = record + LINE + row * 4 + j / 4 * GROUP_BYTES;
+    if (fetch_tokens > 0 && j < 9)
+      fetch_far(record + j * LINE, 1);
+    vf_store(scales[j] + row, vf_mul(d, vf_from(vw_signed_byte(vw_load(words), j % 4))));
+    PIECE_END;
   }
 }
 
-/* The scales of a superblock, d * sc_j, for `groups` vectors of rows; and the lines before its
- * bytes fetched ahead. */
-BT_INLINE void load_scales(const int type, const int tokens, const int row, const uint8_t *record,
-                           const uint8_t *words, sub_scales scales) {
-  const int groups = GROUPS_OF(tokens);
+/* Adds a superblock's sums of one vector of rows, from `row` on, to the chains, which stand in
+ * tile->out: in registers they would push out the dots. */
+BT_INLINE void end_superblock(const int type, const int tokens, const int row, const vf dmin,
+                              const vw mins[4], const struct tile *tile, int64_t block, vf *s) {
   UNROLL
-  for (int g = 0; g < groups; g++) {
-    const int first = row + g * LANES;
-    const vf d = vf_load_f16(record + first * 2);
-    if (type != BT_Q6_K) {
-      unpack_scales(type, tokens, g == 0, record, d, words + first * 4, scales[0] + first);
-      continue;
-    }
-    UNROLL
-    for (int j = 0; j < 16; j++) {
-      const vi scale = vw_signed_byte(vw_load(words + first * 4 + j / 4 * GROUP_BYTES), j % 4);
-      if (g == 0 && j < 9)
-        fetch_far(record + j * LINE, 1);
-      vf_store(scales[j] + first, vf_mul(d, vf_from(scale)));
-      PIECE_END;
-    }
-  }
-}
-
-/* Adds a superblock's sums to the chains, which stand in tile->out: in registers they would push
- * out the dots. */
-BT_INLINE void end_superblock(const int type, const int tokens, const int row,
-                              const uint8_t *record, const struct tile *tile, int64_t block,
-                              row_sums s) {
-  const int groups = GROUPS_OF(tokens);
-  UNROLL
-  for (int g = 0; g < groups; g++) {
-    const int first = row + g * LANES;
-    const vf dmin = vf_load_f16(record + LINE + first * 2);
-    vw mins[4];
-    if (type != BT_Q6_K)
-      unpack_mins(record + 2 * LINE + first * 4, mins);
-    UNROLL
-    for (int t = 0; t < tokens; t++) {
-      const struct bt_q8_256 *x = q8_256_of(tile, t, block);
-      float *out = tile->out + t * BT_PANEL + first;
-      if (type != BT_Q6_K)
-        s[g][t] = subtract_mins(s[g][t], dmin, mins, x);
-      vf_store(out, vf_fma(s[g][t], vf_set1(x->d), vf_load(out)));
-    }
+  for (int t = 0; t < tokens; t++) {
+    const struct bt_q8_256 *x = q8_256_of(tile, t, block);
+    float *out = tile->out + t * BT_PANEL + row;
+    const vf sum = type == BT_Q6_K ? s[t] : subtract_mins(s[t], dmin, mins, x);
+    vf_store(out, vf_fma(sum, vf_set1(x->d), vf_load(out)));
   }
 }
 
 BT_INLINE void tile_256(const int type, const int tokens, const struct tile *tile) {
   const int groups = GROUPS_OF(tokens);
   const int is_q6 = type == BT_Q6_K;
-  const int subs = is_q6 ? 16 : 8;
-  const int lines = type == BT_Q4_K ? 72 : type == BT_Q5_K ? 88 : 105;
+  const int lines = record_bytes_of_256(type) / LINE;
   const int phases =
       type == BT_Q4_K ? 2 : 8; /* sub-blocks after which the places of their bits repeat */
   const int sub_bytes = is_q6 ? 6 * LINE : 8 * LINE;
   const int head_lines = is_q6 ? 9 : 8;
-  const int scales_at = is_q6 ? LINE : 2 * LINE;
-  const int high_at = is_q6 ? 9 * LINE : 8 * LINE;
-  const int low_at = high_at + (type == BT_Q4_K ? 0 : 16 * LINE);
 
   memset(tile->out, 0, (size_t)tokens * BT_PANEL * sizeof *tile->out);
   for (int row = 0; row < BT_PANEL; row += groups * LANES) {
     const uint8_t *record = tile->panel;
     for (int64_t block = 0; block < tile->blocks; block++, record += lines * LINE) {
       _Alignas(LINE) sub_scales scales;
-      load_scales(type, tokens, row, record, record + scales_at, scales);
+      UNROLL
+      for (int g = 0; g < groups; g++)
+        load_scales(type, g == 0 ? tokens : 0, record, row + g * LANES, scales);
       row_sums s;
       zero_sums(tokens, s);
-      for (int first = 0; first < subs; first += phases) {
-        const uint8_t *low = record + low_at + row * 4 + first * sub_bytes;
-        const uint8_t *high = record + high_at + row * 4 + (is_q6 ? first * sub_bytes : 0);
+      for (int first = 0; first < subs_of(type); first += phases) {
         UNROLL
         for (int phase = 0; phase < phases; phase++) {
-          /* Q6_K: a phase is a quarter and which 16 of 32; quarters 0 and 1 are low nibbles, 2 and
-           * 3 the high ones */
-          const int low_group = is_q6 ? phase % 4 * 4 : phase / 2 * 8;
-          const int high_group = is_q6 ? phase % 2 * 4 : 0;
+          const struct sub_place at = sub_place_of(type, record + first * sub_bytes, phase);
           const int j = first + phase;
-          sub_block(type, tokens, phase, j, low + low_group * GROUP_BYTES,
-                    high + high_group * GROUP_BYTES, scales[j] + row,
-                    record + (head_lines + (lines - head_lines) / subs * j) * LINE, tile, block, s);
+          const int next_line = head_lines + (lines - head_lines) / subs_of(type) * j;
+          sub_block(type, tokens, at, row, j, scales[j], record + next_line * LINE, tile, block, s);
         }
       }
-      end_superblock(type, tokens, row, record, tile, block, s);
+      UNROLL
+      for (int g = 0; g < groups; g++) {
+        const int at = row + g * LANES;
+        vw mins[4];
+        if (!is_q6)
+          unpack_mins(record + 2 * LINE + at * 4, mins);
+        end_superblock(type, tokens, at, vf_load_f16(record + LINE + at * 2), mins, tile, block,
+                       s[g]);
+      }
     }
   }
 }

@@ -23,6 +23,29 @@ BT_INLINE vi start_of_32(const int type, const struct bt_q8_32 *x) {
   }
 }
 
+/* Lines of a record before its bytes. */
+BT_INLINE int head_lines_of_32(const int type) {
+  const int has_min = type == BT_Q4_1 || type == BT_Q5_1;
+  const int has_high = type == BT_Q5_0 || type == BT_Q5_1;
+  return 1 + has_min + 2 * has_high;
+}
+
+BT_INLINE int record_bytes_of_32(const int type) {
+  return head_lines_of_32(type) * LINE + (type == BT_Q8_0 ? 8 : 4) * GROUP_BYTES;
+}
+
+/* The weights of both nibbles of a group of 4 bytes, with their fifth bits where there are. */
+BT_INLINE void load_nibbles(const int has_high, const int group, const uint8_t *bytes,
+                            const vw high, vw *low_w, vw *high_w) {
+  const vw raw = vw_load(bytes);
+  *low_w = vw_and(raw, 0x0f0f0f0f);
+  *high_w = vw_and(vw_shr(raw, 4), 0x0f0f0f0f);
+  if (has_high) {
+    *low_w = vw_or(*low_w, vw_and(vw_shl(high, 4 - group), 0x10101010));
+    *high_w = vw_or(*high_w, vw_and(vw_shr(high, group), 0x10101010));
+  }
+}
+
 /* One group of 4 bytes, both nibbles, of `groups` vectors of rows against all tokens. */
 BT_INLINE void nibble_step(const int tokens, const int group, const int has_high,
                            const uint8_t *bytes, const vw *high, const struct tile *tile,
@@ -31,13 +54,8 @@ BT_INLINE void nibble_step(const int tokens, const int group, const int has_high
   vw low_w[MAX_GROUPS], high_w[MAX_GROUPS];
   UNROLL
   for (int g = 0; g < groups; g++) {
-    const vw raw = vw_load(bytes + group * GROUP_BYTES + g * LANES * 4);
-    low_w[g] = vw_and(raw, 0x0f0f0f0f);
-    high_w[g] = vw_and(vw_shr(raw, 4), 0x0f0f0f0f);
-    if (has_high) {
-      low_w[g] = vw_or(low_w[g], vw_and(vw_shl(high[g], 4 - group), 0x10101010));
-      high_w[g] = vw_or(high_w[g], vw_and(vw_shr(high[g], group), 0x10101010));
-    }
+    load_nibbles(has_high, group, bytes + group * GROUP_BYTES + g * LANES * 4, high[g], &low_w[g],
+                 &high_w[g]);
   }
   UNROLL
   for (int t = 0; t < tokens; t++) {
@@ -87,13 +105,12 @@ BT_INLINE void end_block(const int type, const int tokens, const uint8_t *head,
 
 BT_INLINE void tile_32(const int type, const int tokens, const struct tile *tile) {
   const int groups = GROUPS_OF(tokens);
-  const int has_min = type == BT_Q4_1 || type == BT_Q5_1;
   const int has_high = type == BT_Q5_0 || type == BT_Q5_1;
   const int is_q8 = type == BT_Q8_0;
   const int byte_groups = is_q8 ? 8 : 4;
-  const int part_groups = is_q8 ? part_steps(8) : part_steps(has_high ? 5 : 4) / 2;
-  const int head_lines = 1 + has_min + 2 * has_high;
-  const int record_bytes = head_lines * LINE + byte_groups * GROUP_BYTES;
+  const int part_groups = is_q8 ? part_steps(8) : part_steps(weight_bits(type)) / 2;
+  const int head_lines = head_lines_of_32(type);
+  const int record_bytes = record_bytes_of_32(type);
 
   for (int row = 0; row < BT_PANEL; row += groups * LANES) {
     const uint8_t *record = tile->panel;

@@ -4,6 +4,7 @@
  * A tile is one panel of 32 rows by up to TILE_TOKENS tokens, over all of K. Rows are lanes: an
  * accumulator holds LANES rows of one token, and each step takes 4 weight bytes of every row and 4
  * activations of the token. A tile walks its panel once for every GROUPS_OF(tokens) * LANES rows.
+ * Many tokens share an unpacked chunk of the panel instead (matmul_wide.h).
  *
  *   record of 32 columns      d [m] [high bits] bytes          in 64-byte lines: 1 [1] [2] and 8,
  * Q8_0: 1 and 16 record of 256, Q4_K Q5_K  d dmin scales [high bits] bytes                    1 1 6
@@ -72,6 +73,24 @@ BT_INLINE void fetch_ahead(const int tokens, const uint8_t *p, const int lines) 
     fetch_near(p, lines);
   } else {
     fetch_far(p, lines);
+  }
+}
+
+/* Bits of an unsigned weight. */
+BT_INLINE int weight_bits(const int type) {
+  switch (type) {
+  case BT_Q4_0:
+  case BT_Q4_1:
+  case BT_Q4_K:
+    return 4;
+  case BT_Q5_0:
+  case BT_Q5_1:
+  case BT_Q5_K:
+    return 5;
+  case BT_Q6_K:
+    return 6;
+  default:
+    return 8;
   }
 }
 

@@ -165,6 +165,7 @@ BT_INLINE vf vf_from(vi a) { return _mm256_cvtepi32_ps(a); }
 BT_INLINE vi vi_set1(int32_t x) { return _mm256_set1_epi32(x); }
 BT_INLINE vi vi_shl(vi a, int n) { return _mm256_slli_epi32(a, n); }
 BT_INLINE vw vw_load(const void *p) { return _mm256_loadu_si256(p); }
+BT_INLINE void vw_store(void *p, vw a) { _mm256_storeu_si256(p, a); }
 BT_INLINE vw vw_bytes(const void *p) {
   int32_t x;
   memcpy(&x, p, sizeof x);
@@ -186,13 +187,22 @@ BT_INLINE vpart part_start(vi sum) {
   (void)sum;
   return _mm256_setzero_si256();
 }
+/* a + b, here and now: gcc puts additions off until their sum is used, and keeps all products on
+ * the stack meanwhile, which halves the speed. */
+BT_INLINE __m256i add_now_16(__m256i a, __m256i b) {
+  __m256i sum = _mm256_add_epi16(a, b);
+  __asm__ volatile("" : "+x"(sum));
+  return sum;
+}
 BT_INLINE vpart part_dot(vpart part, vw w, vw x) {
-  return _mm256_add_epi16(part, _mm256_maddubs_epi16(w, x));
+  return add_now_16(part, _mm256_maddubs_epi16(w, x));
 }
 BT_INLINE vpart part_dot_q8(vpart part, vw w, vw x) {
   const __m256i s = _mm256_xor_si256(w, _mm256_set1_epi8(INT8_MIN));
-  return _mm256_add_epi16(part, _mm256_maddubs_epi16(_mm256_abs_epi8(s), _mm256_sign_epi8(x, s)));
+  return add_now_16(part, _mm256_maddubs_epi16(_mm256_abs_epi8(s), _mm256_sign_epi8(x, s)));
 }
 BT_INLINE vi part_end(vpart part, vi sum) {
-  return _mm256_add_epi32(sum, _mm256_madd_epi16(part, _mm256_set1_epi16(1)));
+  __m256i wide = _mm256_add_epi32(sum, _mm256_madd_epi16(part, _mm256_set1_epi16(1)));
+  __asm__ volatile("" : "+x"(wide));
+  return wide;
 }

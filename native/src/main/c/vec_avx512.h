@@ -119,6 +119,7 @@ BT_INLINE vf vf_from(vi a) { return _mm512_cvtepi32_ps(a); }
 BT_INLINE vi vi_set1(int32_t x) { return _mm512_set1_epi32(x); }
 BT_INLINE vi vi_shl(vi a, int n) { return _mm512_slli_epi32(a, (unsigned)n); }
 BT_INLINE vw vw_load(const void *p) { return _mm512_loadu_si512(p); }
+BT_INLINE void vw_store(void *p, vw a) { _mm512_storeu_si512(p, a); }
 BT_INLINE vw vw_bytes(const void *p) {
   int32_t x;
   memcpy(&x, p, sizeof x);

@@ -174,6 +174,7 @@ BT_INLINE vf vf_from(vi a) { return vcvtq_f32_s32(a); }
 BT_INLINE vi vi_set1(int32_t x) { return vdupq_n_s32(x); }
 BT_INLINE vi vi_shl(vi a, int n) { return vshlq_s32(a, vdupq_n_s32(n)); }
 BT_INLINE vw vw_load(const void *p) { return vld1q_u32(p); }
+BT_INLINE void vw_store(void *p, vw a) { vst1q_u32(p, a); }
 BT_INLINE vw vw_bytes(const void *p) {
   uint32_t x;
   memcpy(&x, p, sizeof x);

@@ -160,6 +160,7 @@ BT_INLINE vw vw_load(const void *p) {
   memcpy(&x, p, sizeof x);
   return x;
 }
+BT_INLINE void vw_store(void *p, vw a) { memcpy(p, &a, sizeof a); }
 BT_INLINE vw vw_bytes(const void *p) { return vw_load(p); }
 BT_INLINE vw vw_and(vw a, uint32_t mask) { return a & mask; }
 BT_INLINE vw vw_or(vw a, vw b) { return a | b; }

@@ -254,8 +254,7 @@ final class AutoSplit implements AutoCloseable {
     Cluster cluster = cluster(known.profile, pair.there(), known.corrections);
     PlanDecision free = planner.plan(pair.model(), shape, cluster, pair.config().objective());
     PlanDecision decision =
-        fidelity(
-            ask.split instanceof Split.Auto ? free : asked(shape, cluster, ask.split, free));
+        fidelity(ask.split instanceof Split.Auto ? free : asked(shape, cluster, ask.split, free));
     return new Planned(known, decision, ask);
   }
 

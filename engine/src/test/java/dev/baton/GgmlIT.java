@@ -241,7 +241,8 @@ class GgmlIT {
     assertTrue(usable.containsAll(List.of("cpu", "ggml-cpu")), usable.toString());
     if (Files.exists(libraries.resolve("libggml-vulkan.so"))) {
       boolean told = false;
-      Map<String, String> noDriver = Map.of("VK_DRIVER_FILES", "/none", "VK_ICD_FILENAMES", "/none");
+      Map<String, String> noDriver =
+          Map.of("VK_DRIVER_FILES", "/none", "VK_ICD_FILENAMES", "/none");
       for (JsonNode device : devices(noDriver)) {
         told |= device.path("unusable").asString("").contains("no device of that kind was found");
       }

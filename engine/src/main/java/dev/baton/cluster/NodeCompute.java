@@ -77,8 +77,7 @@ public final class NodeCompute implements AutoCloseable {
     try {
       ModelBackend model =
           ggml == null || where == null
-              ? LlamaModel.load(
-                  path, choice.kernels(), KeptWeights.of(System.getenv()), progress)
+              ? LlamaModel.load(path, choice.kernels(), KeptWeights.of(System.getenv()), progress)
               : GgmlModel.load(ggml, where, path, choice.kernels(), progress);
       try {
         int blocks =

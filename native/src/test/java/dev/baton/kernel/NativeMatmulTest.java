@@ -11,6 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -22,7 +23,9 @@ class NativeMatmulTest {
   private static final long SEED = 20260731;
 
   private static final int[] ROWS = {1, 31, 32, 33, 100};
-  private static final int[] TOKENS = {0, 1, 2, 3, 4, 5, 6, 7, 29};
+  private static final int[] TOKENS = {0, 1, 2, 3, 4, 5, 6, 7, 29, 33};
+
+  private static final int RANDOM_SHAPES = 6;
 
   private static final Kernels REFERENCE = new ReferenceKernels();
   private static final List<Kernels> NATIVE = new ArrayList<>();
@@ -132,6 +135,30 @@ class NativeMatmulTest {
     }
   }
 
+  /** More tokens than go through a panel together, and more columns than are unpacked together. */
+  @ParameterizedTest
+  @EnumSource
+  void shouldMultiplyLongPrompts(GgmlType type) {
+    try (Arena arena = Arena.ofConfined()) {
+      randomCase(type, 33, 3 * 256, 247, SEED, arena).check(247, true, arena);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void shouldMultiplyShapesDrawnAtRandom(GgmlType type) {
+    SplittableRandom random = new SplittableRandom(SEED + type.id());
+    for (int i = 0; i < RANDOM_SHAPES; i++) {
+      int rows = random.nextInt(1, 150);
+      int blocks = random.nextInt(1, 1 + 1100 / type.blockElements());
+      int tokens = random.nextInt(1, 80);
+      try (Arena arena = Arena.ofConfined()) {
+        randomCase(type, rows, blocks * type.blockElements(), tokens, random.nextLong(), arena)
+            .check(tokens, random.nextBoolean(), arena);
+      }
+    }
+  }
+
   /**
    * Every weight at the end of its range and every activation at its own: sums are the largest
    * there are.
@@ -140,7 +167,7 @@ class NativeMatmulTest {
   @EnumSource
   void shouldNotOverflowOnExtremeWeightsAndActivations(GgmlType type) {
     int cols = 2 * 256;
-    int tokens = 5;
+    int tokens = 33;
     for (int pattern : new int[] {0x00, 0xff, 0x80, 0x7f, 0x0f, 0xf0}) {
       for (float value : new float[] {1f, -1f, 0f, -0f, 0x1p-126f, 0x1p-100f, 1e30f}) {
         try (Arena arena = Arena.ofConfined()) {
