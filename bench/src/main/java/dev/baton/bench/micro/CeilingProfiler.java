@@ -1,5 +1,6 @@
 package dev.baton.bench.micro;
 
+import dev.baton.bench.process.LifeLine;
 import dev.baton.kernel.CpuPeaks;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.NativeKernels;
@@ -27,6 +28,7 @@ public final class CeilingProfiler implements InternalProfiler {
   /** The parameter that makes a benchmark a kernel. */
   static final String THREADS = "threads";
 
+  private boolean held;
   private @Nullable NativeKernels kernels;
   private @Nullable CpuPeaks before;
 
@@ -37,6 +39,11 @@ public final class CeilingProfiler implements InternalProfiler {
 
   @Override
   public void beforeIteration(BenchmarkParams benchmark, IterationParams iteration) {
+    if (!held) {
+      // JMH would let this process end its trial though the command that wants it is gone.
+      LifeLine.hold();
+      held = true;
+    }
     String threads = benchmark.getParam(THREADS);
     if (threads == null || iteration.getType() != IterationType.MEASUREMENT || before != null) {
       return;
