@@ -36,7 +36,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The engine: one model, opened once, answering any number of requests from any threads. Each
  * request's prefill is split between a prefill node and this process at a boundary layer; decoding
- * is always here. The answer does not depend on the split by a bit.
+ * is always here. The answer does not depend on the split by a bit, unless an accelerator takes
+ * part ({@link BatonConfig#device}), whose numbers agree within a tolerance.
  *
  * <pre>{@code
  * try (Baton baton = Baton.open(BatonConfig.builder(Path.of("model.gguf")).build());

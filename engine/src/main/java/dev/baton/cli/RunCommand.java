@@ -27,7 +27,8 @@ import picocli.CommandLine.Parameters;
     description = {
       "%nPrints the answer on stdout while it is made, and a report on stderr at the end.",
       "Unless --prefill names a running node, a prefill node is started for this call and ends with"
-          + " it. The split never changes the answer.%n"
+          + " it. The split never changes the answer, unless an accelerator takes part: its numbers"
+          + " agree within a tolerance.%n"
     },
     footerHeading = "%nExamples:%n",
     footer = {

@@ -3,13 +3,16 @@ package dev.baton.ggml;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import dev.baton.kernel.KvGeometry;
+import dev.baton.kernel.PageMemory;
 import dev.baton.kernel.RowDigest;
 import dev.baton.model.KvSequence;
+import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.BitSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The KV of a model in a device's memory: K and V of each layer as f16, (slots, kvHeads * headDim),
@@ -37,6 +40,13 @@ final class GgmlKv implements AutoCloseable {
   private final MemorySegment[] keys;
   private final MemorySegment[] values;
   private final BitSet spoiled = new BitSet(); // blocks; guarded by itself
+
+  /** Rows in host memory: {@code layer * slots + slot}; guarded by itself, as is the memory. */
+  private final BitSet fetched = new BitSet();
+
+  private final Arena arena = Arena.ofShared();
+  private boolean hostRefused;
+  private @Nullable MemorySegment host; // (layers, K and V, slots, kvHeads * headDim)
 
   /**
    * @throws GgmlException when the device has too little memory
@@ -80,13 +90,87 @@ final class GgmlKv implements AutoCloseable {
     for (int done = 0; done < tokens; done += count) {
       int slot = sequence.slot(firstToken + done);
       count = run(sequence, firstToken + done, tokens - done);
-      long from = (long) slot * rowBytes;
       long bytes = (long) count * rowBytes;
       long to = at + (long) done * rowBytes;
+      if (copyFetched(layer, slot, count, dst, to, half + to)) {
+        continue;
+      }
+      long from = (long) slot * rowBytes;
       backends.tensorGet(keys[layer], dst.asSlice(to, bytes), from, bytes);
       backends.tensorGet(values[layer], dst.asSlice(half + to, bytes), from, bytes);
     }
     return RowDigest.ofSlice(layer, firstToken, tokens, rowBytes, dst, at);
+  }
+
+  /**
+   * Brings a layer's rows of a batch, which are computed, to host memory, so that whoever exports
+   * them does not wait for the device and what it computes next.
+   */
+  void fetch(TokenBatch batch, int layer) {
+    MemorySegment to = host();
+    if (to == null) {
+      return; // the system gives no such memory: exports wait for the device
+    }
+    for (int run = 0; run < batch.runs(); run++) {
+      int slot = batch.sequence(run).slot(batch.firstPosition(run));
+      int rows = batch.runTokens(run);
+      long bytes = (long) rows * rowBytes;
+      long from = (long) slot * rowBytes;
+      backends.tensorGet(keys[layer], to.asSlice(at(layer, 0) + from, bytes), from, bytes);
+      backends.tensorGet(values[layer], to.asSlice(at(layer, 1) + from, bytes), from, bytes);
+      synchronized (fetched) {
+        fetched.set(layer * slots + slot, layer * slots + slot + rows);
+      }
+    }
+  }
+
+  /** A batch's rows are computed anew: what was fetched of them is worth nothing. */
+  void forget(TokenBatch batch, int fromLayer, int toLayer) {
+    synchronized (fetched) {
+      if (host == null) {
+        return;
+      }
+    }
+    for (int run = 0; run < batch.runs(); run++) {
+      int slot = batch.sequence(run).slot(batch.firstPosition(run));
+      for (int layer = fromLayer; layer < toLayer; layer++) {
+        forget(layer, slot, batch.runTokens(run));
+      }
+    }
+  }
+
+  /** As large as what it mirrors, but committed as it is first written. */
+  private @Nullable MemorySegment host() {
+    synchronized (fetched) {
+      if (host == null && !hostRefused) {
+        try {
+          host = PageMemory.allocate(at(geometry.layers(), 0), arena);
+        } catch (OutOfMemoryError e) {
+          hostRefused = true;
+        }
+      }
+      return host;
+    }
+  }
+
+  private long at(int layer, int part) {
+    return (2L * layer + part) * slots * rowBytes;
+  }
+
+  private boolean copyFetched(
+      int layer, int slot, int rows, MemorySegment dst, long keysAt, long valuesAt) {
+    MemorySegment from;
+    synchronized (fetched) {
+      int first = layer * slots + slot;
+      from = host;
+      if (from == null || fetched.nextClearBit(first) < first + rows) {
+        return false;
+      }
+    }
+    long bytes = (long) rows * rowBytes;
+    MemorySegment.copy(from, at(layer, 0) + (long) slot * rowBytes, dst, keysAt, bytes);
+    MemorySegment.copy(from, at(layer, 1) + (long) slot * rowBytes, dst, valuesAt, bytes);
+    return true;
   }
 
   /** As {@link dev.baton.model.ModelBackend#importKv}, of type F16. */
@@ -115,6 +199,7 @@ final class GgmlKv implements AutoCloseable {
         long to = (long) sequence.slot(firstToken + done) * rowBytes;
         long bytes = (long) count * rowBytes;
         long from = (long) done * rowBytes;
+        forget(layer, sequence.slot(firstToken + done), count);
         backends.tensorSet(keys[layer], rows.asSlice(from, bytes), to, bytes);
         backends.tensorSet(values[layer], rows.asSlice(half + from, bytes), to, bytes);
       }
@@ -139,6 +224,12 @@ final class GgmlKv implements AutoCloseable {
     return largest > LARGE;
   }
 
+  private void forget(int layer, int slot, int rows) {
+    synchronized (fetched) {
+      fetched.clear(layer * slots + slot, layer * slots + slot + rows);
+    }
+  }
+
   private void spoil(KvSequence sequence, int firstToken, int tokens) {
     synchronized (spoiled) {
       spoiled.set(
@@ -149,6 +240,9 @@ final class GgmlKv implements AutoCloseable {
 
   /** Makes a block's slots as good as new for their next owner, where that is needed. */
   void wipe(int block) {
+    for (int layer = 0; layer < geometry.layers(); layer++) {
+      forget(layer, block * KvGeometry.BLOCK_TOKENS, KvGeometry.BLOCK_TOKENS);
+    }
     synchronized (spoiled) {
       if (!spoiled.get(block)) {
         return;
@@ -189,5 +283,6 @@ final class GgmlKv implements AutoCloseable {
   @Override
   public void close() {
     memory.close();
+    arena.close();
   }
 }

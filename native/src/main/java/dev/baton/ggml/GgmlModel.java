@@ -122,7 +122,7 @@ public final class GgmlModel implements ModelBackend {
   /** A pass; the {@link #cache} must be there. */
   @Override
   public LayerPass pass(int maxTokens) {
-    // Vulkan may have one queue for all, on which an export would wait for the layer behind.
+    // Vulkan may have one queue for all, on which KV would be fetched behind the next layer.
     return pass(maxTokens, !"Vulkan".equals(device.backend()));
   }
 

@@ -25,6 +25,7 @@ final class GgmlPass implements LayerPass {
   private final int maxTokens;
   private final boolean oneAhead;
   private final GgmlLayers layers;
+  private final GgmlKv kv;
   private final Arena arena = Arena.ofShared();
   private final MemorySegment hidden; // (maxTokens, dim)
   private final Dequantizer dequantizer = new Dequantizer();
@@ -39,6 +40,7 @@ final class GgmlPass implements LayerPass {
     this.model = model;
     this.config = model.config();
     this.backends = model.ggml().backends();
+    this.kv = kv;
     this.maxTokens = maxTokens;
     this.oneAhead = oneAhead;
     this.hidden = arena.allocate((long) maxTokens * config.dim() * Float.BYTES, 64);
@@ -144,9 +146,13 @@ final class GgmlPass implements LayerPass {
     GgmlSession.Kept kept = prepared(GgmlShape.of(batch), from, to);
     GgmlInputs inputs = kept.inputs();
     inputs.set(batch);
+    kv.forget(batch, from, to);
     long rowBytes = (long) config.dim() * Float.BYTES;
     backends.tensorSet(inputs.hidden(from), hidden, 0, batch.rows() * rowBytes);
-    boolean wanted = listener == null ? compute(kept, from, to) : compute(kept, from, to, listener);
+    boolean wanted =
+        listener == null
+            ? compute(kept, from, to)
+            : compute(kept, from, to, layer -> onLayer(batch, layer, listener));
     if (wanted) {
       boolean gathered = to == config.layers() && batch.wantedRows() < batch.rows();
       int rows = gathered ? batch.wantedRows() : batch.rows();
@@ -155,6 +161,14 @@ final class GgmlPass implements LayerPass {
       }
     }
     return wanted;
+  }
+
+  /** Its KV is first brought to where no device is waited for, except from host memory. */
+  private boolean onLayer(TokenBatch batch, int layer, LayerListener listener) {
+    if (!model.device().isCpu()) {
+      kv.fetch(batch, layer);
+    }
+    return listener.onLayer(layer);
   }
 
   /** All graphs of a range, if need be in a session with more memory. */

@@ -225,6 +225,7 @@ class GgmlModelTest {
         KvSequence other = reserve(shared.cache(), 40)) {
       poison(shared, other);
       shared.run(tokens, 0, 20, 0, 2);
+      // Five rows: with nine, some releases of Mesa's llvmpipe crash in their own queue's thread.
       TokenBatch batch =
           new TokenBatch(CHUNK)
               .add(other, tokens, 0, 5, 30, 1)
