@@ -190,7 +190,7 @@ public final class SplitCommand implements Callable<Integer> {
       throws IOException, InterruptedException {
     Thread keep = new Thread(() -> keepSoFar(runs, files), "baton-bench-keep");
     Runtime.getRuntime().addShutdownHook(keep);
-    @Nullable WrongResult wrong = null;
+    @Nullable RuntimeException failed = null;
     try {
       for (BenchLink link : over) {
         progress.show(link.name() + ": both nodes and their link");
@@ -198,8 +198,9 @@ public final class SplitCommand implements Callable<Integer> {
           matrix.measure(pair, link.name());
         }
       }
-    } catch (WrongResult e) {
-      wrong = e;
+    } catch (WrongResult | IllegalStateException e) {
+      // Nodes that are gone, or cannot be begun any more, where this process is ending.
+      failed = e;
       Thread.sleep(SIGNAL_MS);
     }
     try {
@@ -207,9 +208,9 @@ public final class SplitCommand implements Callable<Integer> {
     } catch (IllegalStateException _) {
       return false;
     }
-    if (wrong != null) {
+    if (failed != null) {
       progress.clear();
-      throw wrong;
+      throw failed;
     }
     return true;
   }
