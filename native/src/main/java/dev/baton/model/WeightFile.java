@@ -4,7 +4,6 @@ import dev.baton.kernel.PageMemory;
 import dev.baton.model.PackedWeights.Origin;
 import java.io.EOFException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -14,6 +13,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.DoubleConsumer;
 import java.util.stream.IntStream;
@@ -231,20 +232,26 @@ final class WeightFile {
     void run(int chunk, MemorySegment part) throws IOException;
   }
 
-  /** Does a task for every chunk, on all processors. */
+  /** Does a task for every chunk, on all processors; none runs any more when this ends. */
   private static void eachChunk(MemorySegment run, ChunkTask task) throws IOException {
+    List<IOException> failures =
+        IntStream.range(0, chunks(run.byteSize()))
+            .parallel()
+            .mapToObj(chunk -> failureOf(task, chunk, chunk(run, chunk)))
+            .flatMap(Optional::stream)
+            .toList();
+    if (!failures.isEmpty()) {
+      throw failures.getFirst();
+    }
+  }
+
+  /** As a value: an exception would end the stream while other threads still read the memory. */
+  private static Optional<IOException> failureOf(ChunkTask task, int chunk, MemorySegment part) {
     try {
-      IntStream.range(0, chunks(run.byteSize()))
-          .parallel()
-          .forEach(chunk -> {
-            try {
-              task.run(chunk, chunk(run, chunk));
-            } catch (IOException e) {
-              throw new UncheckedIOException(e);
-            }
-          });
-    } catch (UncheckedIOException e) {
-      throw e.getCause();
+      task.run(chunk, part);
+      return Optional.empty();
+    } catch (IOException e) {
+      return Optional.of(e);
     }
   }
 
