@@ -102,6 +102,15 @@ public final class Baton implements AutoCloseable {
     return known;
   }
 
+  /** A node that is lost meanwhile costs no answer: requests are answered here, and say why. */
+  private void measureUnlessKnown(DoubleConsumer progress) {
+    try {
+      auto(progress);
+    } catch (CalibrationException _) {
+      // The first request meets the same trouble, and tells of it.
+    }
+  }
+
   private AutoSplit.Pair pair() {
     return new AutoSplit.Pair(config, compute, link.peer(compute), loop);
   }
@@ -192,7 +201,7 @@ public final class Baton implements AutoCloseable {
       Baton baton = new Baton(config, compute, link);
       opened = baton;
       if (config.split() instanceof Split.Auto) {
-        baton.auto(progress);
+        baton.measureUnlessKnown(progress);
       }
       return baton;
     } catch (RuntimeException | Error e) {

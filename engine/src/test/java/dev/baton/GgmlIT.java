@@ -180,6 +180,8 @@ class GgmlIT {
       for (int request = 0; request < 2; request++) {
         JsonNode answer =
             run(
+                "--split",
+                "remote",
                 "--prefill",
                 there.awaitReady(),
                 "--patient",
@@ -241,6 +243,8 @@ class GgmlIT {
             BatonProcess.TINY.toString())) {
       JsonNode answer =
           run(
+              "--split",
+              "remote",
               "--prefill",
               node.awaitReady(),
               "--patient",
