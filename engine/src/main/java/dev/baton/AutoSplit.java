@@ -16,7 +16,6 @@ import dev.baton.journal.OutputLengths;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
-import dev.baton.kvstream.Fidelity;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.TransferReport;
 import dev.baton.plan.Cluster;
@@ -260,9 +259,7 @@ final class AutoSplit implements AutoCloseable {
 
   /** Says where unlike backends share a request: there the same bits are promised by nobody. */
   private PlanDecision fidelity(PlanDecision decision) {
-    boolean exact =
-        pair.compute().model().isExact() && pair.peer().identity().fidelity() == Fidelity.EXACT;
-    return exact || decision.chosen().isLocal()
+    return decision.chosen().isLocal() || pair.compute().isExactWith(pair.peer())
         ? decision
         : new PlanDecision(
             decision.shape(),

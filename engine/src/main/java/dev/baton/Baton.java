@@ -17,7 +17,6 @@ import dev.baton.gguf.GgufMetadata;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
-import dev.baton.kvstream.Fidelity;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamException;
@@ -311,7 +310,9 @@ public final class Baton implements AutoCloseable {
     } catch (StreamException | ClusterException | CalibrationException e) {
       unplanned = e.getMessage();
     }
-    if (remote != null && remote.target() instanceof PrefillPeer peer) {
+    PrefillPeer peer =
+        remote != null && remote.target() instanceof PrefillPeer named ? named : null;
+    if (peer != null) {
       prefillName = peer.identity().name();
     }
     Generation.Plan plan =
@@ -321,7 +322,7 @@ public final class Baton implements AutoCloseable {
             decodeName(),
             remote == null ? 0 : remote.boundaryLayer(),
             layers,
-            isExact(remote),
+            compute.isExactWith(peer),
             planned == null ? null : planned.decision(),
             unplanned);
     Generation generation = new Generation(plan, tokenizer, request.stop(), maxTokens, startedNs);
@@ -341,14 +342,6 @@ public final class Baton implements AutoCloseable {
       throw e;
     }
     return generation;
-  }
-
-  /** Whether all that compute a request promise the same bits. */
-  private boolean isExact(@Nullable RemotePrefill remote) {
-    return compute.model().isExact()
-        && (remote == null
-            || !(remote.target() instanceof PrefillPeer peer)
-            || peer.identity().fidelity() == Fidelity.EXACT);
   }
 
   private RemotePrefill remote(

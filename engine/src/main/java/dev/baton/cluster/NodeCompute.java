@@ -11,6 +11,7 @@ import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kvstream.Fidelity;
 import dev.baton.kvstream.NodeIdentity;
+import dev.baton.kvstream.PrefillPeer;
 import dev.baton.model.KvCache;
 import dev.baton.model.LlamaModel;
 import dev.baton.model.ModelBackend;
@@ -163,6 +164,11 @@ public final class NodeCompute implements AutoCloseable {
     return Stream.of(Optional.ofNullable(choice.whyNotNative()), model.weightNotice())
         .flatMap(Optional::stream)
         .toList();
+  }
+
+  /** Whether this node, and the prefill node where there is one, promise the same bits. */
+  public boolean isExactWith(@Nullable PrefillPeer peer) {
+    return model.isExact() && (peer == null || peer.identity().fidelity() == Fidelity.EXACT);
   }
 
   /** What this node says of itself in the handshake. */
