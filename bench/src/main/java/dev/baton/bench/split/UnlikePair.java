@@ -1,15 +1,13 @@
 package dev.baton.bench.split;
 
 import dev.baton.bench.process.ChildJvm;
+import dev.baton.bench.process.ScratchFolder;
 import dev.baton.bench.report.WrongResult;
 import dev.baton.bench.stream.OneCore;
 import dev.baton.bench.stream.ShapedLink;
 import java.io.IOException;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -120,25 +118,6 @@ final class UnlikePair implements AutoCloseable {
 
   private void release() {
     decode.close();
-    try {
-      Files.walkFileTree(home, new Deletion());
-    } catch (IOException _) {
-      // Gone already, or left to the system's own clearing of its temporary folder.
-    }
-  }
-
-  private static final class Deletion extends SimpleFileVisitor<Path> {
-    @Override
-    public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
-      Files.deleteIfExists(file);
-      return FileVisitResult.CONTINUE;
-    }
-
-    @Override
-    public FileVisitResult postVisitDirectory(Path folder, @Nullable IOException e)
-        throws IOException {
-      Files.deleteIfExists(folder);
-      return FileVisitResult.CONTINUE;
-    }
+    ScratchFolder.delete(home);
   }
 }
