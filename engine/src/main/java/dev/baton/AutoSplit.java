@@ -20,6 +20,7 @@ import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.TransferReport;
 import dev.baton.plan.Cluster;
 import dev.baton.plan.ClusterNode;
+import dev.baton.plan.Correction;
 import dev.baton.plan.PlanDecision;
 import dev.baton.plan.PlannedModel;
 import dev.baton.plan.Prediction;
@@ -221,13 +222,12 @@ final class AutoSplit implements AutoCloseable {
   }
 
   private static Cluster cluster(PairProfile profile, String there, Corrections corrections) {
-    double prefillHere = corrections.factor(HERE, Corrections.Phase.PREFILL);
-    double decodeHere = corrections.factor(HERE, Corrections.Phase.DECODE);
-    double prefillThere = corrections.factor(there, Corrections.Phase.PREFILL);
+    Correction ofHere = corrections.of(HERE);
+    Correction ofThere = corrections.of(there);
     return new Cluster(
         List.of(
-            new ClusterNode(HERE, profile.here(), false, true, 0, prefillHere, decodeHere, 0, 0, 0),
-            new ClusterNode(there, profile.there(), true, false, 0, prefillThere, 1, 0, 0, 0)),
+            new ClusterNode(HERE, profile.here(), false, true, 0, ofHere, 0, 0, 0),
+            new ClusterNode(there, profile.there(), true, false, 0, ofThere, 0, 0, 0)),
         Map.of(new Cluster.Way(there, HERE), profile.link()));
   }
 

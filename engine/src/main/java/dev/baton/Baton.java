@@ -13,7 +13,6 @@ import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.decode.SamplingParams;
 import dev.baton.ggml.GgmlAbort;
-import dev.baton.gguf.GgufMetadata;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
@@ -28,6 +27,8 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.function.DoubleConsumer;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
@@ -59,13 +60,12 @@ public final class Baton implements AutoCloseable {
   private final ChatTemplate.Recognition template;
   private @Nullable AutoSplit auto; // guarded by this
 
-  private Baton(BatonConfig config, NodeCompute compute, PrefillLink link) {
+  private Baton(BatonConfig config, NodeCompute compute, Tokenizer tokenizer, PrefillLink link) {
     this.config = config;
     this.compute = compute;
     this.link = link;
-    GgufMetadata metadata = compute.model().file().metadata();
-    this.tokenizer = Tokenizer.from(metadata);
-    this.template = ChatTemplate.recognise(metadata);
+    this.tokenizer = tokenizer;
+    this.template = ChatTemplate.recognise(compute.model().file().metadata());
     if (!(config.split() instanceof Split.Auto)) {
       config.split().boundaryLayer(compute.model().config().layers());
     }
@@ -190,6 +190,7 @@ public final class Baton implements AutoCloseable {
       if (wantsRemote(config.split())) {
         link.warmUp();
       }
+      CompletableFuture<Tokenizer> tokenizer = readTokenizer(config.model());
       compute =
           NodeCompute.open(
               config.model(),
@@ -197,7 +198,7 @@ public final class Baton implements AutoCloseable {
               kernels(config.threads()),
               config.kvTokens(),
               progress);
-      Baton baton = new Baton(config, compute, link);
+      Baton baton = new Baton(config, compute, whatWasRead(tokenizer), link);
       opened = baton;
       if (config.split() instanceof Split.Auto) {
         baton.measureUnlessKnown(progress);
@@ -211,6 +212,24 @@ public final class Baton implements AutoCloseable {
       link.close();
       if (compute != null) {
         compute.close();
+      }
+      throw e;
+    }
+  }
+
+  /** Beside the loading of the model, which takes about as long. */
+  private static CompletableFuture<Tokenizer> readTokenizer(Path model) {
+    return CompletableFuture.supplyAsync(
+        () -> Tokenizer.of(model),
+        reading -> Thread.ofPlatform().daemon().name("baton-tokenizer").start(reading));
+  }
+
+  private static Tokenizer whatWasRead(CompletableFuture<Tokenizer> tokenizer) {
+    try {
+      return tokenizer.join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof RuntimeException refused) {
+        throw refused;
       }
       throw e;
     }

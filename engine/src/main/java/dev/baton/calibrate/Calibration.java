@@ -4,6 +4,7 @@ import dev.baton.decode.RemotePrefill;
 import dev.baton.kvstream.PrefillTarget;
 import dev.baton.plan.Cluster;
 import dev.baton.plan.ClusterNode;
+import dev.baton.plan.Correction;
 import dev.baton.plan.LinkSpeed;
 import dev.baton.plan.Objective;
 import dev.baton.plan.PlannedModel;
@@ -156,8 +157,8 @@ public final class Calibration {
     Cluster cluster =
         new Cluster(
             List.of(
-                new ClusterNode("here", here, false, true, 0, 1, 1, 0, 0, 0),
-                new ClusterNode("there", there, true, false, 0, 1, 1, 0, 0, 0)),
+                new ClusterNode("here", here, false, true, 0, Correction.NONE, 0, 0, 0),
+                new ClusterNode("there", there, true, false, 0, Correction.NONE, 0, 0, 0)),
             Map.of(new Cluster.Way("there", "here"), link));
     RequestShape shape = new RequestShape(tokens, 0, 1, false);
     SplitPlan plan =

@@ -1,6 +1,7 @@
 package dev.baton.device;
 
 import dev.baton.plan.ClusterNode;
+import dev.baton.plan.Correction;
 import dev.baton.plan.SpeedProfile;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -109,8 +110,7 @@ final class NodeSection {
         prefills,
         decodes,
         section.notNegative("queue-seconds").orElse(0),
-        1,
-        1,
+        Correction.NONE,
         watts,
         watts,
         section.notNegative("usd-per-hour").orElse(hourly));

@@ -20,10 +20,12 @@ final class ChunkCosts {
    * up before a node that is slower than their arrival. Whatever is taken together waits for its
    * last chunk, so the others take no time.
    *
+   * @param correction of the node's times
    * @param largestTokens of what is taken together
    */
   static ChunkCosts together(
-      ClusterNode node,
+      SpeedProfile speed,
+      double correction,
       RequestShape shape,
       ChunkSchedule schedule,
       int[] tokens,
@@ -39,29 +41,35 @@ final class ChunkCosts {
           && sum + tokens[last + 1] <= largestTokens) {
         sum += tokens[++last];
       }
-      seconds[last] = node.chunkLayerSeconds(sum, depth);
+      seconds[last] = correction * speed.chunkLayerSeconds(sum, depth);
       depth += sum;
       i = last + 1;
     }
-    return new ChunkCosts(seconds, cached(node, shape.cachedTokens(), schedule));
+    return new ChunkCosts(seconds, cached(speed, correction, shape.cachedTokens(), schedule));
   }
 
   /** What chunks as {@link ChunkSchedule#cut} makes them take on this node, one by one. */
-  static ChunkCosts of(ClusterNode node, RequestShape shape, ChunkSchedule schedule, int[] tokens) {
+  static ChunkCosts of(
+      SpeedProfile speed,
+      double correction,
+      RequestShape shape,
+      ChunkSchedule schedule,
+      int[] tokens) {
     double[] seconds = new double[tokens.length];
     int depth = shape.cachedTokens();
     for (int i = 0; i < tokens.length; i++) {
-      seconds[i] = node.chunkLayerSeconds(tokens[i], depth);
+      seconds[i] = correction * speed.chunkLayerSeconds(tokens[i], depth);
       depth += tokens[i];
     }
-    return new ChunkCosts(seconds, cached(node, shape.cachedTokens(), schedule));
+    return new ChunkCosts(seconds, cached(speed, correction, shape.cachedTokens(), schedule));
   }
 
-  private static double cached(ClusterNode node, int tokens, ChunkSchedule schedule) {
+  private static double cached(
+      SpeedProfile speed, double correction, int tokens, ChunkSchedule schedule) {
     double seconds = 0;
     int depth = 0;
     for (int chunk : schedule.cut(tokens)) {
-      seconds += node.chunkLayerSeconds(chunk, depth);
+      seconds += correction * speed.chunkLayerSeconds(chunk, depth);
       depth += chunk;
     }
     return seconds;

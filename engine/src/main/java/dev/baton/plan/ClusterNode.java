@@ -8,8 +8,7 @@ package dev.baton.plan;
  * @param prefills whether it takes others' prefills
  * @param decodes whether requests may be answered there
  * @param queueSeconds work that stands before a new request
- * @param prefillCorrection observed over predicted time of late, 1 for as predicted
- * @param decodeCorrection the same for decode steps
+ * @param correction of what the speed says
  * @param prefillWatts drawn while it prefills
  * @param decodeWatts drawn while it decodes
  * @param usdPerHour what an hour of its work costs, electricity aside
@@ -20,30 +19,24 @@ public record ClusterNode(
     boolean prefills,
     boolean decodes,
     double queueSeconds,
-    double prefillCorrection,
-    double decodeCorrection,
+    Correction correction,
     double prefillWatts,
     double decodeWatts,
     double usdPerHour) {
   public ClusterNode {
-    if (!(queueSeconds >= 0 && prefillWatts >= 0 && decodeWatts >= 0 && usdPerHour >= 0)
-        || !(prefillCorrection > 0 && decodeCorrection > 0)) {
-      throw new IllegalArgumentException(
-          "node "
-              + name
-              + " has a negative queue, power or price, or a correction that is not"
-              + " positive");
+    if (!(queueSeconds >= 0 && prefillWatts >= 0 && decodeWatts >= 0 && usdPerHour >= 0)) {
+      throw new IllegalArgumentException("node " + name + " has a negative queue, power or price");
     }
   }
 
-  /** Seconds of one layer for a chunk behind {@code depth} tokens, as of late. */
+  /** Seconds of one layer for a chunk behind {@code depth} tokens, computed by itself, of late. */
   public double chunkLayerSeconds(int tokens, int depth) {
-    return prefillCorrection * speed.chunkLayerSeconds(tokens, depth);
+    return correction.prefill() * speed.chunkLayerSeconds(tokens, depth);
   }
 
   /** Seconds of the output matrix and the choice of a token, as of late. */
   public double outputSeconds() {
-    return decodeCorrection * speed.outputSeconds();
+    return correction.decode() * speed.outputSeconds();
   }
 
   /**
@@ -59,7 +52,7 @@ public record ClusterNode(
     }
     double middle = promptTokens + first + (steps - 1) / 2.0;
     double step = speed.stepSeconds() + speed.sequenceSeconds() + speed.contextSeconds() * middle;
-    return decodeCorrection * steps * step;
+    return correction.decode() * steps * step;
   }
 
   /** The same node by another name. */
@@ -70,8 +63,7 @@ public record ClusterNode(
         prefills,
         decodes,
         queueSeconds,
-        prefillCorrection,
-        decodeCorrection,
+        correction,
         prefillWatts,
         decodeWatts,
         usdPerHour);

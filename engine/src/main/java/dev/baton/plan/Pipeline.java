@@ -128,7 +128,7 @@ final class Pipeline {
   }
 
   private static double stepSeconds(ClusterNode node, long contextTokens) {
-    return node.decodeCorrection() * node.speed().decodeStepSeconds(1, contextTokens);
+    return node.correction().decode() * node.speed().decodeStepSeconds(1, contextTokens);
   }
 
   /** All decode steps from the {@code first}-th on. */

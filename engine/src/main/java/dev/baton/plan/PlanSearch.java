@@ -20,7 +20,8 @@ final class PlanSearch {
   private final Preference preference;
   private final List<ChunkSchedule> schedules;
   private final int[][] tokens;
-  private final ChunkCosts[][] costs; // by node, by schedule
+  private final ChunkCosts[][] costs; // by node, by schedule: of a prompt that it has all of
+  private final ChunkCosts[][] shared; // the same of one that two nodes share
   private final ChunkCosts[][] together; // the same, chunks that pile up taken together
   private final Pipeline pipeline;
 
@@ -44,13 +45,17 @@ final class PlanSearch {
     }
     List<ClusterNode> nodes = cluster.nodes();
     this.costs = new ChunkCosts[nodes.size()][tokens.length];
+    this.shared = new ChunkCosts[nodes.size()][tokens.length];
     this.together = new ChunkCosts[nodes.size()][tokens.length];
     for (int n = 0; n < costs.length; n++) {
       for (int s = 0; s < tokens.length; s++) {
         ChunkSchedule schedule = schedules.get(s);
-        costs[n][s] = ChunkCosts.of(nodes.get(n), shape, schedule, tokens[s]);
+        SpeedProfile speed = nodes.get(n).speed();
+        Correction of = nodes.get(n).correction();
+        costs[n][s] = ChunkCosts.of(speed, of.prefill(), shape, schedule, tokens[s]);
+        shared[n][s] = ChunkCosts.of(speed, of.shared(), shape, schedule, tokens[s]);
         together[n][s] =
-            ChunkCosts.together(nodes.get(n), shape, schedule, tokens[s], largestChunkTokens);
+            ChunkCosts.together(speed, of.shared(), shape, schedule, tokens[s], largestChunkTokens);
       }
     }
   }
@@ -61,7 +66,12 @@ final class PlanSearch {
 
   /** Two nodes, how the prompt is cut, and what the decode node's share of it takes. */
   private record Way(
-      Pair pair, int schedule, KvWireType wireType, ChunkCosts here, double rowsSeconds) {}
+      Pair pair,
+      int schedule,
+      KvWireType wireType,
+      ChunkCosts there,
+      ChunkCosts here,
+      double rowsSeconds) {}
 
   /** Two nodes that may work together. */
   private record Pair(int there, int here, LinkSpeed link, double bound) {
@@ -126,8 +136,9 @@ final class PlanSearch {
             && link != null) {
           double bound = Double.MAX_VALUE;
           for (int s = 0; s < tokens.length; s++) {
-            bound = Math.min(bound, bound(there, here, s, costs[here][s]));
-            bound = Math.min(bound, bound(there, here, s, together[here][s]));
+            double least = Math.min(shared[here][s].sum(), together[here][s].sum());
+            bound = Math.min(bound, bound(here, costs[there][s].sum(), least));
+            bound = Math.min(bound, bound(here, shared[there][s].sum(), least));
           }
           pairs.add(new Pair(there, here, link, bound));
         }
@@ -143,13 +154,14 @@ final class PlanSearch {
     return unlike;
   }
 
-  /** No plan of these two with these chunks scores less. */
-  private double bound(int there, int here, int schedule, ChunkCosts hereCosts) {
+  /**
+   * No plan scores less of two nodes that take {@code a} and {@code b} seconds a layer for all of
+   * the prompt's chunks.
+   */
+  private double bound(int here, double a, double b) {
     if (isOfWork()) {
       return 0;
     }
-    double a = costs[there][schedule].sum();
-    double b = hereCosts.sum();
     return (a + b == 0 ? 0 : model.layers() * a * b / (a + b)) + rest(here);
   }
 
@@ -167,11 +179,12 @@ final class PlanSearch {
             continue;
           }
           for (int habit = 0; habit < (whole ? 1 : 2); habit++) {
-            ChunkCosts here = (habit == 0 ? costs : together)[pair.here][s];
-            if (bound(pair.there, pair.here, s, here) >= least) {
+            ChunkCosts there = (whole ? costs : shared)[pair.there][s];
+            ChunkCosts here = (habit == 0 ? shared : together)[pair.here][s];
+            if (bound(pair.here, there.sum(), here.sum()) >= least) {
               continue;
             }
-            Way way = new Way(pair, s, wireType, here, pipeline.rowsSeconds(pair.link));
+            Way way = new Way(pair, s, wireType, there, here, pipeline.rowsSeconds(pair.link));
             int boundary = whole ? model.layers() : bestBoundary(way, least);
             double score = boundary < 1 ? least : score(way, boundary);
             if (score < least) {
@@ -238,7 +251,7 @@ final class PlanSearch {
     if (isOfWork()) {
       return 0;
     }
-    ChunkCosts there = costs[way.pair.there][way.schedule];
+    ChunkCosts there = way.there;
     ChunkCosts here = way.here;
     int rest = model.layers() - boundary;
     double before = way.pair.link.orderSeconds() + boundary * there.cachedSeconds();
@@ -266,10 +279,9 @@ final class PlanSearch {
     Pair pair = way.pair;
     ClusterNode there = cluster.nodes().get(pair.there);
     ClusterNode here = cluster.nodes().get(pair.here);
-    ChunkCosts thereCosts = costs[pair.there][way.schedule];
     pipeline.run(
         there,
-        thereCosts,
+        way.there,
         here,
         way.here,
         pair.link,
@@ -277,7 +289,7 @@ final class PlanSearch {
         tokens[way.schedule],
         boundary,
         Pipeline.Scale.NONE);
-    Busy busy = Busy.of(model, pipeline, there, thereCosts, here, way.here, boundary);
+    Busy busy = Busy.of(model, pipeline, there, way.there, here, way.here, boundary);
     return preference.score(pipeline.ttft(), pipeline.e2e(), busy.joules(), busy.usd());
   }
 
@@ -302,8 +314,10 @@ final class PlanSearch {
     List<ClusterNode> nodes = cluster.nodes();
     ClusterNode here = nodes.get(of.here);
     ClusterNode there = of.there < 0 ? null : nodes.get(of.there);
-    ChunkCosts hereCosts = (of.together ? together : costs)[of.here][of.schedule];
-    ChunkCosts thereCosts = of.there < 0 ? hereCosts : costs[of.there][of.schedule];
+    boolean whole = of.boundary == 0 || of.boundary == model.layers();
+    ChunkCosts hereCosts = (whole ? costs : of.together ? together : shared)[of.here][of.schedule];
+    ChunkCosts thereCosts =
+        there == null ? hereCosts : (whole ? costs : shared)[of.there][of.schedule];
     LinkSpeed link = there == null ? null : cluster.link(there, here);
     Consumer<Pipeline.Scale> run =
         scale -> {
@@ -340,7 +354,7 @@ final class PlanSearch {
             pipeline.e2e(),
             ttftPath,
             path,
-            busy.compute(there == null ? here : there, here, slowdown(link, of.boundary)),
+            busy.uncorrected(there, here, whole ? 1 : slowdown(link), whole),
             Preference.error(ttftPath, there, here, link),
             Preference.error(path, there, here, link),
             busy.joules(),
@@ -350,8 +364,8 @@ final class PlanSearch {
         there, link, here, of.boundary, schedules.get(of.schedule), of.wireType, prediction);
   }
 
-  private double slowdown(@Nullable LinkSpeed link, int boundary) {
-    return link == null || boundary == model.layers() ? 1 : link.slowdown();
+  private static double slowdown(@Nullable LinkSpeed link) {
+    return link == null ? 1 : link.slowdown();
   }
 
   /** What a plan draws and costs: nodes count while they compute for it. */
@@ -377,11 +391,21 @@ final class PlanSearch {
           decode);
     }
 
-    Prediction.Compute compute(ClusterNode there, ClusterNode here, double slowdown) {
+    /**
+     * What the model says without corrections.
+     *
+     * @param slowdown where two nodes share the prompt
+     */
+    Prediction.Compute uncorrected(
+        @Nullable ClusterNode there, ClusterNode here, double slowdown, boolean whole) {
       return new Prediction.Compute(
-          slowdown * away / there.prefillCorrection(),
-          slowdown * prefill / here.prefillCorrection(),
-          decode / here.decodeCorrection());
+          there == null ? 0 : slowdown * away / ofPrefill(there, whole),
+          slowdown * prefill / ofPrefill(here, whole),
+          decode / here.correction().decode());
+    }
+
+    private static double ofPrefill(ClusterNode node, boolean whole) {
+      return whole ? node.correction().prefill() : node.correction().shared();
     }
   }
 }

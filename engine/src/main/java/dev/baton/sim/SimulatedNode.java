@@ -111,10 +111,9 @@ final class SimulatedNode {
         node.prefills(),
         decodes,
         node.queueSeconds() + Math.max(0, plannedSeconds) + going,
-        node.prefillCorrection(),
         batch == 0 || alone == 0
-            ? node.decodeCorrection()
-            : node.decodeCorrection() * shared / alone,
+            ? node.correction()
+            : node.correction().withSlowerDecode(shared / alone),
         node.prefillWatts(),
         node.decodeWatts(),
         node.usdPerHour());
@@ -181,7 +180,7 @@ final class SimulatedNode {
     joining.clear();
     int batch = running.size();
     double predicted =
-        node.decodeCorrection() * node.speed().decodeStepSeconds(batch, contextTokens);
+        node.correction().decode() * node.speed().decodeStepSeconds(batch, contextTokens);
     double seconds = predicted * factors / batch;
     decodeSeconds += seconds;
     wasChunk = false;

@@ -108,8 +108,7 @@ record Situation(
         node.prefills(),
         false,
         node.queueSeconds(),
-        node.prefillCorrection(),
-        node.decodeCorrection(),
+        node.correction(),
         node.prefillWatts(),
         node.decodeWatts(),
         node.usdPerHour());

@@ -4,8 +4,6 @@ import static dev.baton.gguf.GgufException.quoted;
 import static dev.baton.text.Vocabulary.refused;
 
 import java.io.ByteArrayOutputStream;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.List;
@@ -28,64 +26,81 @@ final class ByteLevelBpe implements TextModel {
   private final MergeTable merges;
   private final int[] byteIds = new int[256];
 
-  /** Ids by word, where the pre-tokenizer takes words whole. */
-  private final @Nullable Map<String, Integer> words;
+  /** Where the pre-tokenizer takes a word whole that is a token. */
+  private final @Nullable TextIds words;
 
   ByteLevelBpe(Vocabulary vocabulary, Vocabulary.Scheme.RankedBytePairs scheme) {
     preTokenizer = scheme.preTokenizer();
-    Map<String, Integer> ids = HashMap.newHashMap(vocabulary.size());
-    for (int id = 0; id < vocabulary.size(); id++) {
-      ids.put(vocabulary.token(id).text(), id);
+    String[] texts =
+        vocabulary.tokens().stream().map(Vocabulary.Token::text).toArray(String[]::new);
+    TextIds ids = new TextIds(texts);
+    TextIds plain = new TextIds(texts);
+    for (int id = 0; id < texts.length; id++) {
+      ids.add(id);
+      if (vocabulary.token(id).type().isPlain()) {
+        plain.add(id);
+      }
     }
+    TextIds.Hashes parts = new TextIds.Hashes();
     merges = new MergeTable(scheme.merges().size());
     List<String> pairs = scheme.merges();
     for (int rank = 0; rank < pairs.size(); rank++) {
-      addMerge(vocabulary, ids, pairs.get(rank), rank);
+      parts.of(pairs.get(rank));
+      addMerge(vocabulary, ids, parts, rank);
     }
     for (int b = 0; b < byteIds.length; b++) {
-      Integer id = ids.get(String.valueOf(BYTE_SPELLING[b]));
-      byteIds[b] = id != null && vocabulary.token(id).type().isPlain() ? id : -1;
+      parts.of(String.valueOf(BYTE_SPELLING[b]));
+      byteIds[b] = plain.find(parts, 0, 1);
     }
-    words = preTokenizer.takesWholeWords() ? wholeWords(vocabulary) : null;
+    words = preTokenizer.takesWholeWords() ? plain : null;
   }
 
-  private void addMerge(Vocabulary vocabulary, Map<String, Integer> ids, String pair, int rank) {
+  private void addMerge(Vocabulary vocabulary, TextIds ids, TextIds.Hashes parts, int rank) {
+    String pair = parts.text();
     int space = pair.indexOf(' ', 1);
     if (space < 0 || space + 1 == pair.length()) {
       throw refused("merges", "merge " + rank + " " + quoted(pair) + " is no pair of tokens");
     }
-    int left = idOf(ids, pair, pair.substring(0, space), rank);
-    int right = idOf(ids, pair, pair.substring(space + 1), rank);
-    int merged = idOf(ids, pair, pair.substring(0, space) + pair.substring(space + 1), rank);
+    int left = ids.find(parts, 0, space);
+    int right = ids.find(parts, space + 1, pair.length());
+    int merged = ids.findWithout(parts, space);
+    if (left < 0 || right < 0 || merged < 0) {
+      String first = pair.substring(0, space);
+      String second = pair.substring(space + 1);
+      String lacking = left < 0 ? first : right < 0 ? second : first + second;
+      throw refused(
+          "merges",
+          "merge "
+              + rank
+              + " "
+              + quoted(pair)
+              + " needs "
+              + quoted(lacking)
+              + ", which is no token");
+    }
     // Plain text never becomes a control token, whatever the merges say.
     if (vocabulary.token(merged).type().isPlain()) {
       merges.put(left, right, rank, merged);
     }
   }
 
-  private static int idOf(Map<String, Integer> ids, String pair, String text, int rank) {
-    Integer id = ids.get(text);
-    if (id == null) {
-      throw refused(
-          "merges",
-          "merge " + rank + " " + quoted(pair) + " needs " + quoted(text) + ", which is no token");
-    }
-    return id;
-  }
-
   @Override
   public void encode(String text, int from, int to, IdBuffer out) {
     PairMerge merge = new PairMerge(merges);
+    TextIds.Hashes spelled = new TextIds.Hashes();
     Utf8.ByteSink addByte = b -> merge.add(byteIds[b]);
     preTokenizer.split(
         text,
         from,
         to,
         (start, end) -> {
-          Integer whole = words == null ? null : words.get(text.substring(start, end));
-          if (whole != null) {
-            out.add(whole);
-            return;
+          if (words != null) {
+            spelled.of(spelling(text, start, end));
+            int whole = words.find(spelled, 0, spelled.text().length());
+            if (whole >= 0) {
+              out.add(whole);
+              return;
+            }
           }
           merge.clear();
           for (int i = start, codePoint; i < end; i += Character.charCount(codePoint)) {
@@ -95,6 +110,16 @@ final class ByteLevelBpe implements TextModel {
           merge.merge();
           emit(merge, out);
         });
+  }
+
+  /** A part of a text as the vocabulary spells it. */
+  private static String spelling(String text, int from, int to) {
+    StringBuilder spelling = new StringBuilder(2 * (to - from));
+    for (int i = from, codePoint; i < to; i += Character.charCount(codePoint)) {
+      codePoint = text.codePointAt(i);
+      Utf8.encode(codePoint, b -> spelling.append(BYTE_SPELLING[b]));
+    }
+    return spelling.toString();
   }
 
   private static void emit(PairMerge merge, IdBuffer out) {
@@ -128,28 +153,6 @@ final class ByteLevelBpe implements TextModel {
       bytes.write(spelled);
     } else {
       Utf8.encode(codePoint, bytes::write);
-    }
-  }
-
-  private Map<String, Integer> wholeWords(Vocabulary vocabulary) {
-    Map<String, Integer> found = HashMap.newHashMap(vocabulary.size());
-    for (int id = 0; id < vocabulary.size(); id++) {
-      Vocabulary.Token token = vocabulary.token(id);
-      if (token.type().isPlain()) {
-        String word = asText(bytesOf(token));
-        if (word != null) {
-          found.putIfAbsent(word, id);
-        }
-      }
-    }
-    return found;
-  }
-
-  private static @Nullable String asText(byte[] bytes) {
-    try {
-      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
-    } catch (CharacterCodingException partOfACharacter) {
-      return null;
     }
   }
 

@@ -7,7 +7,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * SentencePiece's pair merging: each character is a symbol, a space is written ▁, and of all
@@ -32,80 +31,105 @@ final class SentencePiece implements TextModel {
   private final MergeTable merges;
 
   /**
-   * Symbols of single characters: token ids, and from {@link #size} on characters that only occur
-   * inside tokens.
+   * Symbols of single characters: token ids, from {@link #size} on characters that only occur
+   * inside tokens, -1 for all others.
    */
-  private final Map<Integer, Integer> characters = new HashMap<>();
-
   private final int[] basicPlane = new int[0x10000];
+
+  private final Map<Integer, Integer> otherPlanes = new HashMap<>();
 
   SentencePiece(Vocabulary vocabulary) {
     size = vocabulary.size();
     unknownId = vocabulary.special().unknown();
-    Map<String, Integer> ids = HashMap.newHashMap(size);
+    String[] texts = new String[size];
     Arrays.fill(byteIds, -1);
     for (int id = 0; id < size; id++) {
       Vocabulary.Token token = vocabulary.token(id);
-      int named = TextModel.namedByte(token.text());
-      if (token.type() == TokenType.BYTE && named < 0) {
-        throw refused(
-            "tokens", "byte token " + id + " " + quoted(token.text()) + " is not <0x00> to <0xFF>");
-      }
+      texts[id] = token.type().isPlain() ? token.text() : "";
       if (token.type() == TokenType.BYTE) {
-        byteIds[named] = id;
-      } else if (token.type().isPlain() && !token.text().isEmpty()) {
-        ids.put(token.text(), id);
+        byteIds[byteOf(id, token)] = id;
+        texts[id] = "";
+      }
+      if (texts[id].length() > MAX_TOKEN_CHARACTERS) {
+        throw refused(
+            "tokens", "token " + id + " is longer than " + MAX_TOKEN_CHARACTERS + " characters");
       }
     }
     boolean allBytes = Arrays.stream(byteIds).allMatch(id -> id >= 0);
     if (!allBytes && unknownId == Vocabulary.NONE) {
       throw refused("tokens", "there is neither a token for every byte nor an unknown token");
     }
-    addCharacters(ids);
-    merges = merges(vocabulary, ids);
-    Arrays.fill(basicPlane, -1);
-    characters.forEach((codePoint, symbol) -> {
-      if (codePoint < basicPlane.length) {
-        basicPlane[codePoint] = symbol;
-      }
-    });
+    addCharacters(texts);
+    merges = merges(texts, ranks(vocabulary));
   }
 
-  private void addCharacters(Map<String, Integer> ids) {
-    ids.forEach((text, id) -> {
-      if (text.codePointCount(0, text.length()) == 1) {
-        characters.put(text.codePointAt(0), id);
+  private static int byteOf(int id, Vocabulary.Token token) {
+    int named = TextModel.namedByte(token.text());
+    if (named < 0) {
+      throw refused(
+          "tokens", "byte token " + id + " " + quoted(token.text()) + " is not <0x00> to <0xFF>");
+    }
+    return named;
+  }
+
+  /**
+   * @param texts of the plain tokens, by id; empty for others
+   */
+  private void addCharacters(String[] texts) {
+    Arrays.fill(basicPlane, -1);
+    for (int id = 0; id < size; id++) {
+      if (!texts[id].isEmpty() && texts[id].length() == firstLength(texts[id])) {
+        setSymbol(texts[id].codePointAt(0), id);
       }
-    });
-    int[] next = {size};
-    for (String text : ids.keySet()) {
-      text.codePoints().forEach(codePoint -> characters.computeIfAbsent(codePoint, _ -> next[0]++));
+    }
+    int next = size;
+    for (String text : texts) {
+      for (int i = 0, codePoint; i < text.length(); i += Character.charCount(codePoint)) {
+        codePoint = text.codePointAt(i);
+        if (symbol(codePoint) < 0) {
+          setSymbol(codePoint, next++);
+        }
+      }
     }
   }
 
-  private MergeTable merges(Vocabulary vocabulary, Map<String, Integer> ids) {
-    int[] ranks = ranks(vocabulary);
-    MergeTable table = new MergeTable(2 * ids.size());
-    ids.forEach((text, id) -> {
-      if (text.length() > MAX_TOKEN_CHARACTERS) {
-        throw refused(
-            "tokens", "token " + id + " is longer than " + MAX_TOKEN_CHARACTERS + " characters");
+  private MergeTable merges(String[] texts, int[] ranks) {
+    TextIds ids = new TextIds(texts);
+    int tokens = 0;
+    for (int id = 0; id < size; id++) {
+      if (!texts[id].isEmpty()) {
+        ids.add(id);
+        tokens++;
       }
-      int at = Character.charCount(text.codePointAt(0));
-      for (; at < text.length(); at += Character.charCount(text.codePointAt(at))) {
-        Integer left = symbolOf(text, 0, at, ids);
-        Integer right = symbolOf(text, at, text.length(), ids);
-        if (left != null && right != null) {
-          table.put(left, right, ranks[id], id);
-        }
+    }
+    MergeTable table = new MergeTable(2 * tokens);
+    TextIds.Hashes parts = new TextIds.Hashes();
+    for (int id = 0; id < size; id++) {
+      if (texts[id].length() > 1) {
+        addMerges(texts[id], id, ranks[id], parts, ids, table);
       }
-    });
+    }
     return table;
   }
 
-  private @Nullable Integer symbolOf(String text, int from, int to, Map<String, Integer> ids) {
-    boolean single = text.offsetByCodePoints(from, 1) == to;
-    return single ? characters.get(text.codePointAt(from)) : ids.get(text.substring(from, to));
+  /** Every way to put a token together from two symbols. */
+  private void addMerges(
+      String text, int id, int rank, TextIds.Hashes parts, TextIds ids, MergeTable table) {
+    parts.of(text);
+    for (int at = firstLength(text); at < text.length(); ) {
+      int character = Character.charCount(text.codePointAt(at));
+      int left = at == firstLength(text) ? symbol(text.codePointAt(0)) : ids.find(parts, 0, at);
+      boolean last = at + character == text.length();
+      int right = last ? symbol(text.codePointAt(at)) : ids.find(parts, at, text.length());
+      if (left >= 0 && right >= 0) {
+        table.put(left, right, rank, id);
+      }
+      at += character;
+    }
+  }
+
+  private static int firstLength(String text) {
+    return Character.charCount(text.codePointAt(0));
   }
 
   /** For each token, how many distinct scores are better than its own. */
@@ -146,7 +170,15 @@ final class SentencePiece implements TextModel {
   private int symbol(int codePoint) {
     return codePoint < basicPlane.length
         ? basicPlane[codePoint]
-        : characters.getOrDefault(codePoint, -1);
+        : otherPlanes.getOrDefault(codePoint, -1);
+  }
+
+  private void setSymbol(int codePoint, int symbol) {
+    if (codePoint < basicPlane.length) {
+      basicPlane[codePoint] = symbol;
+    } else {
+      otherPlanes.put(codePoint, symbol);
+    }
   }
 
   private void spellOut(int codePoint, IdBuffer out) {

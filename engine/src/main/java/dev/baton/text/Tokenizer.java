@@ -1,8 +1,10 @@
 package dev.baton.text;
 
+import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufMetadata;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 
 /**
  * Text to token ids and back, by a model's own vocabulary; ids are those of llama.cpp for the same
@@ -18,7 +20,6 @@ public final class Tokenizer {
   private final TextModel model;
   private final SpecialTokens userDefined;
   private final SpecialTokens named;
-  private final byte[][] pieces;
 
   private Tokenizer(Vocabulary vocabulary) {
     this.vocabulary = vocabulary;
@@ -29,12 +30,6 @@ public final class Tokenizer {
         };
     this.userDefined = new SpecialTokens(vocabulary, false);
     this.named = new SpecialTokens(vocabulary, true);
-    this.pieces = new byte[vocabulary.size()][];
-    for (int id = 0; id < pieces.length; id++) {
-      Vocabulary.Token token = vocabulary.token(id);
-      boolean hasText = token.type().isPlain() || token.type() == TokenType.BYTE;
-      pieces[id] = hasText ? model.bytesOf(token) : NOTHING;
-    }
   }
 
   /**
@@ -51,6 +46,17 @@ public final class Tokenizer {
    */
   public static Tokenizer from(GgufMetadata metadata) {
     return of(Vocabulary.from(metadata));
+  }
+
+  /**
+   * The tokenizer of the model in a file.
+   *
+   * @throws dev.baton.gguf.GgufException as {@link #from}, and when the file is no sound GGUF
+   */
+  public static Tokenizer of(Path model) {
+    try (GgufFile file = GgufFile.open(model)) {
+      return from(file.metadata());
+    }
   }
 
   public Vocabulary vocabulary() {
@@ -95,9 +101,12 @@ public final class Tokenizer {
    */
   public byte[] pieceBytes(int id, boolean showSpecial) {
     Vocabulary.Token token = vocabulary.token(id);
-    return showSpecial && token.type().isNamedOnly()
-        ? token.text().getBytes(StandardCharsets.UTF_8)
-        : pieces[id].clone();
+    return switch (token.type()) {
+      case NORMAL, USER_DEFINED, BYTE -> model.bytesOf(token);
+      case CONTROL, UNKNOWN ->
+          showSpecial ? token.text().getBytes(StandardCharsets.UTF_8) : NOTHING;
+      case UNUSED, UNDEFINED -> NOTHING;
+    };
   }
 
   /**

@@ -4,9 +4,7 @@ import static dev.baton.gguf.GgufException.quoted;
 
 import dev.baton.gguf.GgufException;
 import dev.baton.gguf.GgufMetadata;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /**
@@ -121,11 +119,11 @@ public record Vocabulary(Scheme scheme, List<Token> tokens, SpecialIds special, 
   }
 
   private static void refuseDuplicates(List<Token> tokens) {
-    Map<String, Integer> seen = HashMap.newHashMap(tokens.size());
+    TextIds seen = new TextIds(tokens.stream().map(Token::text).toArray(String[]::new));
     for (int id = 0; id < tokens.size(); id++) {
       String text = tokens.get(id).text();
-      Integer first = text.isEmpty() ? null : seen.putIfAbsent(text, id);
-      if (first != null) {
+      int first = text.isEmpty() ? TextIds.NONE : seen.add(id);
+      if (first != TextIds.NONE) {
         throw refused("tokens", "ids " + first + " and " + id + " are both " + quoted(text));
       }
     }

@@ -3,8 +3,8 @@ package dev.baton.journal;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.baton.journal.Corrections.Phase;
 import dev.baton.journal.JournalEntry.Phases;
+import dev.baton.plan.Correction;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -20,7 +20,7 @@ final class CorrectionsTest {
 
   @Test
   void shouldTrustTheModelOfANodeThatItHasNotSeen() {
-    assertEquals(1, new Corrections().factor("nobody", Phase.DECODE));
+    assertEquals(Correction.NONE, new Corrections().of("nobody"));
   }
 
   @Test
@@ -29,10 +29,32 @@ final class CorrectionsTest {
     for (int i = 0; i < 5; i++) {
       corrections.observe(Entries.measured(new Phases(1, 1, 1), new Phases(3, 2, 0.5)));
     }
-    assertEquals(3, corrections.factor("10.0.0.7:4400", Phase.PREFILL), 1e-9);
-    assertEquals(1, corrections.factor("10.0.0.7:4400", Phase.DECODE));
-    assertEquals(2, corrections.factor(NODE, Phase.PREFILL), 1e-9);
-    assertEquals(0.5, corrections.factor(NODE, Phase.DECODE), 1e-9);
+    assertEquals(3, corrections.of("10.0.0.7:4400").prefill(), 1e-9);
+    assertEquals(1, corrections.of("10.0.0.7:4400").decode());
+    assertEquals(2, corrections.of(NODE).prefill(), 1e-9);
+    assertEquals(0.5, corrections.of(NODE).decode(), 1e-9);
+  }
+
+  @Test
+  void shouldLearnWhatASharedPromptsPartTakesBeyondAWholeOne() {
+    Corrections corrections = new Corrections();
+    for (int i = 0; i < 40; i++) {
+      corrections.observe(Entries.measured(new Phases(1, 1, 0), new Phases(1.3, 0.8, 0)));
+      corrections.observe(Entries.alone(new Phases(0, 1, 0), new Phases(0, 1.1, 0)));
+    }
+    assertEquals(1.1, corrections.of(NODE).prefill(), 0.03);
+    assertEquals(0.8, corrections.of(NODE).shared(), 0.03);
+    assertEquals(1.3, corrections.of("10.0.0.7:4400").shared(), 0.03);
+  }
+
+  @Test
+  void shouldTakeANodeThatBecameSlowWhereItSharesToBeSoAlone() {
+    Corrections corrections = new Corrections();
+    for (int i = 0; i < 5; i++) {
+      corrections.observe(Entries.measured(new Phases(1, 1, 0), new Phases(1, 3, 0)));
+    }
+    assertEquals(3, corrections.of(NODE).prefill(), 0.03);
+    assertEquals(3, corrections.of(NODE).shared(), 0.03);
   }
 
   @Test
@@ -119,10 +141,8 @@ final class CorrectionsTest {
           Entries.entry(1, new Phases(1, 1, 1), new Phases(4, 4, 4), "the node was gone"));
       corrections.observe(Entries.measured(new Phases(1, 0, 1), new Phases(0, 1, 0)));
     }
-    for (Phase phase : Phase.values()) {
-      assertEquals(1, corrections.factor(NODE, phase));
-      assertEquals(1, corrections.factor("10.0.0.7:4400", phase));
-    }
+    assertEquals(Correction.NONE, corrections.of(NODE));
+    assertEquals(Correction.NONE, corrections.of("10.0.0.7:4400"));
   }
 
   @Test
@@ -141,11 +161,8 @@ final class CorrectionsTest {
       if (i % 100 == 99) {
         Corrections replayed = new Corrections();
         entries.forEach(replayed::observe);
-        for (Phase phase : Phase.values()) {
-          assertEquals(live.factor(NODE, phase), replayed.factor(NODE, phase));
-          assertEquals(
-              live.factor("10.0.0.7:4400", phase), replayed.factor("10.0.0.7:4400", phase));
-        }
+        assertEquals(live.of(NODE), replayed.of(NODE));
+        assertEquals(live.of("10.0.0.7:4400"), replayed.of("10.0.0.7:4400"));
       }
     }
   }
@@ -167,11 +184,11 @@ final class CorrectionsTest {
     double observe(double slowdown) {
       double measured = 0.8 * slowdown * Math.exp(NOISE * random.nextGaussian());
       corrections.observe(Entries.measured(new Phases(0, 0, 0.8), new Phases(0, 0, measured)));
-      return corrections.factor(NODE, Phase.DECODE);
+      return corrections.of(NODE).decode();
     }
 
     double observe(double slowdown, int times) {
-      double factor = corrections.factor(NODE, Phase.DECODE);
+      double factor = corrections.of(NODE).decode();
       for (int i = 0; i < times; i++) {
         factor = observe(slowdown);
       }

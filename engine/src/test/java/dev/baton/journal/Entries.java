@@ -17,7 +17,21 @@ final class Entries {
     return entry(64, modelled, measured, null);
   }
 
+  /** Of a prompt that the decode node had to itself. */
+  static JournalEntry alone(JournalEntry.Phases modelled, JournalEntry.Phases measured) {
+    return entry(null, 64, modelled, measured, null);
+  }
+
   static JournalEntry entry(
+      int outputTokens,
+      JournalEntry.Phases modelled,
+      JournalEntry.Phases measured,
+      @Nullable String fallback) {
+    return entry("10.0.0.7:4400", outputTokens, modelled, measured, fallback);
+  }
+
+  private static JournalEntry entry(
+      @Nullable String prefillNode,
       int outputTokens,
       JournalEntry.Phases modelled,
       JournalEntry.Phases measured,
@@ -26,12 +40,12 @@ final class Entries {
         Instant.parse("2026-05-04T03:02:01.123456789Z"),
         "llama-3.1-8b-f16",
         null,
-        "10.0.0.7:4400",
+        prefillNode,
         "here",
-        20,
+        prefillNode == null ? 0 : 20,
         32,
         List.of(2048, 1024, 512),
-        "F16",
+        prefillNode == null ? null : "F16",
         4000,
         416,
         outputTokens,

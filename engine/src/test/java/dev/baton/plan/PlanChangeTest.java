@@ -48,7 +48,7 @@ final class PlanChangeTest {
     return new SplitPlan(
         null,
         null,
-        new ClusterNode(node, speed, true, true, 0, 1, 1, 0, 0, 0),
+        new ClusterNode(node, speed, true, true, 0, Correction.NONE, 0, 0, 0),
         0,
         ChunkSchedule.equal(chunk),
         KvWireType.F16,

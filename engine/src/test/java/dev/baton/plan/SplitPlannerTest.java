@@ -61,8 +61,8 @@ class SplitPlannerTest {
         true,
         true,
         random.nextInt(3) == 0 ? random.nextDouble(0.5) : 0,
-        random.nextDouble(0.8, 1.2),
-        random.nextDouble(0.8, 1.2),
+        new Correction(
+            random.nextDouble(0.8, 1.2), random.nextDouble(0.8, 1.2), random.nextDouble(0.8, 1.2)),
         random.nextDouble(10, 500),
         random.nextDouble(10, 500),
         random.nextDouble(2));
@@ -125,11 +125,16 @@ class SplitPlannerTest {
           for (int b = 1; b <= model.layers(); b++) {
             for (KvWireType wire : KvWireType.values()) {
               if (wire == KvWireType.F16 || shape.lossyWire()) {
-                ChunkCosts away = ChunkCosts.of(there, shape, schedule, tokens);
+                Correction of = there.correction();
+                double factor = b == model.layers() ? of.prefill() : of.shared();
+                ChunkCosts away = ChunkCosts.of(there.speed(), factor, shape, schedule, tokens);
+                SpeedProfile speed = here.speed();
+                double shared = here.correction().shared();
                 for (ChunkCosts own :
                     List.of(
-                        ChunkCosts.of(here, shape, schedule, tokens),
-                        ChunkCosts.together(here, shape, schedule, tokens, LARGEST_CHUNK))) {
+                        ChunkCosts.of(speed, shared, shape, schedule, tokens),
+                        ChunkCosts.together(
+                            speed, shared, shape, schedule, tokens, LARGEST_CHUNK))) {
                   Pipeline pipeline = new Pipeline(model, shape);
                   pipeline.run(there, away, here, own, link, wire, tokens, b, Pipeline.Scale.NONE);
                   if (objective instanceof Objective.Ttft) {

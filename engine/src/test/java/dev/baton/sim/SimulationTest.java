@@ -9,6 +9,7 @@ import dev.baton.kernel.KvGeometry;
 import dev.baton.plan.Cluster;
 import dev.baton.plan.Cluster.Way;
 import dev.baton.plan.ClusterNode;
+import dev.baton.plan.Correction;
 import dev.baton.plan.LinkSpeed;
 import dev.baton.plan.PlannedModel;
 import dev.baton.plan.SpeedProfile;
@@ -44,7 +45,7 @@ final class SimulationTest {
             0,
             error,
             error);
-    return new ClusterNode(name, speed, true, true, 0, 1, 1, 100, 50, 0);
+    return new ClusterNode(name, speed, true, true, 0, Correction.NONE, 100, 50, 0);
   }
 
   private static Cluster two(double error) {
@@ -203,7 +204,7 @@ final class SimulationTest {
     requests.add(new TraceRequest(1000, tokens, 1, blocks));
     ClusterNode reader = node("quick to read", 1e-5, 0.08, 0);
     ClusterNode readsOnly =
-        new ClusterNode(reader.name(), reader.speed(), true, false, 0, 1, 1, 0, 0, 0);
+        new ClusterNode(reader.name(), reader.speed(), true, false, 0, Correction.NONE, 0, 0, 0);
     Cluster cluster =
         new Cluster(List.of(readsOnly, node("quick to write", 5e-5, 0.02, 0)), two(0).links());
     return run(new Trace(requests), cluster, policy).served().getLast().where();

@@ -4,6 +4,7 @@ import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
 /**
@@ -15,6 +16,9 @@ final class GgufCursor {
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(LITTLE_ENDIAN);
+
+  /** Of all strings of an array; no known vocabulary has a tenth of it. */
+  private static final long MAX_STRINGS_BYTES = 1 << 28;
 
   private final String file;
   private final MemorySegment bytes;
@@ -94,19 +98,26 @@ final class GgufCursor {
    */
   MemorySegment strings(String field, int count, int maxBytes) {
     long start = at;
-    long end = bytes.byteSize();
+    // A buffer of int positions: several times as fast as a segment in code that is run only once.
+    long most = Math.min(remaining(), MAX_STRINGS_BYTES);
+    ByteBuffer window = bytes.asSlice(start, most).asByteBuffer().order(LITTLE_ENDIAN);
+    int next = 0;
     for (int i = 0; i < count; i++) {
-      long length = end - at < Long.BYTES ? -1 : bytes.get(LONG, at);
-      if (length < 0 || length > end - at - Long.BYTES) {
-        throw broken(field + " " + i + " of " + count + " runs past the end of the file");
+      long length = most - next < Long.BYTES ? -1 : window.getLong(next);
+      if (length < 0 || length > most - next - Long.BYTES) {
+        at = start + next;
+        throw most == MAX_STRINGS_BYTES
+            ? error(field + "s have more bytes than the " + most + " that this version reads")
+            : broken(field + " " + i + " of " + count + " runs past the end of the file");
       }
       if (length > maxBytes) {
         throw error(
             field + " " + i + " has " + length + " bytes, this version reads at most " + maxBytes);
       }
-      at += Long.BYTES + length;
+      next += Long.BYTES + (int) length;
     }
-    return bytes.asSlice(start, at - start);
+    at = start + next;
+    return bytes.asSlice(start, next);
   }
 
   /**
@@ -128,6 +139,16 @@ final class GgufCursor {
   /** What a damaged or cut-off file gets. */
   GgufException broken(String problem) {
     return error(problem + "; the file is truncated or damaged, download it again");
+  }
+
+  /**
+   * The same as {@link #INT} in an array, which needs nothing that is slow before it is compiled.
+   */
+  static int int32(byte[] bytes, int at) {
+    return (bytes[at] & 0xFF)
+        | ((bytes[at + 1] & 0xFF) << 8)
+        | ((bytes[at + 2] & 0xFF) << 16)
+        | (bytes[at + 3] << 24);
   }
 
   private long take(String field, long length) {

@@ -4,6 +4,7 @@ import static dev.baton.gguf.GgufException.quoted;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashSet;
@@ -103,13 +104,15 @@ public final class GgufMetadata {
     if (array.elementType() != GgufValueType.STRING) {
       throw wrongType(key, "an array of strings", array);
     }
-    MemorySegment bytes = open(array);
+    // One copy, and then plain arrays: fast in a JVM that has not compiled this yet, too.
+    byte[] bytes = open(array).toArray(ValueLayout.JAVA_BYTE);
     String[] strings = new String[array.count()];
-    long at = 0;
+    int at = 0;
     for (int i = 0; i < strings.length; i++) {
-      long length = bytes.get(GgufCursor.LONG, at);
-      strings[i] = GgufCursor.text(bytes, at + Long.BYTES, length);
-      at += Long.BYTES + length;
+      int length = GgufCursor.int32(bytes, at);
+      at += Long.BYTES;
+      strings[i] = new String(bytes, at, length, StandardCharsets.UTF_8);
+      at += length;
     }
     return Collections.unmodifiableList(Arrays.asList(strings));
   }

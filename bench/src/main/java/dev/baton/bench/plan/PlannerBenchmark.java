@@ -5,6 +5,7 @@ import dev.baton.device.DeviceCatalog;
 import dev.baton.device.ModelArchitecture;
 import dev.baton.plan.Cluster;
 import dev.baton.plan.ClusterNode;
+import dev.baton.plan.Correction;
 import dev.baton.plan.LinkSpeed;
 import dev.baton.plan.Objective;
 import dev.baton.plan.PlanDecision;
@@ -82,8 +83,7 @@ public class PlannerBenchmark {
               true,
               true,
               0,
-              1,
-              1,
+              Correction.NONE,
               device.watts(),
               device.watts(),
               1));

@@ -21,8 +21,8 @@ public final class ScratchFolder {
 
   /**
    * Deletes a folder and all it holds, again where something was written meanwhile. Any threads and
-   * processes may do so at once. What cannot be deleted in 10 s is left to the system's own clearing
-   * of its temporary folder.
+   * processes may do so at once. What cannot be deleted in 10 s is left to the system's own
+   * clearing of its temporary folder.
    */
   public static void delete(Path folder) {
     long startedNs = System.nanoTime();
