@@ -3,6 +3,7 @@ package dev.baton.ggml;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.gguf.GgmlType;
@@ -28,6 +29,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -246,6 +248,22 @@ class GgmlModelTest {
         assertTrue(side.model().importKv(sequence, layer, 0, 30, KvWireType.F16, bytes, 0, digest));
       }
     }
+  }
+
+  @Test
+  void shouldSayInOneLineThatTheWeightsDoNotFit() {
+    Path file = model(GgmlType.Q4_0, true);
+    GgmlDevice cpu = ggml.device(GgmlDevice.CPU);
+    GgmlDevice small =
+        new GgmlDevice(
+            "Small0", cpu.kind(), "too small", "Small", 1000, cpu.totalBytes(), cpu.handle());
+    GgmlException refused =
+        assertThrows(
+            GgmlException.class, () -> GgmlModel.untested(ggml, small, file, kernels, done -> {}));
+    String said = String.valueOf(refused.getMessage());
+    assertTrue(said.startsWith("device Small0 has 0.0 GB of memory free and the model's"), said);
+    assertTrue(said.endsWith("use a smaller model or another device"), said);
+    assertEquals(1, said.lines().count(), said);
   }
 
   @ParameterizedTest

@@ -9,12 +9,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
+import java.util.OptionalInt;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** What energy a request took, in joules, as far as the machine tells. One thread. */
 sealed interface EnergyMeter
-    permits EnergyMeter.Rapl, SampledPower, EnergyMeter.Stated, EnergyMeter.None {
+    permits EnergyMeter.Rapl, SampledPower, EnergyMeter.Both, EnergyMeter.Stated, EnergyMeter.None {
   /** Where the figures come from, or why there are none; one line. */
   String source();
 
@@ -30,28 +31,48 @@ sealed interface EnergyMeter
   OptionalDouble stop(double seconds);
 
   /**
-   * The processor's own counters where they can be read, or what macOS tells root; else what the
-   * device is said to draw; else nothing. A graphics card's draw is not asked for: nothing of a
-   * request is computed there.
+   * What can be read: the processor's own counters, or what macOS tells root, and the graphics
+   * card's draw where something is computed there; else what the device is said to draw; else
+   * nothing.
    *
    * @param stated watts, or the name of a device in the catalog; null where none was stated
-   * @throws IllegalArgumentException when that is neither
+   * @param card number of the NVIDIA card that a node computes on, if one does
+   * @throws IllegalArgumentException when what is stated is neither
    */
-  static EnergyMeter here(@Nullable String stated) {
+  static EnergyMeter here(@Nullable String stated, OptionalInt card) {
     Stated watts = stated == null ? null : Stated.of(stated);
+    EnergyMeter processor = ofProcessor();
+    EnergyMeter graphics = card.isPresent() ? ofCard(card.getAsInt()) : null;
+    if (processor != null) {
+      return graphics == null ? processor : new Both(processor, graphics);
+    }
+    if (graphics != null) {
+      return graphics;
+    }
+    return watts == null ? new None() : watts;
+  }
+
+  private static @Nullable EnergyMeter ofProcessor() {
     List<Counter> counters = Counter.find(Path.of("/sys/class/powercap"));
     if (!counters.isEmpty()) {
       return new Rapl(counters);
     }
-    if (System.getProperty("os.name").startsWith("Mac")
-        && System.getProperty("user.name").equals("root")) {
-      try {
-        return SampledPower.ofMac();
-      } catch (IOException _) {
-        // As on any machine that does not tell.
-      }
+    boolean told =
+        System.getProperty("os.name").startsWith("Mac")
+            && System.getProperty("user.name").equals("root");
+    try {
+      return told ? SampledPower.ofMac() : null;
+    } catch (IOException _) {
+      return null;
     }
-    return watts == null ? new None() : watts;
+  }
+
+  private static @Nullable EnergyMeter ofCard(int card) {
+    try {
+      return SampledPower.ofNvidia(card);
+    } catch (IOException _) {
+      return null;
+    }
   }
 
   /**
@@ -134,6 +155,29 @@ sealed interface EnergyMeter
       } catch (IOException _) {
         return OptionalDouble.empty();
       }
+    }
+  }
+
+  /** The sum of two; unknown where one is. */
+  record Both(EnergyMeter one, EnergyMeter other) implements EnergyMeter {
+    @Override
+    public String source() {
+      return one.source() + "; and " + other.source();
+    }
+
+    @Override
+    public void start() {
+      one.start();
+      other.start();
+    }
+
+    @Override
+    public OptionalDouble stop(double seconds) {
+      OptionalDouble first = one.stop(seconds);
+      OptionalDouble second = other.stop(seconds);
+      return first.isPresent() && second.isPresent()
+          ? OptionalDouble.of(first.getAsDouble() + second.getAsDouble())
+          : OptionalDouble.empty();
     }
   }
 

@@ -9,6 +9,7 @@ import dev.baton.bench.process.LifeLine;
 import dev.baton.bench.report.WrongResult;
 import dev.baton.bench.stream.PinnedNode;
 import dev.baton.calibrate.Calibration;
+import dev.baton.cluster.NodeCompute;
 import dev.baton.plan.PlanDecision;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -47,6 +48,12 @@ public final class PairCommand implements Callable<Integer> {
   @Option(names = "--pinned", description = "Keep the prefill node to a core of its own.")
   private boolean pinned;
 
+  @Option(names = "--device", defaultValue = NodeCompute.CPU)
+  private String device = NodeCompute.CPU;
+
+  @Option(names = "--prefill-device", defaultValue = NodeCompute.CPU)
+  private String prefillDevice = NodeCompute.CPU;
+
   public PairCommand(PrintStream out) {
     this.out = out;
   }
@@ -69,7 +76,8 @@ public final class PairCommand implements Callable<Integer> {
     LifeLine.hold(lines::add);
     JsonMapper json = JsonMapper.shared();
     // The node has all that the machine can, whatever this process is held to.
-    try (PinnedNode node = PinnedNode.start(model, LEASE, pinned, Map.of("BATON_CPU_ISA", ""))) {
+    try (PinnedNode node =
+        PinnedNode.start(model, prefillDevice, LEASE, pinned, Map.of("BATON_CPU_ISA", ""))) {
       long startedNs = System.nanoTime();
       try (Baton baton = Baton.open(config(node, new Split.Remote()))) {
         baton.calibrate(Calibration.Effort.FULL, done -> {});
@@ -90,6 +98,7 @@ public final class PairCommand implements Callable<Integer> {
     return BatonConfig.builder(model)
         .prefill(node.endpoint())
         .split(split)
+        .device(device)
         .threads(1)
         .lease(LEASE)
         .timeline(true)

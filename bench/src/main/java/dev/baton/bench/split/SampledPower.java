@@ -9,8 +9,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Milliwatts that a program prints again and again: their mean since the request began, times the
- * time. Requests much shorter than the time between two lines are told by their neighbourhood. The
+ * Power that a program prints again and again: their mean since the request began, times the time.
+ * Requests much shorter than the time between two lines are told by their neighbourhood. The
  * program ends with this process.
  */
 final class SampledPower implements EnergyMeter {
@@ -18,21 +18,25 @@ final class SampledPower implements EnergyMeter {
 
   private final String source;
   private final Process process;
-  private double sum; // guarded by this
+  private final double watts;
+  private double sum; // watts, guarded by this
   private int count; // guarded by this
   private boolean ended; // guarded by this
 
   /**
    * Starts the program.
    *
-   * @param milliwatts finds them in a line, as its first group
+   * @param number finds it in a line, as its first group
+   * @param watts of its unit
    */
-  SampledPower(String source, List<String> command, Pattern milliwatts) throws IOException {
+  SampledPower(String source, List<String> command, Pattern number, double watts)
+      throws IOException {
     this.source = source;
+    this.watts = watts;
     this.process =
         new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
     Runtime.getRuntime().addShutdownHook(new Thread(process::destroy, "baton-bench-power-end"));
-    Thread.ofPlatform().daemon().name("baton-bench-power").start(() -> read(milliwatts));
+    Thread.ofPlatform().daemon().name("baton-bench-power").start(() -> read(number));
   }
 
   /** What macOS tells of the processor, to root alone. */
@@ -40,15 +44,30 @@ final class SampledPower implements EnergyMeter {
     return new SampledPower(
         "measured: powermetrics, the processor's power five times a second, both nodes together",
         List.of("powermetrics", "--samplers", "cpu_power", "-i", "200"),
-        Pattern.compile("^CPU Power: (\\d+) mW"));
+        Pattern.compile("^CPU Power: (\\d+) mW"),
+        1e-3);
   }
 
-  private void read(Pattern milliwatts) {
+  /** What NVIDIA's driver tells of its card of that number. */
+  static SampledPower ofNvidia(int card) throws IOException {
+    return new SampledPower(
+        "measured: nvidia-smi, a graphics card's power ten times a second",
+        List.of(
+            "nvidia-smi",
+            "--id=" + card,
+            "--query-gpu=power.draw",
+            "--format=csv,noheader,nounits",
+            "-lms=100"),
+        Pattern.compile("^\\s*([0-9.]+)\\s*$"),
+        1);
+  }
+
+  private void read(Pattern number) {
     try (BufferedReader lines = process.inputReader(StandardCharsets.UTF_8)) {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        Matcher found = milliwatts.matcher(line);
+        Matcher found = number.matcher(line);
         if (found.find()) {
-          add(Double.parseDouble(found.group(1)) / 1e3);
+          add(watts * Double.parseDouble(found.group(1)));
         }
       }
     } catch (IOException _) {
@@ -60,8 +79,8 @@ final class SampledPower implements EnergyMeter {
     }
   }
 
-  private synchronized void add(double watts) {
-    sum += watts;
+  private synchronized void add(double reading) {
+    sum += reading;
     count++;
     notifyAll();
   }

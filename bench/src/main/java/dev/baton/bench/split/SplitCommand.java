@@ -9,6 +9,7 @@ import dev.baton.bench.result.SplitResult;
 import dev.baton.bench.result.SplitText;
 import dev.baton.catalog.CatalogException;
 import dev.baton.catalog.ModelCatalog;
+import dev.baton.cluster.NodeCompute;
 import dev.baton.gguf.GgufFile;
 import dev.baton.model.ModelConfig;
 import java.io.IOException;
@@ -18,7 +19,10 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.concurrent.Callable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -50,6 +54,7 @@ public final class SplitCommand implements Callable<Integer> {
   private static final List<Integer> PROMPTS = List.of(64, 128, 256, 512, 896, 2048);
   private static final List<Integer> OUTPUTS = List.of(1, 32);
   private static final List<String> LINKS = List.of("lo", "100mbit");
+  private static final Pattern CUDA = Pattern.compile("(?i)CUDA(\\d{1,3})");
   private static final int MOST_TOKENS = 1 << 20;
 
   /** A signal to the terminal's whole group ends the nodes a little before this process. */
@@ -101,6 +106,22 @@ public final class SplitCommand implements Callable<Integer> {
   private @Nullable List<String> links;
 
   @Option(
+      names = "--prefill-device",
+      paramLabel = "DEVICE",
+      defaultValue = NodeCompute.CPU,
+      description =
+          "What the prefill node computes on: cpu, or another that 'baton devices' lists (default:"
+              + " ${DEFAULT-VALUE}).")
+  private String prefillDevice = NodeCompute.CPU;
+
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      defaultValue = NodeCompute.CPU,
+      description = "The same of the decode process (default: ${DEFAULT-VALUE}).")
+  private String device = NodeCompute.CPU;
+
+  @Option(
       names = "--repeat",
       paramLabel = "N",
       defaultValue = "9",
@@ -143,7 +164,7 @@ public final class SplitCommand implements Callable<Integer> {
     List<BenchLink> wantedLinks =
         distinct("--link", links == null ? LINKS : links).stream().map(BenchLink::parse).toList();
     require(rounds >= 1 && rounds <= 100, "--repeat is from 1 to 100, not " + rounds);
-    EnergyMeter energy = EnergyMeter.here(watts);
+    EnergyMeter energy = EnergyMeter.here(watts, cudaCard());
     List<String> leftOut = new ArrayList<>();
     List<BenchLink> there = available(wantedLinks, leftOut);
     Path file = ModelCatalog.of(System.getenv()).resolve(model);
@@ -154,7 +175,7 @@ public final class SplitCommand implements Callable<Integer> {
     SplitMatrix.Wanted wanted = wanted(config);
     SplitFiles files = SplitFiles.in(folder);
     Provenance provenance = Provenance.now(words(), file);
-    PairKind kind = PairKind.of(provenance.machine());
+    PairKind kind = PairKind.of(provenance.machine(), prefillDevice, device);
     SplitResult.Setup setup =
         new SplitResult.Setup(
             kind.title(provenance.machine()),
@@ -164,7 +185,8 @@ public final class SplitCommand implements Callable<Integer> {
             energy.source());
     leftOut.forEach(why -> err.println("note: " + why));
     SplitRuns runs = new SplitRuns(provenance, setup, energy.metric());
-    SplitMatrix matrix = new SplitMatrix(wanted, runs, energy, progress, there.size());
+    SplitMatrix matrix =
+        new SplitMatrix(wanted, kind.isExact(), runs, energy, progress, there.size());
     if (!measure(file, kind, there, matrix, runs, files)) {
       return DONE;
     }
@@ -173,6 +195,15 @@ public final class SplitCommand implements Callable<Integer> {
     progress.clear();
     out.print(json ? result.asResult().json() : SplitText.of(result, files));
     return DONE;
+  }
+
+  /** The number of the NVIDIA card that a node computes on. */
+  private OptionalInt cudaCard() {
+    return Stream.of(prefillDevice, device)
+        .map(CUDA::matcher)
+        .filter(Matcher::matches)
+        .mapToInt(name -> Integer.parseInt(name.group(1)))
+        .findFirst();
   }
 
   /**

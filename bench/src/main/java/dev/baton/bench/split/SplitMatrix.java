@@ -18,7 +18,8 @@ import java.util.SplittableRandom;
 /**
  * Runs requests of every shape in every way over one link: one of each kind to warm up, then rounds
  * of all of them, each round in a random order, so that what disturbs the machine disturbs all
- * alike. All answers of a shape have to be the same tokens.
+ * alike. All answers to a prompt have to be the same tokens, where both nodes promise the same
+ * bits.
  */
 final class SplitMatrix {
   private static final int WARM_UP_TOKENS = 4;
@@ -41,6 +42,7 @@ final class SplitMatrix {
   }
 
   private final Wanted wanted;
+  private final boolean exact;
   private final SplitRuns runs;
   private final EnergyMeter energy;
   private final Progress progress;
@@ -49,11 +51,19 @@ final class SplitMatrix {
   private int done;
 
   /**
+   * @param exact whether all answers to a prompt have to be the same tokens
    * @param runs where to put what was run
    * @param links how many there are, for the progress
    */
-  SplitMatrix(Wanted wanted, SplitRuns runs, EnergyMeter energy, Progress progress, int links) {
+  SplitMatrix(
+      Wanted wanted,
+      boolean exact,
+      SplitRuns runs,
+      EnergyMeter energy,
+      Progress progress,
+      int links) {
     this.wanted = wanted;
+    this.exact = exact;
     this.runs = runs;
     this.energy = energy;
     this.progress = progress;
@@ -90,9 +100,14 @@ final class SplitMatrix {
   private void run(UnlikePair pair, SplitRow.Key key) throws InterruptedException {
     energy.start();
     SplitRun run = pair.run(request(key, false));
-    List<Integer> tokens = run.tokens();
-    SplitRun kept = run.withoutTokens();
     OptionalDouble joules = energy.stop(run.e2eMs() / 1e3);
+    if (exact) {
+      compare(key, run.tokens());
+    }
+    runs.add(key, run.withoutTokens(), joules);
+  }
+
+  private void compare(SplitRow.Key key, List<Integer> tokens) {
     // A longer answer begins with a shorter one of the same prompt.
     List<Integer> known = answers.getOrDefault(key.promptTokens(), List.of());
     int both = Math.min(known.size(), tokens.size());
@@ -100,7 +115,6 @@ final class SplitMatrix {
     if (tokens.size() > known.size()) {
       answers.put(key.promptTokens(), tokens);
     }
-    runs.add(key, kept, joules);
   }
 
   /**

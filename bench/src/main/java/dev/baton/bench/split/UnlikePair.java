@@ -5,6 +5,7 @@ import dev.baton.bench.process.ScratchFolder;
 import dev.baton.bench.report.WrongResult;
 import dev.baton.bench.stream.OneCore;
 import dev.baton.bench.stream.ShapedLink;
+import dev.baton.catalog.CacheFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,6 +49,13 @@ final class UnlikePair implements AutoCloseable {
     if (kind.pinned()) {
       prefix.addAll(OneCore.DECODE.prefix());
       command.add("--pinned");
+    }
+    command.addAll(List.of("--device", kind.decodeDevice()));
+    command.addAll(List.of("--prefill-device", kind.prefillDevice()));
+    // A fresh home, but with the accelerators' library of the usual one.
+    Path libraries = CacheFolder.of(System.getenv()).resolve("ggml");
+    if (Files.isDirectory(libraries)) {
+      Files.createSymbolicLink(home.resolve("ggml"), libraries.toAbsolutePath());
     }
     Map<String, String> environment = new HashMap<>(Map.of("BATON_HOME", home.toString()));
     if (kind.decodeIsa() != null) {

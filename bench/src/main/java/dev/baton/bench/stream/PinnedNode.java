@@ -24,13 +24,14 @@ public final class PinnedNode implements AutoCloseable {
   /**
    * Starts the node and waits until it listens.
    *
+   * @param device what it computes on, as its {@code --device} has it
    * @param lease how long it keeps the work of a silent decode node
    * @param pinned whether it is kept to that core, or runs where the system puts it
    * @param environment what differs from this process's
    * @throws WrongResult when it does not start, with what it said
    */
   public static PinnedNode start(
-      Path model, Duration lease, boolean pinned, Map<String, String> environment)
+      Path model, String device, Duration lease, boolean pinned, Map<String, String> environment)
       throws InterruptedException {
     ChildJvm process =
         ChildJvm.start(
@@ -41,6 +42,8 @@ public final class PinnedNode implements AutoCloseable {
                 "node",
                 "--model",
                 model.toString(),
+                "--device",
+                device,
                 "--threads",
                 "1",
                 "--lease-ms",

@@ -55,7 +55,7 @@ final class TwoNodes implements AutoCloseable {
 
   /** Starts the prefill node and loads the model here as well. */
   TwoNodes(Path model) throws InterruptedException {
-    this.node = PinnedNode.start(model, LEASE, true, Map.of());
+    this.node = PinnedNode.start(model, NodeCompute.CPU, LEASE, true, Map.of());
     KernelsConfig kernels = KernelsConfig.fromEnvironment(System.getenv()).withThreads(1);
     this.compute = NodeCompute.open(model, kernels, done -> {});
     this.stream =

@@ -49,12 +49,16 @@ final class EnergyMeterTest {
     List<String> program =
         List.of("sh", "-c", "while echo 'CPU Power: 5000 mW'; do sleep 0.02; done");
     EnergyMeter meter =
-        new SampledPower("measured: test", program, Pattern.compile("^CPU Power: (\\d+) mW"));
+        new SampledPower("measured: test", program, Pattern.compile("^CPU Power: (\\d+) mW"), 1e-3);
     meter.start();
     assertEquals(15, meter.stop(3).orElseThrow(), 1e-9);
-    EnergyMeter silent = new SampledPower("", List.of("true"), Pattern.compile("(\\d+)"));
+    EnergyMeter silent = new SampledPower("", List.of("true"), Pattern.compile("(\\d+)"), 1);
     silent.start();
     assertTrue(silent.stop(1).isEmpty());
+    EnergyMeter both = new EnergyMeter.Both(meter, EnergyMeter.Stated.of("2"));
+    both.start();
+    assertEquals(15 + 6, both.stop(3).orElseThrow(), 1e-9);
+    assertTrue(new EnergyMeter.Both(meter, silent).stop(1).isEmpty(), "half of it is not known");
   }
 
   @Test

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -24,7 +25,8 @@ import tools.jackson.databind.JsonNode;
 /** Runs the command as a process of its own, as the launcher does. */
 final class SplitCommandTest {
   /** Where the machine has counters they go before what is stated. */
-  private static final String ENERGY = EnergyMeter.here("100").metric().column();
+  private static final String ENERGY =
+      EnergyMeter.here("100", OptionalInt.empty()).metric().column();
 
   @TempDir private Path folder;
 
@@ -151,6 +153,41 @@ final class SplitCommandTest {
     assertTrue(
         Files.readString(folder.resolve("out").resolve("report.html"))
             .contains("not measured over 100mbit: "));
+  }
+
+  @Test
+  @Timeout(240)
+  void shouldComputeOnADeviceOfGgmlWhereThatIsAskedFor() throws Exception {
+    assumeFalse(
+        System.getenv().getOrDefault("BATON_GGML_HOME", "").isBlank(),
+        "BATON_GGML_HOME names no folder with ggml's libraries (.ci/run brings one)");
+    Process run =
+        start(
+            "--prompt=70",
+            "--output=4",
+            "--split=local,remote,3",
+            "--link=lo",
+            "--repeat=1",
+            "--prefill-device=ggml-cpu");
+    String said = new String(run.getErrorStream().readAllBytes(), UTF_8);
+    assertEquals(0, run.waitFor(), said);
+    JsonNode setup =
+        BenchResult.read(folder.resolve("out").resolve("result.json")).detail().path("setup");
+    String pair = setup.path("pair").asString();
+    assertTrue(pair.contains("prefill node ggml-cpu, decode node "), pair);
+    assertTrue(pair.endsWith("answers may differ, as numbers agree within tolerance"), pair);
+  }
+
+  @Test
+  @Timeout(60)
+  void shouldFailInOneLineWhereADeviceIsNotThere() throws Exception {
+    Process run =
+        start("--prompt=32", "--output=1", "--link=lo", "--prefill-device=CUDA7", "--repeat=1");
+    String said = new String(run.getErrorStream().readAllBytes(), UTF_8);
+    assertEquals(1, run.waitFor(), said);
+    String last = said.lines().filter(line -> line.contains("baton: ")).toList().getLast();
+    assertTrue(last.contains("CUDA7") || last.contains("ggml"), said);
+    assertFalse(Files.exists(folder.resolve("out").resolve("result.json")), "nothing half-written");
   }
 
   @Test
