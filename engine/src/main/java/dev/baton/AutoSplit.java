@@ -221,9 +221,10 @@ final class AutoSplit implements AutoCloseable {
         });
   }
 
-  private static Cluster cluster(PairProfile profile, String there, Corrections corrections) {
-    Correction ofHere = corrections.of(HERE);
-    Correction ofThere = corrections.of(there);
+  private static Cluster cluster(
+      PairProfile profile, String there, Corrections corrections, int promptTokens) {
+    Correction ofHere = corrections.of(HERE, promptTokens);
+    Correction ofThere = corrections.of(there, promptTokens);
     return new Cluster(
         List.of(
             new ClusterNode(HERE, profile.here(), false, true, 0, ofHere, 0, 0, 0),
@@ -250,7 +251,7 @@ final class AutoSplit implements AutoCloseable {
         ask.exactly ? ask.outputLimit : lengths.expected(ask.caller, ask.outputLimit);
     boolean lossyWire = pair.config().wireType() != KvWireType.F16;
     RequestShape shape = new RequestShape(ask.promptTokens, 0, outputTokens, lossyWire);
-    Cluster cluster = cluster(known.profile, pair.there(), known.corrections);
+    Cluster cluster = cluster(known.profile, pair.there(), known.corrections, ask.promptTokens);
     PlanDecision free = planner.plan(pair.model(), shape, cluster, pair.config().objective());
     PlanDecision decision =
         fidelity(ask.split instanceof Split.Auto ? free : asked(shape, cluster, ask.split, free));

@@ -268,11 +268,23 @@ final class NodeProbes {
     double lossy = coarse ? 0 : links.get(1).bytesPerSecond().median();
     return new LinkSpeed(
         Math.max(0, small.order().median()),
-        Math.max(0, small.tail().median()),
+        latencySeconds(small, one.median()),
         best.median(),
         Math.max(best.median(), lossy),
         1,
         error(List.of(best)));
+  }
+
+  /**
+   * What is left of the time from the end of a prompt's computing until its last byte is here, once
+   * the KV is gone that was waiting then: that belongs to the link's rate.
+   */
+  private double latencySeconds(Probe probe, double bytesPerSecond) {
+    double compute = probe.compute().median();
+    double slice = probe.promptTokens() * model.kvBytes(KvWireType.F16) / bytesPerSecond;
+    double all = compute / model.layers() + model.layers() * slice;
+    double waiting = Math.max(all - compute, slice) + model.hiddenBytes() / bytesPerSecond;
+    return Math.max(0, probe.tail().median() - waiting);
   }
 
   /** Bytes a second of several requests at once; where that was not measured, of one. */

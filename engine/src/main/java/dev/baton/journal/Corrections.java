@@ -4,6 +4,7 @@ import dev.baton.plan.Correction;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  * that are off to the same side begin a new window: a change shows in its third request, a single
  * outlier never does.
  *
+ * <p>Each length of prompts has factors of its own, in steps of two, for whole prompts and for
+ * those that two nodes share: a model that is right for long prompts may be off for short ones.
+ *
  * <p>Any thread may call any method. The factors follow from the entries and their order alone, so
  * a journal that is replayed gives them back.
  */
@@ -26,6 +30,29 @@ public final class Corrections {
     SHARED_PREFILL,
     DECODE
   }
+
+  /**
+   * Work that is off alike.
+   *
+   * @param octave binary logarithm of the prompt's length; 0 of decode steps
+   */
+  private record Work(Phase phase, int octave) {
+    static Work ofPrompt(boolean shared, int tokens) {
+      return new Work(
+          shared ? Phase.SHARED_PREFILL : Phase.PREFILL,
+          Integer.SIZE - 1 - Integer.numberOfLeadingZeros(Math.max(1, tokens)));
+    }
+
+    /** How unlike two prompts are; far for what is none. */
+    int distance(Work other) {
+      boolean prompts = phase != Phase.DECODE && other.phase != Phase.DECODE;
+      return !prompts
+          ? FAR
+          : Math.abs(octave - other.octave) + (phase == other.phase ? 0 : OTHER_KIND);
+    }
+  }
+
+  private static final Work DECODE = new Work(Phase.DECODE, 0);
 
   /** Factors stay in [1 / LARGEST_FACTOR, LARGEST_FACTOR]. */
   public static final double LARGEST_FACTOR = 16;
@@ -47,31 +74,42 @@ public final class Corrections {
   /** The standard deviation of normal noise whose median distance from its middle is 1. */
   private static final double SPREAD_PER_MEDIAN_DISTANCE = 1.4826;
 
-  private record Key(String node, Phase phase) {}
+  private static final int FAR = 1000;
 
-  private final ConcurrentHashMap<Key, Track> tracks = new ConcurrentHashMap<>();
+  /** A shared prompt's part and a whole prompt are as unlike as two that differ fourfold. */
+  private static final int OTHER_KIND = 2;
+
+  private final ConcurrentHashMap<String, ConcurrentHashMap<Work, Track>> tracks =
+      new ConcurrentHashMap<>();
   private long requests; // guarded by this
 
-  /** What a node's modelled seconds are to be multiplied by; nothing for an unknown node. */
-  public Correction of(String node) {
+  /**
+   * What a node's modelled seconds are to be multiplied by for a prompt of that length; nothing for
+   * an unknown node.
+   */
+  public Correction of(String node, int promptTokens) {
+    Map<Work, Track> seen = tracks.getOrDefault(node, new ConcurrentHashMap<>());
+    Track decode = seen.get(DECODE);
     return new Correction(
-        Math.exp(levelOfPrefill(node, false)),
-        Math.exp(levelOfPrefill(node, true)),
-        Math.exp(track(node, Phase.DECODE).level));
+        Math.exp(level(seen, Work.ofPrompt(false, promptTokens))),
+        Math.exp(level(seen, Work.ofPrompt(true, promptTokens))),
+        decode == null ? 1 : Math.exp(decode.level));
   }
 
-  /** What was never seen is taken to be as the other kind of prompts. */
-  private double levelOfPrefill(String node, boolean shared) {
-    Track own = prefill(node, shared);
-    return own.isUnseen() ? prefill(node, !shared).level : own.level;
-  }
-
-  private Track prefill(String node, boolean shared) {
-    return track(node, shared ? Phase.SHARED_PREFILL : Phase.PREFILL);
-  }
-
-  private Track track(String node, Phase phase) {
-    return tracks.computeIfAbsent(new Key(node, phase), _ -> new Track());
+  /** What was never seen is taken to be off as what is most like it. */
+  private static double level(Map<Work, Track> seen, Work work) {
+    Track nearest = null;
+    int least = FAR;
+    for (Map.Entry<Work, Track> each : seen.entrySet()) {
+      int distance = each.getKey().distance(work);
+      // Of two as near the shorter prompt's, so that the same entries always give the same.
+      boolean first = nearest != null && distance == least && each.getKey().octave < work.octave;
+      if (distance < least || first) {
+        nearest = each.getValue();
+        least = distance;
+      }
+    }
+    return nearest == null ? 0 : nearest.level;
   }
 
   /**
@@ -86,42 +124,41 @@ public final class Corrections {
     JournalEntry.Phases modelled = entry.modelled();
     JournalEntry.Phases measured = entry.measured();
     boolean shared = entry.boundaryLayer() > 0 && entry.boundaryLayer() < entry.layers();
+    Work prompt = Work.ofPrompt(shared, entry.promptTokens());
     if (entry.prefillNode() != null) {
-      observePrefill(
+      observe(
           entry.prefillNode(),
-          shared,
+          prompt,
           modelled.prefillThereSeconds(),
           measured.prefillThereSeconds());
     }
-    observePrefill(
-        entry.decodeNode(), shared, modelled.prefillHereSeconds(), measured.prefillHereSeconds());
     observe(
-        track(entry.decodeNode(), Phase.DECODE),
-        modelled.decodeSeconds(),
-        measured.decodeSeconds());
+        entry.decodeNode(), prompt, modelled.prefillHereSeconds(), measured.prefillHereSeconds());
+    observe(entry.decodeNode(), DECODE, modelled.decodeSeconds(), measured.decodeSeconds());
   }
 
   /**
-   * A node that has become slower at one kind of prompts is taken to be so at the other kind,
-   * unless one of that kind has shown its own time meanwhile.
+   * A node that has become slower at one kind of prompts is taken to be so at the others, unless
+   * one of those has shown its own time meanwhile.
    */
-  private void observePrefill(
-      String node, boolean shared, double modelledSeconds, double measuredSeconds) {
-    Track own = prefill(node, shared);
-    Track other = prefill(node, !shared);
-    if (own.isUnseen()) {
-      own.shift(other.level);
+  private void observe(String node, Work work, double modelledSeconds, double measuredSeconds) {
+    if (modelledSeconds <= 0 || measuredSeconds <= 0) {
+      return;
     }
-    Change change = observe(own, modelledSeconds, measuredSeconds);
-    if (change != null && !other.isUnseen() && other.lastRequest() < change.firstRequest) {
-      other.shift(change.by);
+    Map<Work, Track> seen = tracks.computeIfAbsent(node, _ -> new ConcurrentHashMap<>());
+    Track own = seen.get(work);
+    if (own == null) {
+      own = new Track(level(seen, work));
+      seen.put(work, own);
     }
-  }
-
-  private @Nullable Change observe(Track track, double modelledSeconds, double measuredSeconds) {
-    return modelledSeconds <= 0 || measuredSeconds <= 0
-        ? null
-        : track.observe(requests, Math.log(measuredSeconds / modelledSeconds));
+    Change change = own.observe(requests, Math.log(measuredSeconds / modelledSeconds));
+    if (change != null) {
+      seen.forEach((other, track) -> {
+        if (other.distance(work) < FAR && track.lastRequest < change.firstRequest) {
+          track.shift(change.by);
+        }
+      });
+    }
   }
 
   /**
@@ -139,20 +176,21 @@ public final class Corrections {
 
   /** The ratios since the last change. */
   private static final class Track {
-    /** Begins with two that say the model is right: a first outlier is no change. */
-    private List<Ratio> ratios = new ArrayList<>(List.of(new Ratio(0, 0), new Ratio(0, 0)));
+    private List<Ratio> ratios;
 
     /** The logarithm of the factor. */
     private volatile double level;
 
-    private volatile long lastRequest;
+    private long lastRequest;
 
-    long lastRequest() {
-      return lastRequest;
-    }
-
-    boolean isUnseen() {
-      return lastRequest == 0;
+    /**
+     * Begins with two ratios of a level that it is taken to have: a first outlier is no change.
+     *
+     * @param level logarithm of a factor
+     */
+    Track(double level) {
+      this.ratios = new ArrayList<>(List.of(new Ratio(0, level), new Ratio(0, level)));
+      this.level = level;
     }
 
     @Nullable Change observe(long request, double log) {

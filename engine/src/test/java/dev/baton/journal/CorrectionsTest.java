@@ -20,7 +20,7 @@ final class CorrectionsTest {
 
   @Test
   void shouldTrustTheModelOfANodeThatItHasNotSeen() {
-    assertEquals(Correction.NONE, new Corrections().of("nobody"));
+    assertEquals(Correction.NONE, new Corrections().of("nobody", Entries.TOKENS));
   }
 
   @Test
@@ -29,10 +29,10 @@ final class CorrectionsTest {
     for (int i = 0; i < 5; i++) {
       corrections.observe(Entries.measured(new Phases(1, 1, 1), new Phases(3, 2, 0.5)));
     }
-    assertEquals(3, corrections.of("10.0.0.7:4400").prefill(), 1e-9);
-    assertEquals(1, corrections.of("10.0.0.7:4400").decode());
-    assertEquals(2, corrections.of(NODE).prefill(), 1e-9);
-    assertEquals(0.5, corrections.of(NODE).decode(), 1e-9);
+    assertEquals(3, corrections.of("10.0.0.7:4400", Entries.TOKENS).prefill(), 1e-9);
+    assertEquals(1, corrections.of("10.0.0.7:4400", Entries.TOKENS).decode());
+    assertEquals(2, corrections.of(NODE, Entries.TOKENS).prefill(), 1e-9);
+    assertEquals(0.5, corrections.of(NODE, Entries.TOKENS).decode(), 1e-9);
   }
 
   @Test
@@ -40,11 +40,44 @@ final class CorrectionsTest {
     Corrections corrections = new Corrections();
     for (int i = 0; i < 40; i++) {
       corrections.observe(Entries.measured(new Phases(1, 1, 0), new Phases(1.3, 0.8, 0)));
-      corrections.observe(Entries.alone(new Phases(0, 1, 0), new Phases(0, 1.1, 0)));
+      corrections.observe(
+          Entries.alone(Entries.TOKENS, new Phases(0, 1, 0), new Phases(0, 1.1, 0)));
     }
-    assertEquals(1.1, corrections.of(NODE).prefill(), 0.03);
-    assertEquals(0.8, corrections.of(NODE).shared(), 0.03);
-    assertEquals(1.3, corrections.of("10.0.0.7:4400").shared(), 0.03);
+    assertEquals(1.1, corrections.of(NODE, Entries.TOKENS).prefill(), 0.03);
+    assertEquals(0.8, corrections.of(NODE, Entries.TOKENS).shared(), 0.03);
+    assertEquals(1.3, corrections.of("10.0.0.7:4400", Entries.TOKENS).shared(), 0.03);
+  }
+
+  @Test
+  void shouldLearnShortAndLongPromptsApartAndOthersFromTheNearest() {
+    Corrections corrections = new Corrections();
+    for (int i = 0; i < 5; i++) {
+      corrections.observe(Entries.alone(70, new Phases(0, 1, 0), new Phases(0, 1.15, 0)));
+      corrections.observe(Entries.alone(3000, new Phases(0, 1, 0), new Phases(0, 0.9, 0)));
+    }
+    assertEquals(1.15, corrections.of(NODE, 64).prefill(), 1e-9);
+    assertEquals(1.15, corrections.of(NODE, 200).prefill(), 1e-9);
+    assertEquals(1.15, corrections.of(NODE, 1).shared(), 1e-9);
+    assertEquals(0.9, corrections.of(NODE, 1500).prefill(), 1e-9);
+    assertEquals(0.9, corrections.of(NODE, 4000).prefill(), 1e-9);
+  }
+
+  @Test
+  void shouldTakeANodeThatBecameSlowAtShortPromptsToBeSoAtLongOnes() {
+    Corrections corrections = new Corrections();
+    for (int i = 0; i < 40; i++) {
+      corrections.observe(Entries.alone(70, new Phases(0, 1, 0), new Phases(0, 1, 0)));
+      corrections.observe(Entries.alone(3000, new Phases(0, 1, 0), new Phases(0, 0.9, 0)));
+    }
+    for (int i = 0; i < 3; i++) {
+      corrections.observe(Entries.alone(70, new Phases(0, 1, 0), new Phases(0, 2, 0)));
+    }
+    assertEquals(2, corrections.of(NODE, 70).prefill(), 1e-9);
+    assertEquals(1.8, corrections.of(NODE, 3000).prefill(), 1e-9);
+    for (int i = 0; i < 3; i++) {
+      corrections.observe(Entries.alone(3000, new Phases(0, 1, 0), new Phases(0, 0.9, 0)));
+    }
+    assertEquals(0.9, corrections.of(NODE, 3000).prefill(), 1e-9);
   }
 
   @Test
@@ -53,8 +86,8 @@ final class CorrectionsTest {
     for (int i = 0; i < 5; i++) {
       corrections.observe(Entries.measured(new Phases(1, 1, 0), new Phases(1, 3, 0)));
     }
-    assertEquals(3, corrections.of(NODE).prefill(), 0.03);
-    assertEquals(3, corrections.of(NODE).shared(), 0.03);
+    assertEquals(3, corrections.of(NODE, Entries.TOKENS).prefill(), 0.03);
+    assertEquals(3, corrections.of(NODE, Entries.TOKENS).shared(), 0.03);
   }
 
   @Test
@@ -141,8 +174,8 @@ final class CorrectionsTest {
           Entries.entry(1, new Phases(1, 1, 1), new Phases(4, 4, 4), "the node was gone"));
       corrections.observe(Entries.measured(new Phases(1, 0, 1), new Phases(0, 1, 0)));
     }
-    assertEquals(Correction.NONE, corrections.of(NODE));
-    assertEquals(Correction.NONE, corrections.of("10.0.0.7:4400"));
+    assertEquals(Correction.NONE, corrections.of(NODE, Entries.TOKENS));
+    assertEquals(Correction.NONE, corrections.of("10.0.0.7:4400", Entries.TOKENS));
   }
 
   @Test
@@ -161,8 +194,9 @@ final class CorrectionsTest {
       if (i % 100 == 99) {
         Corrections replayed = new Corrections();
         entries.forEach(replayed::observe);
-        assertEquals(live.of(NODE), replayed.of(NODE));
-        assertEquals(live.of("10.0.0.7:4400"), replayed.of("10.0.0.7:4400"));
+        assertEquals(live.of(NODE, Entries.TOKENS), replayed.of(NODE, Entries.TOKENS));
+        assertEquals(
+            live.of("10.0.0.7:4400", Entries.TOKENS), replayed.of("10.0.0.7:4400", Entries.TOKENS));
       }
     }
   }
@@ -184,11 +218,11 @@ final class CorrectionsTest {
     double observe(double slowdown) {
       double measured = 0.8 * slowdown * Math.exp(NOISE * random.nextGaussian());
       corrections.observe(Entries.measured(new Phases(0, 0, 0.8), new Phases(0, 0, measured)));
-      return corrections.of(NODE).decode();
+      return corrections.of(NODE, Entries.TOKENS).decode();
     }
 
     double observe(double slowdown, int times) {
-      double factor = corrections.of(NODE).decode();
+      double factor = corrections.of(NODE, Entries.TOKENS).decode();
       for (int i = 0; i < times; i++) {
         factor = observe(slowdown);
       }

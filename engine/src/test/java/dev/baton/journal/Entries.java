@@ -6,6 +6,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Entries for tests. */
 final class Entries {
+  /** Of a prompt, unless it says otherwise. */
+  static final int TOKENS = 4000;
+
   private Entries() {}
 
   static JournalEntry numbered(int number) {
@@ -18,8 +21,9 @@ final class Entries {
   }
 
   /** Of a prompt that the decode node had to itself. */
-  static JournalEntry alone(JournalEntry.Phases modelled, JournalEntry.Phases measured) {
-    return entry(null, 64, modelled, measured, null);
+  static JournalEntry alone(
+      int promptTokens, JournalEntry.Phases modelled, JournalEntry.Phases measured) {
+    return entry(null, promptTokens, 64, modelled, measured, null);
   }
 
   static JournalEntry entry(
@@ -27,11 +31,12 @@ final class Entries {
       JournalEntry.Phases modelled,
       JournalEntry.Phases measured,
       @Nullable String fallback) {
-    return entry("10.0.0.7:4400", outputTokens, modelled, measured, fallback);
+    return entry("10.0.0.7:4400", TOKENS, outputTokens, modelled, measured, fallback);
   }
 
   private static JournalEntry entry(
       @Nullable String prefillNode,
+      int promptTokens,
       int outputTokens,
       JournalEntry.Phases modelled,
       JournalEntry.Phases measured,
@@ -46,8 +51,8 @@ final class Entries {
         32,
         List.of(2048, 1024, 512),
         prefillNode == null ? null : "F16",
-        4000,
-        416,
+        promptTokens,
+        Math.min(416, promptTokens),
         outputTokens,
         0,
         null,
