@@ -268,7 +268,12 @@ final class NodeProbes {
     double lossy = coarse ? 0 : links.get(1).bytesPerSecond().median();
     return new LinkSpeed(
         Math.max(0, small.order().median()),
-        latencySeconds(small, one.median()),
+        latencySeconds(
+            model,
+            small.promptTokens(),
+            small.compute().median(),
+            small.tail().median(),
+            one.median()),
         best.median(),
         Math.max(best.median(), lossy),
         1,
@@ -278,13 +283,16 @@ final class NodeProbes {
   /**
    * What is left of the time from the end of a prompt's computing until its last byte is here, once
    * the KV is gone that was waiting then: that belongs to the link's rate.
+   *
+   * @param tokens of the prompt, all of its layers computed in {@code compute} seconds
+   * @param tail seconds from then until the last byte is here
    */
-  private double latencySeconds(Probe probe, double bytesPerSecond) {
-    double compute = probe.compute().median();
-    double slice = probe.promptTokens() * model.kvBytes(KvWireType.F16) / bytesPerSecond;
+  static double latencySeconds(
+      PlannedModel model, int tokens, double compute, double tail, double bytesPerSecond) {
+    double slice = tokens * model.kvBytes(KvWireType.F16) / bytesPerSecond;
     double all = compute / model.layers() + model.layers() * slice;
     double waiting = Math.max(all - compute, slice) + model.hiddenBytes() / bytesPerSecond;
-    return Math.max(0, probe.tail().median() - waiting);
+    return Math.max(0, tail - waiting);
   }
 
   /** Bytes a second of several requests at once; where that was not measured, of one. */

@@ -80,8 +80,8 @@ public final class RegretCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "2",
       description =
-          "Runs of each candidate, of which the median counts; three times as many where they take"
-              + " less than a second (default: ${DEFAULT-VALUE}).")
+          "Runs of each candidate, of which the median counts; up to twelve times as many where"
+              + " they take less than two seconds together (default: ${DEFAULT-VALUE}).")
   private int repeat;
 
   @Option(

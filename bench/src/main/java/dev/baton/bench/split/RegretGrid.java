@@ -15,10 +15,13 @@ import java.util.SplittableRandom;
 final class RegretGrid {
   private static final int BOUNDARIES = 5;
 
-  /** A shape whose requests take no longer is run more often. */
-  private static final double SHORT_MS = 1000;
+  /**
+   * Each candidate is measured for so long, if need be by more rounds: a disturbance is a large
+   * part of a short request, and to run that again costs little.
+   */
+  private static final double LEAST_MS = 2000;
 
-  private static final int SHORT_TIMES = 3;
+  private static final int MOST_TIMES = 12;
 
   private final UnlikePair pair;
   private final int rounds;
@@ -27,8 +30,8 @@ final class RegretGrid {
   private final List<String> candidates;
 
   /**
-   * @param rounds how often each candidate runs; three times as often where that takes less than a
-   *     second
+   * @param rounds how often each candidate runs; up to {@value #MOST_TIMES} times as often where
+   *     that takes it less than two seconds
    * @param seed of the prompts and the order
    */
   RegretGrid(UnlikePair pair, int rounds, long seed) {
@@ -68,8 +71,8 @@ final class RegretGrid {
     Map<String, List<SplitRun>> runs = new LinkedHashMap<>();
     candidates.forEach(split -> runs.put(split, new ArrayList<>()));
     List<Integer> expected = List.of();
-    double longestMs = 0;
-    for (int round = 0; round < rounds(longestMs); round++) {
+    double spentMs = 0;
+    for (int round = 0; isWanted(round, spentMs); round++) {
       List<String> order = new ArrayList<>(candidates);
       order.add(ShapeRegret.AUTO);
       Collections.shuffle(order, random);
@@ -78,15 +81,15 @@ final class RegretGrid {
         expected = expected.isEmpty() ? run.tokens() : expected;
         requireSame(expected, run.tokens(), split);
         runs.getOrDefault(split, baton).add(run.withoutTokens());
-        longestMs = Math.max(longestMs, run.e2eMs());
+        spentMs += run.e2eMs();
       }
     }
     return new ShapeRegret(promptTokens, outputTokens, baton, runs);
   }
 
-  /** A disturbance is a large part of a short request, and to run that again costs little. */
-  private int rounds(double longestMs) {
-    return longestMs < SHORT_MS ? SHORT_TIMES * rounds : rounds;
+  private boolean isWanted(int round, double spentMs) {
+    boolean shortly = spentMs < LEAST_MS * (candidates.size() + 1);
+    return round < (shortly ? MOST_TIMES * rounds : rounds);
   }
 
   /** Answers to one prompt, from wherever it was cut. */

@@ -44,7 +44,7 @@ final class RegretCommandTest {
     int layers = link.path("nodes").path("layers").asInt();
     assertEquals(RegretGrid.candidates(layers).size(), shape.path("candidates").size());
     for (JsonNode runs : shape.path("candidates")) {
-      assertEquals(6, runs.size(), "short ones run three times as often");
+      assertEquals(24, runs.size(), "short ones run twelve times as often");
       assertTrue(runs.path(0).path("e2eMs").asDouble() > 0, runs.toString());
     }
     assertEquals(layers, cut(shape, "remote"));
