@@ -3,9 +3,11 @@ package dev.baton.journal;
 import dev.baton.plan.Correction;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,35 +26,53 @@ import org.jspecify.annotations.Nullable;
  * a journal that is replayed gives them back.
  */
 public final class Corrections {
-  /** Part of a request's work that a node may be faster or slower at. */
-  private enum Phase {
-    PREFILL,
-    SHARED_PREFILL,
-    DECODE
-  }
-
   /**
-   * Work that is off alike.
+   * Prompts that are off alike, whole ones first and then by length.
    *
-   * @param octave binary logarithm of the prompt's length; 0 of decode steps
+   * @param shared whether two nodes share them
+   * @param octave binary logarithm of their length
    */
-  private record Work(Phase phase, int octave) {
-    static Work ofPrompt(boolean shared, int tokens) {
-      return new Work(
-          shared ? Phase.SHARED_PREFILL : Phase.PREFILL,
-          Integer.SIZE - 1 - Integer.numberOfLeadingZeros(Math.max(1, tokens)));
+  private record Prompts(boolean shared, int octave) implements Comparable<Prompts> {
+    private static final Comparator<Prompts> ORDER =
+        Comparator.comparing(Prompts::shared).thenComparingInt(Prompts::octave);
+
+    static Prompts like(boolean shared, int tokens) {
+      return new Prompts(
+          shared, Integer.SIZE - 1 - Integer.numberOfLeadingZeros(Math.max(1, tokens)));
     }
 
-    /** How unlike two prompts are; far for what is none. */
-    int distance(Work other) {
-      boolean prompts = phase != Phase.DECODE && other.phase != Phase.DECODE;
-      return !prompts
-          ? FAR
-          : Math.abs(octave - other.octave) + (phase == other.phase ? 0 : OTHER_KIND);
+    /** How unlike two are. */
+    int distance(Prompts other) {
+      return Math.abs(octave - other.octave) + (shared == other.shared ? 0 : OTHER_KIND);
+    }
+
+    @Override
+    public int compareTo(Prompts other) {
+      return ORDER.compare(this, other);
     }
   }
 
-  private static final Work DECODE = new Work(Phase.DECODE, 0);
+  /** What one node's requests have shown. */
+  private static final class Seen {
+    /** In an order of their own, so that of several as near the same one is taken everywhere. */
+    final ConcurrentSkipListMap<Prompts, Track> prefills = new ConcurrentSkipListMap<>();
+
+    final Track decode = new Track(0);
+
+    /** What was never seen is taken to be off as what is most like it. */
+    double level(Prompts prompts) {
+      double level = 0;
+      int least = Integer.MAX_VALUE;
+      for (Map.Entry<Prompts, Track> each : prefills.entrySet()) {
+        int distance = each.getKey().distance(prompts);
+        if (distance < least) {
+          level = each.getValue().level;
+          least = distance;
+        }
+      }
+      return level;
+    }
+  }
 
   /** Factors stay in [1 / LARGEST_FACTOR, LARGEST_FACTOR]. */
   public static final double LARGEST_FACTOR = 16;
@@ -74,13 +94,10 @@ public final class Corrections {
   /** The standard deviation of normal noise whose median distance from its middle is 1. */
   private static final double SPREAD_PER_MEDIAN_DISTANCE = 1.4826;
 
-  private static final int FAR = 1000;
-
   /** A shared prompt's part and a whole prompt are as unlike as two that differ fourfold. */
   private static final int OTHER_KIND = 2;
 
-  private final ConcurrentHashMap<String, ConcurrentHashMap<Work, Track>> tracks =
-      new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<String, Seen> nodes = new ConcurrentHashMap<>();
   private long requests; // guarded by this
 
   /**
@@ -88,28 +105,13 @@ public final class Corrections {
    * an unknown node.
    */
   public Correction of(String node, int promptTokens) {
-    Map<Work, Track> seen = tracks.getOrDefault(node, new ConcurrentHashMap<>());
-    Track decode = seen.get(DECODE);
-    return new Correction(
-        Math.exp(level(seen, Work.ofPrompt(false, promptTokens))),
-        Math.exp(level(seen, Work.ofPrompt(true, promptTokens))),
-        decode == null ? 1 : Math.exp(decode.level));
-  }
-
-  /** What was never seen is taken to be off as what is most like it. */
-  private static double level(Map<Work, Track> seen, Work work) {
-    Track nearest = null;
-    int least = FAR;
-    for (Map.Entry<Work, Track> each : seen.entrySet()) {
-      int distance = each.getKey().distance(work);
-      // Of two as near the shorter prompt's, so that the same entries always give the same.
-      boolean first = nearest != null && distance == least && each.getKey().octave < work.octave;
-      if (distance < least || first) {
-        nearest = each.getValue();
-        least = distance;
-      }
-    }
-    return nearest == null ? 0 : nearest.level;
+    Seen seen = nodes.get(node);
+    return seen == null
+        ? Correction.NONE
+        : new Correction(
+            Math.exp(seen.level(Prompts.like(false, promptTokens))),
+            Math.exp(seen.level(Prompts.like(true, promptTokens))),
+            Math.exp(seen.decode.level));
   }
 
   /**
@@ -124,40 +126,46 @@ public final class Corrections {
     JournalEntry.Phases modelled = entry.modelled();
     JournalEntry.Phases measured = entry.measured();
     boolean shared = entry.boundaryLayer() > 0 && entry.boundaryLayer() < entry.layers();
-    Work prompt = Work.ofPrompt(shared, entry.promptTokens());
+    Prompts prompts = Prompts.like(shared, entry.promptTokens());
     if (entry.prefillNode() != null) {
-      observe(
-          entry.prefillNode(),
-          prompt,
+      observePrefill(
+          seen(entry.prefillNode()),
+          prompts,
           modelled.prefillThereSeconds(),
           measured.prefillThereSeconds());
     }
-    observe(
-        entry.decodeNode(), prompt, modelled.prefillHereSeconds(), measured.prefillHereSeconds());
-    observe(entry.decodeNode(), DECODE, modelled.decodeSeconds(), measured.decodeSeconds());
+    Seen here = seen(entry.decodeNode());
+    observePrefill(here, prompts, modelled.prefillHereSeconds(), measured.prefillHereSeconds());
+    if (isKnown(modelled.decodeSeconds(), measured.decodeSeconds())) {
+      here.decode.observe(requests, Math.log(measured.decodeSeconds() / modelled.decodeSeconds()));
+    }
+  }
+
+  private Seen seen(String node) {
+    return nodes.computeIfAbsent(node, _ -> new Seen());
+  }
+
+  private static boolean isKnown(double modelledSeconds, double measuredSeconds) {
+    return modelledSeconds > 0 && measuredSeconds > 0;
   }
 
   /**
    * A node that has become slower at one kind of prompts is taken to be so at the others, unless
    * one of those has shown its own time meanwhile.
    */
-  private void observe(String node, Work work, double modelledSeconds, double measuredSeconds) {
-    if (modelledSeconds <= 0 || measuredSeconds <= 0) {
+  private void observePrefill(
+      Seen seen, Prompts prompts, double modelledSeconds, double measuredSeconds) {
+    if (!isKnown(modelledSeconds, measuredSeconds)) {
       return;
     }
-    Map<Work, Track> seen = tracks.computeIfAbsent(node, _ -> new ConcurrentHashMap<>());
-    Track own = seen.get(work);
-    if (own == null) {
-      own = new Track(level(seen, work));
-      seen.put(work, own);
-    }
+    Track own = seen.prefills.computeIfAbsent(prompts, _ -> new Track(seen.level(prompts)));
     Change change = own.observe(requests, Math.log(measuredSeconds / modelledSeconds));
     if (change != null) {
-      seen.forEach((other, track) -> {
-        if (other.distance(work) < FAR && track.lastRequest < change.firstRequest) {
+      for (Track track : seen.prefills.values()) {
+        if (track.lastRequest < change.firstRequest) {
           track.shift(change.by);
         }
-      });
+      }
     }
   }
 
