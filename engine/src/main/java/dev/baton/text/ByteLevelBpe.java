@@ -8,7 +8,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Byte-level byte-pair encoding: text is split into words, and the UTF-8 bytes of each word merge
@@ -26,36 +25,38 @@ final class ByteLevelBpe implements TextModel {
   private final MergeTable merges;
   private final int[] byteIds = new int[256];
 
-  /** Where the pre-tokenizer takes a word whole that is a token. */
-  private final @Nullable TextIds words;
+  private final Vocabulary vocabulary;
+  private final TextIds ids;
 
   ByteLevelBpe(Vocabulary vocabulary, Vocabulary.Scheme.RankedBytePairs scheme) {
     preTokenizer = scheme.preTokenizer();
     String[] texts =
         vocabulary.tokens().stream().map(Vocabulary.Token::text).toArray(String[]::new);
-    TextIds ids = new TextIds(texts);
-    TextIds plain = new TextIds(texts);
+    this.vocabulary = vocabulary;
+    ids = new TextIds(texts);
     for (int id = 0; id < texts.length; id++) {
       ids.add(id);
-      if (vocabulary.token(id).type().isPlain()) {
-        plain.add(id);
-      }
     }
     TextIds.Hashes parts = new TextIds.Hashes();
     merges = new MergeTable(scheme.merges().size());
     List<String> pairs = scheme.merges();
     for (int rank = 0; rank < pairs.size(); rank++) {
       parts.of(pairs.get(rank));
-      addMerge(vocabulary, ids, parts, rank);
+      addMerge(parts, rank);
     }
     for (int b = 0; b < byteIds.length; b++) {
       parts.of(String.valueOf(BYTE_SPELLING[b]));
-      byteIds[b] = plain.find(parts, 0, 1);
+      byteIds[b] = plainId(parts);
     }
-    words = preTokenizer.takesWholeWords() ? plain : null;
   }
 
-  private void addMerge(Vocabulary vocabulary, TextIds ids, TextIds.Hashes parts, int rank) {
+  /** The plain token that is the whole text, or {@link TextIds#NONE}; no two have the same. */
+  private int plainId(TextIds.Hashes of) {
+    int id = ids.find(of, 0, of.text().length());
+    return id >= 0 && vocabulary.token(id).type().isPlain() ? id : TextIds.NONE;
+  }
+
+  private void addMerge(TextIds.Hashes parts, int rank) {
     String pair = parts.text();
     int space = pair.indexOf(' ', 1);
     if (space < 0 || space + 1 == pair.length()) {
@@ -94,9 +95,9 @@ final class ByteLevelBpe implements TextModel {
         from,
         to,
         (start, end) -> {
-          if (words != null) {
+          if (preTokenizer.takesWholeWords()) {
             spelled.of(spelling(text, start, end));
-            int whole = words.find(spelled, 0, spelled.text().length());
+            int whole = plainId(spelled);
             if (whole >= 0) {
               out.add(whole);
               return;

@@ -48,7 +48,6 @@ final class SentencePiece implements TextModel {
       texts[id] = token.type().isPlain() ? token.text() : "";
       if (token.type() == TokenType.BYTE) {
         byteIds[byteOf(id, token)] = id;
-        texts[id] = "";
       }
       if (texts[id].length() > MAX_TOKEN_CHARACTERS) {
         throw refused(

@@ -2,6 +2,7 @@ package dev.baton.bench.load;
 
 import dev.baton.bench.load.StartCommand.Start;
 import dev.baton.bench.process.ChildJvm;
+import dev.baton.bench.process.ScratchFolder;
 import dev.baton.bench.report.Figure;
 import dev.baton.bench.report.PartReport;
 import dev.baton.bench.report.Progress;
@@ -15,7 +16,6 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -110,7 +110,7 @@ public final class LoadCommand implements Callable<Integer> {
     } catch (WrongResult e) {
       report = PartReport.wrong(model, e.reason());
     } finally {
-      remove(home);
+      ScratchFolder.delete(home);
     }
     progress.clear();
     out.println(json ? JsonMapper.shared().writeValueAsString(report) : ReportTable.of(report));
@@ -177,13 +177,5 @@ public final class LoadCommand implements Callable<Integer> {
 
   private static Spread spread(Stream<Double> values) {
     return Spread.of(values.toList());
-  }
-
-  private static void remove(Path folder) throws IOException {
-    try (Stream<Path> files = Files.walk(folder)) {
-      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
-      }
-    }
   }
 }

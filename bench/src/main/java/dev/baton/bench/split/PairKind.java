@@ -23,17 +23,20 @@ record PairKind(
 
   /** The most unlike pair that this machine can be on these devices. */
   static PairKind of(Machine machine, String prefillDevice, String decodeDevice) {
-    boolean onCpu = prefillDevice.equals(NodeCompute.CPU) && decodeDevice.equals(NodeCompute.CPU);
     boolean wide = machine.isa().equals(WIDER_THAN_AVX2);
     return new PairKind(
         OneCore.whyMissing() == null,
-        onCpu && wide ? UNLIKE.decodeIsa : null,
+        wide && areExact(prefillDevice, decodeDevice) ? UNLIKE.decodeIsa : null,
         prefillDevice,
         decodeDevice);
   }
 
   /** Whether both nodes promise the same bits, and so every answer the same tokens. */
   boolean isExact() {
+    return areExact(prefillDevice, decodeDevice);
+  }
+
+  private static boolean areExact(String prefillDevice, String decodeDevice) {
     return prefillDevice.equals(NodeCompute.CPU) && decodeDevice.equals(NodeCompute.CPU);
   }
 
