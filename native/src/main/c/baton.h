@@ -1,6 +1,6 @@
 /*
- * Baton's C kernels, as Java sees them: every exported function, called by
- * dev.baton.kernel.BatonCalls.
+ * Baton's C kernels. Java reaches every function here through bt_call
+ * (dev.baton.kernel.BatonCalls), which alone is exported.
  *
  * Tensors are row-major float32, one row a token. Java has checked every size against its segment
  * before it calls. Sizes of 0 are fine everywhere. All functions may be called from any thread,
@@ -24,78 +24,103 @@ enum { BT_SCALAR = 0, BT_AVX2 = 1, BT_AVX512 = 2, BT_NEON = 3 };
 struct bt_context;
 
 /* The levels this machine and its operating system can run: bit i stands for level i. */
-BT_EXPORT int32_t bt_isa_levels(void);
+int32_t bt_isa_levels(void);
 
 /* A context with `threads` threads, the caller's among them, or NULL where threads or memory cannot
  * be had. */
-BT_EXPORT struct bt_context *bt_open(int32_t isa, int32_t threads, int32_t pin);
+struct bt_context *bt_open(int32_t isa, int32_t threads, int32_t pin);
 
 /* Ends the threads. No other call on the context may be under way. */
-BT_EXPORT void bt_close(struct bt_context *ctx);
+void bt_close(struct bt_context *ctx);
 
 /* Bytes of one row of `cols` activations, quantised with one scale per 32 or per 256 values. */
-BT_EXPORT int64_t bt_q8_32_row_bytes(int64_t cols);
-BT_EXPORT int64_t bt_q8_256_row_bytes(int64_t cols);
+int64_t bt_q8_32_row_bytes(int64_t cols);
+int64_t bt_q8_256_row_bytes(int64_t cols);
 
 /* Bytes of a packed matrix, or -1 for a type there is no kernel for. */
-BT_EXPORT int64_t bt_packed_bytes(int32_t type, int64_t rows, int64_t cols);
+int64_t bt_packed_bytes(int32_t type, int64_t rows, int64_t cols);
 
 /* Lays rows of the GGUF type out as panels (pack.c). */
-BT_EXPORT void bt_pack(struct bt_context *ctx, int32_t type, const void *raw, int64_t rows,
-                       int64_t cols, void *packed);
+void bt_pack(struct bt_context *ctx, int32_t type, const void *raw, int64_t rows, int64_t cols,
+             void *packed);
 
 /* Quantises rows of x; q32 and q256 may each be NULL. */
-BT_EXPORT void bt_quantize(struct bt_context *ctx, const float *x, int64_t tokens, int64_t cols,
-                           void *q32, void *q256);
+void bt_quantize(struct bt_context *ctx, const float *x, int64_t tokens, int64_t cols, void *q32,
+                 void *q256);
 
 /* out (tokens, rows) = x (tokens, cols) times the matrix; x is in the form the type wants. */
-BT_EXPORT void bt_matmul(struct bt_context *ctx, int32_t type, const void *packed, int64_t rows,
-                         int64_t cols, const void *x, int64_t tokens, float *out,
-                         int32_t accumulate);
+void bt_matmul(struct bt_context *ctx, int32_t type, const void *packed, int64_t rows, int64_t cols,
+               const void *x, int64_t tokens, float *out, int32_t accumulate);
 
 /* y (tokens, cols) = rms norm of rows [x_row, x_row + tokens) of x; then quantised where q32 or
  * q256 is not NULL. */
-BT_EXPORT void bt_rms_norm(struct bt_context *ctx, const float *x, int64_t x_row,
-                           const float *weight, float eps, int64_t tokens, int64_t cols, float *y,
-                           void *q32, void *q256);
+void bt_rms_norm(struct bt_context *ctx, const float *x, int64_t x_row, const float *weight,
+                 float eps, int64_t tokens, int64_t cols, float *y, void *q32, void *q256);
 
 /* Rotates pairs of rows [row, row + tokens) of x (.., heads, head_dim); table is (positions, pairs,
  * 2). */
-BT_EXPORT void bt_rope(struct bt_context *ctx, float *x, int64_t row, int64_t tokens, int64_t heads,
-                       int64_t head_dim, const float *table, int64_t pairs, int64_t first_position);
+void bt_rope(struct bt_context *ctx, float *x, int64_t row, int64_t tokens, int64_t heads,
+             int64_t head_dim, const float *table, int64_t pairs, int64_t first_position);
 
 /* Keeps every thread busy for `rounds` with what `kind` says, to be timed: 0 integer dots, 1 float
  * multiply-adds, 2 reading the `bytes` at `memory`, of which there are 4,096 at least. Returns the
  * operations, or the bytes read, of all threads. */
-BT_EXPORT int64_t bt_probe(struct bt_context *ctx, int32_t kind, const void *memory, int64_t bytes,
-                           int64_t rounds);
+int64_t bt_probe(struct bt_context *ctx, int32_t kind, const void *memory, int64_t bytes,
+                 int64_t rounds);
 
 /* The KV cache: blocks of 64 tokens, [layer][kv head][K as [d][64], V as [64][d]], f16. */
-BT_EXPORT void bt_store_kv(struct bt_context *ctx, void *pool, const int32_t *block_table,
-                           int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
-                           const float *k, const float *v, int64_t row, int64_t first_token,
-                           int64_t tokens);
+void bt_store_kv(struct bt_context *ctx, void *pool, const int32_t *block_table, int64_t layers,
+                 int64_t kv_heads, int64_t head_dim, int64_t layer, const float *k, const float *v,
+                 int64_t row, int64_t first_token, int64_t tokens);
 
-BT_EXPORT void bt_attention(struct bt_context *ctx, const void *pool, const int32_t *block_table,
-                            int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
-                            const float *q, int64_t heads, float scale, int64_t row,
-                            int64_t first_token, int64_t tokens, float *y, void *q32, void *q256);
+void bt_attention(struct bt_context *ctx, const void *pool, const int32_t *block_table,
+                  int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer, const float *q,
+                  int64_t heads, float scale, int64_t row, int64_t first_token, int64_t tokens,
+                  float *y, void *q32, void *q256);
 
 /* y (tokens, cols) = silu(gate) * up; then quantised where q32 or q256 is not NULL. */
-BT_EXPORT void bt_swiglu(struct bt_context *ctx, const float *gate, const float *up, int64_t tokens,
-                         int64_t cols, float *y, void *q32, void *q256);
+void bt_swiglu(struct bt_context *ctx, const float *gate, const float *up, int64_t tokens,
+               int64_t cols, float *y, void *q32, void *q256);
 
 /* Wire form, at wire_offset bytes and any alignment: K [token][kv head][d], then V alike, as f16
  * (type 0) or in Q8 runs (type 1). Export returns the digest of what it wrote; import returns 0,
  * having written nothing, where the bytes have another digest than that. Both run on the caller's
  * thread alone. */
-BT_EXPORT int64_t bt_export_kv(struct bt_context *ctx, const void *pool, const int32_t *block_table,
-                               int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
-                               int64_t first_token, int64_t tokens, int32_t type, void *wire,
-                               int64_t wire_offset);
-BT_EXPORT int32_t bt_import_kv(struct bt_context *ctx, void *pool, const int32_t *block_table,
-                               int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
-                               int64_t first_token, int64_t tokens, int32_t type, const void *wire,
-                               int64_t wire_offset, int64_t digest);
+int64_t bt_export_kv(struct bt_context *ctx, const void *pool, const int32_t *block_table,
+                     int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer,
+                     int64_t first_token, int64_t tokens, int32_t type, void *wire,
+                     int64_t wire_offset);
+int32_t bt_import_kv(struct bt_context *ctx, void *pool, const int32_t *block_table, int64_t layers,
+                     int64_t kv_heads, int64_t head_dim, int64_t layer, int64_t first_token,
+                     int64_t tokens, int32_t type, const void *wire, int64_t wire_offset,
+                     int64_t digest);
+
+/* The functions above by number; shared with dev.baton.kernel.BatonCalls. */
+enum {
+  BT_CALL_ISA_LEVELS = 0,
+  BT_CALL_OPEN = 1,
+  BT_CALL_CLOSE = 2,
+  BT_CALL_Q8_32_ROW_BYTES = 3,
+  BT_CALL_Q8_256_ROW_BYTES = 4,
+  BT_CALL_PACKED_BYTES = 5,
+  BT_CALL_PACK = 6,
+  BT_CALL_QUANTIZE = 7,
+  BT_CALL_MATMUL = 8,
+  BT_CALL_RMS_NORM = 9,
+  BT_CALL_ROPE = 10,
+  BT_CALL_PROBE = 11,
+  BT_CALL_STORE_KV = 12,
+  BT_CALL_ATTENTION = 13,
+  BT_CALL_SWIGLU = 14,
+  BT_CALL_EXPORT_KV = 15,
+  BT_CALL_IMPORT_KV = 16,
+};
+
+/* Calls a function with its pointers, the context aside, and its numbers, each in their order;
+ * floats are numbers by their bits. One signature for all, since a JVM takes 10 to 15 ms to link
+ * each. */
+BT_EXPORT int64_t bt_call(int32_t function, struct bt_context *ctx, void *p0, void *p1, void *p2,
+                          void *p3, void *p4, void *p5, int64_t n0, int64_t n1, int64_t n2,
+                          int64_t n3, int64_t n4, int64_t n5, int64_t n6, int64_t n7, int64_t n8);
 
 #endif

@@ -65,7 +65,7 @@ compile() {
   pids="$pids $!"
 }
 
-for source in baton cpu pool pack; do
+for source in baton call cpu pool pack; do
   compile $source "$here/$source.c" "$@"
 done
 compile scalar "$here/variant.c" -DBT_ISA_SCALAR "$@"

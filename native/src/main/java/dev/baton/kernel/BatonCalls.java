@@ -1,18 +1,18 @@
 package dev.baton.kernel;
 
+import static java.lang.foreign.MemorySegment.NULL;
 import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
 /**
- * Every function of {@code baton.h}, with the same arguments in the same order. Pointers are
+ * Every function of {@code baton.h}, through its {@code bt_call}: a JVM takes 10 to 15 ms to link
+ * each signature that it meets, and a model is to be ready sooner than twelve of them. Pointers are
  * segments, so that the arenas they live in cannot be closed during a call. No call allocates once
  * warm.
  *
@@ -20,212 +20,103 @@ import java.lang.invoke.MethodHandle;
  * collector meanwhile. Nothing here checks sizes; {@link NativeKernels} has done so.
  */
 final class BatonCalls {
-  private static final MethodHandle ISA_LEVELS = function("bt_isa_levels", JAVA_INT);
-  private static final MethodHandle OPEN =
-      function("bt_open", ADDRESS, JAVA_INT, JAVA_INT, JAVA_INT);
-  private static final MethodHandle CLOSE = procedure("bt_close", ADDRESS);
-  private static final MethodHandle Q8_32_ROW_BYTES =
-      function("bt_q8_32_row_bytes", JAVA_LONG, JAVA_LONG);
-  private static final MethodHandle Q8_256_ROW_BYTES =
-      function("bt_q8_256_row_bytes", JAVA_LONG, JAVA_LONG);
-  private static final MethodHandle PACKED_BYTES =
-      function("bt_packed_bytes", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
-  private static final MethodHandle PACK =
-      procedure("bt_pack", ADDRESS, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
-  private static final MethodHandle QUANTIZE =
-      procedure("bt_quantize", ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS);
-  private static final MethodHandle MATMUL =
-      procedure(
-          "bt_matmul",
-          ADDRESS,
-          JAVA_INT,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          ADDRESS,
-          JAVA_LONG,
-          ADDRESS,
-          JAVA_INT);
-  private static final MethodHandle PROBE =
-      function("bt_probe", JAVA_LONG, ADDRESS, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG);
-  private static final MethodHandle RMS_NORM =
-      procedure(
-          "bt_rms_norm",
-          ADDRESS,
-          ADDRESS,
-          JAVA_LONG,
-          ADDRESS,
-          JAVA_FLOAT,
-          JAVA_LONG,
-          JAVA_LONG,
-          ADDRESS,
-          ADDRESS,
-          ADDRESS);
-  private static final MethodHandle ROPE =
-      procedure(
-          "bt_rope", ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS,
-          JAVA_LONG, JAVA_LONG);
-  private static final MethodHandle STORE_KV =
-      procedure(
-          "bt_store_kv",
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          ADDRESS,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG);
-  private static final MethodHandle ATTENTION =
-      procedure(
-          "bt_attention",
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_FLOAT,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          ADDRESS,
-          ADDRESS,
-          ADDRESS);
-  private static final MethodHandle SWIGLU =
-      procedure(
-          "bt_swiglu", ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS, ADDRESS);
-  private static final MethodHandle EXPORT_KV =
-      function(
-          "bt_export_kv",
-          JAVA_LONG,
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_INT,
-          ADDRESS,
-          JAVA_LONG);
-  private static final MethodHandle IMPORT_KV =
-      function(
-          "bt_import_kv",
-          JAVA_INT,
-          ADDRESS,
-          ADDRESS,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_LONG,
-          JAVA_INT,
-          ADDRESS,
-          JAVA_LONG,
-          JAVA_LONG);
+  // The numbers of baton.h.
+  private static final int ISA_LEVELS = 0;
+  private static final int OPEN = 1;
+  private static final int CLOSE = 2;
+  private static final int Q8_32_ROW_BYTES = 3;
+  private static final int Q8_256_ROW_BYTES = 4;
+  private static final int PACKED_BYTES = 5;
+  private static final int PACK = 6;
+  private static final int QUANTIZE = 7;
+  private static final int MATMUL = 8;
+  private static final int RMS_NORM = 9;
+  private static final int ROPE = 10;
+  private static final int PROBE = 11;
+  private static final int STORE_KV = 12;
+  private static final int ATTENTION = 13;
+  private static final int SWIGLU = 14;
+  private static final int EXPORT_KV = 15;
+  private static final int IMPORT_KV = 16;
+
+  private static final MethodHandle CALL =
+      Linker.nativeLinker()
+          .downcallHandle(
+              NativeLibrary.symbols().findOrThrow("bt_call"),
+              FunctionDescriptor.of(
+                  JAVA_LONG, JAVA_INT, // the function's number
+                  ADDRESS, // the context
+                  ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG,
+                  JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
 
   private BatonCalls() {}
 
-  private static MethodHandle procedure(String name, MemoryLayout... arguments) {
-    return handle(name, FunctionDescriptor.ofVoid(arguments));
-  }
-
-  private static MethodHandle function(
-      String name, MemoryLayout result, MemoryLayout... arguments) {
-    return handle(name, FunctionDescriptor.of(result, arguments));
-  }
-
-  private static MethodHandle handle(String name, FunctionDescriptor descriptor) {
-    return Linker.nativeLinker()
-        .downcallHandle(NativeLibrary.symbols().findOrThrow(name), descriptor);
-  }
-
-  /** What a downcall threw: a closed arena, a wrong thread, a heap segment. */
-  private static RuntimeException failed(Throwable e) {
-    if (e instanceof RuntimeException unchecked) {
-      return unchecked;
+  /** The pointers and the numbers of a function in their order, what it has fewer of as nothing. */
+  private static long call(
+      int function,
+      MemorySegment ctx,
+      MemorySegment p0,
+      MemorySegment p1,
+      MemorySegment p2,
+      MemorySegment p3,
+      MemorySegment p4,
+      MemorySegment p5,
+      long n0,
+      long n1,
+      long n2,
+      long n3,
+      long n4,
+      long n5,
+      long n6,
+      long n7,
+      long n8) {
+    try {
+      return (long)
+          CALL.invokeExact(
+              function, ctx, p0, p1, p2, p3, p4, p5, n0, n1, n2, n3, n4, n5, n6, n7, n8);
+    } catch (RuntimeException | Error e) {
+      throw e; // a closed arena, a wrong thread, a heap segment
+    } catch (Throwable e) {
+      throw new IllegalStateException(e);
     }
-    if (e instanceof Error error) {
-      throw error;
-    }
-    return new IllegalStateException(e);
+  }
+
+  private static long call(int function, MemorySegment ctx, long n0, long n1, long n2) {
+    return call(function, ctx, NULL, NULL, NULL, NULL, NULL, NULL, n0, n1, n2, 0, 0, 0, 0, 0, 0);
   }
 
   static int isaLevels() {
-    try {
-      return (int) ISA_LEVELS.invokeExact();
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    return (int) call(ISA_LEVELS, NULL, 0, 0, 0);
   }
 
   static MemorySegment open(int isa, int threads, int pin) {
-    try {
-      return (MemorySegment) OPEN.invokeExact(isa, threads, pin);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    return MemorySegment.ofAddress(call(OPEN, NULL, isa, threads, pin));
   }
 
   static void close(MemorySegment ctx) {
-    try {
-      CLOSE.invokeExact(ctx);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    call(CLOSE, ctx, 0, 0, 0);
   }
 
   static long q8x32RowBytes(long cols) {
-    try {
-      return (long) Q8_32_ROW_BYTES.invokeExact(cols);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    return call(Q8_32_ROW_BYTES, NULL, cols, 0, 0);
   }
 
   static long q8x256RowBytes(long cols) {
-    try {
-      return (long) Q8_256_ROW_BYTES.invokeExact(cols);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    return call(Q8_256_ROW_BYTES, NULL, cols, 0, 0);
   }
 
   static long packedBytes(int type, long rows, long cols) {
-    try {
-      return (long) PACKED_BYTES.invokeExact(type, rows, cols);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    return call(PACKED_BYTES, NULL, type, rows, cols);
   }
 
   static void pack(
       MemorySegment ctx, int type, MemorySegment raw, long rows, long cols, MemorySegment packed) {
-    try {
-      PACK.invokeExact(ctx, type, raw, rows, cols, packed);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    call(PACK, ctx, raw, packed, NULL, NULL, NULL, NULL, type, rows, cols, 0, 0, 0, 0, 0, 0);
   }
 
   static long probe(MemorySegment ctx, int kind, MemorySegment memory, long bytes, long rounds) {
-    try {
-      return (long) PROBE.invokeExact(ctx, kind, memory, bytes, rounds);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    return call(
+        PROBE, ctx, memory, NULL, NULL, NULL, NULL, NULL, kind, bytes, rounds, 0, 0, 0, 0, 0, 0);
   }
 
   static void quantize(
@@ -235,11 +126,7 @@ final class BatonCalls {
       long cols,
       MemorySegment q32,
       MemorySegment q256) {
-    try {
-      QUANTIZE.invokeExact(ctx, x, tokens, cols, q32, q256);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    call(QUANTIZE, ctx, x, q32, q256, NULL, NULL, NULL, tokens, cols, 0, 0, 0, 0, 0, 0, 0);
   }
 
   static void matmul(
@@ -252,11 +139,24 @@ final class BatonCalls {
       long tokens,
       MemorySegment out,
       int accumulate) {
-    try {
-      MATMUL.invokeExact(ctx, type, packed, rows, cols, x, tokens, out, accumulate);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    call(
+        MATMUL,
+        ctx,
+        packed,
+        x,
+        out,
+        NULL,
+        NULL,
+        NULL,
+        type,
+        rows,
+        cols,
+        tokens,
+        accumulate,
+        0,
+        0,
+        0,
+        0);
   }
 
   static void rmsNorm(
@@ -270,11 +170,8 @@ final class BatonCalls {
       MemorySegment y,
       MemorySegment q32,
       MemorySegment q256) {
-    try {
-      RMS_NORM.invokeExact(ctx, x, xRow, weight, eps, tokens, cols, y, q32, q256);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    call(
+        RMS_NORM, ctx, x, weight, y, q32, q256, NULL, xRow, tokens, cols, bits(eps), 0, 0, 0, 0, 0);
   }
 
   static void rope(
@@ -287,11 +184,24 @@ final class BatonCalls {
       MemorySegment table,
       long pairs,
       long firstPosition) {
-    try {
-      ROPE.invokeExact(ctx, x, row, tokens, heads, headDim, table, pairs, firstPosition);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    call(
+        ROPE,
+        ctx,
+        x,
+        table,
+        NULL,
+        NULL,
+        NULL,
+        NULL,
+        row,
+        tokens,
+        heads,
+        headDim,
+        pairs,
+        firstPosition,
+        0,
+        0,
+        0);
   }
 
   static void storeKv(
@@ -304,23 +214,24 @@ final class BatonCalls {
       long firstToken,
       long tokens) {
     KvGeometry g = kv.geometry();
-    try {
-      STORE_KV.invokeExact(
-          ctx,
-          kv.pool(),
-          kv.blockTable(),
-          (long) g.layers(),
-          (long) g.kvHeads(),
-          (long) g.headDim(),
-          layer,
-          k,
-          v,
-          row,
-          firstToken,
-          tokens);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    call(
+        STORE_KV,
+        ctx,
+        kv.pool(),
+        kv.blockTable(),
+        k,
+        v,
+        NULL,
+        NULL,
+        g.layers(),
+        g.kvHeads(),
+        g.headDim(),
+        layer,
+        row,
+        firstToken,
+        tokens,
+        0,
+        0);
   }
 
   static void attention(
@@ -337,27 +248,24 @@ final class BatonCalls {
       MemorySegment q32,
       MemorySegment q256) {
     KvGeometry g = kv.geometry();
-    try {
-      ATTENTION.invokeExact(
-          ctx,
-          kv.pool(),
-          kv.blockTable(),
-          (long) g.layers(),
-          (long) g.kvHeads(),
-          (long) g.headDim(),
-          layer,
-          q,
-          heads,
-          scale,
-          row,
-          firstToken,
-          tokens,
-          y,
-          q32,
-          q256);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    call(
+        ATTENTION,
+        ctx,
+        kv.pool(),
+        kv.blockTable(),
+        q,
+        y,
+        q32,
+        q256,
+        g.layers(),
+        g.kvHeads(),
+        g.headDim(),
+        layer,
+        heads,
+        row,
+        firstToken,
+        tokens,
+        bits(scale));
   }
 
   static void swiglu(
@@ -369,11 +277,7 @@ final class BatonCalls {
       MemorySegment y,
       MemorySegment q32,
       MemorySegment q256) {
-    try {
-      SWIGLU.invokeExact(ctx, gate, up, tokens, cols, y, q32, q256);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    call(SWIGLU, ctx, gate, up, y, q32, q256, NULL, tokens, cols, 0, 0, 0, 0, 0, 0, 0);
   }
 
   static long exportKv(
@@ -385,25 +289,7 @@ final class BatonCalls {
       int type,
       MemorySegment wire,
       long offset) {
-    KvGeometry g = kv.geometry();
-    try {
-      return (long)
-          EXPORT_KV.invokeExact(
-              ctx,
-              kv.pool(),
-              kv.blockTable(),
-              (long) g.layers(),
-              (long) g.kvHeads(),
-              (long) g.headDim(),
-              layer,
-              firstToken,
-              tokens,
-              type,
-              wire,
-              offset);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    return copyKv(EXPORT_KV, ctx, kv, layer, firstToken, tokens, type, wire, offset, 0);
   }
 
   static int importKv(
@@ -416,25 +302,42 @@ final class BatonCalls {
       MemorySegment wire,
       long offset,
       long digest) {
+    return (int) copyKv(IMPORT_KV, ctx, kv, layer, firstToken, tokens, type, wire, offset, digest);
+  }
+
+  private static long copyKv(
+      int function,
+      MemorySegment ctx,
+      KvView kv,
+      long layer,
+      long firstToken,
+      long tokens,
+      int type,
+      MemorySegment wire,
+      long offset,
+      long digest) {
     KvGeometry g = kv.geometry();
-    try {
-      return (int)
-          IMPORT_KV.invokeExact(
-              ctx,
-              kv.pool(),
-              kv.blockTable(),
-              (long) g.layers(),
-              (long) g.kvHeads(),
-              (long) g.headDim(),
-              layer,
-              firstToken,
-              tokens,
-              type,
-              wire,
-              offset,
-              digest);
-    } catch (Throwable e) {
-      throw failed(e);
-    }
+    return call(
+        function,
+        ctx,
+        kv.pool(),
+        kv.blockTable(),
+        wire,
+        NULL,
+        NULL,
+        NULL,
+        g.layers(),
+        g.kvHeads(),
+        g.headDim(),
+        layer,
+        firstToken,
+        tokens,
+        type,
+        offset,
+        digest);
+  }
+
+  private static long bits(float value) {
+    return Float.floatToRawIntBits(value);
   }
 }

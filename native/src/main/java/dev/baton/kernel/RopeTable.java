@@ -10,7 +10,7 @@ import java.lang.foreign.ValueLayout;
  * nothing until it is used. Any thread. Source: Su et al., "RoFormer" (2021).
  */
 public final class RopeTable {
-  private static final int FILL_STEP = 256;
+  private static final int FILL_STEP = 64;
 
   private final int positions;
   private final double[] frequencies;
