@@ -1,5 +1,6 @@
 package dev.baton;
 
+import dev.baton.cluster.JavaCommand;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
@@ -48,18 +49,7 @@ public final class BatonProcess implements AutoCloseable {
   public static BatonProcess startMain(
       String main, List<String> prefix, Map<String, String> environment, String... arguments) {
     List<String> command = new ArrayList<>(prefix);
-    command.addAll(
-        List.of(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED",
-            "--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED",
-            "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
-            "--add-opens=java.base/java.lang.reflect=ALL-UNNAMED",
-            "--sun-misc-unsafe-memory-access=allow",
-            "--enable-native-access=ALL-UNNAMED",
-            "-cp",
-            System.getProperty("java.class.path"),
-            main));
+    command.addAll(JavaCommand.of(main));
     command.addAll(List.of(arguments));
     try {
       ProcessBuilder builder = new ProcessBuilder(command);

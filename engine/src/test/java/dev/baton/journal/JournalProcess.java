@@ -1,5 +1,6 @@
 package dev.baton.journal;
 
+import dev.baton.cluster.JavaCommand;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,22 +23,9 @@ final class JournalProcess {
   }
 
   static Process start(Path folder, int first, int count) throws IOException {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(
-        List.of(
-            "--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED",
-            "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
-            "--add-opens=java.base/java.lang.reflect=ALL-UNNAMED",
-            "--enable-native-access=ALL-UNNAMED",
-            "--sun-misc-unsafe-memory-access=allow",
-            "-Xmx128m",
-            "-cp",
-            System.getProperty("java.class.path"),
-            JournalProcess.class.getName(),
-            folder.toString(),
-            Integer.toString(first),
-            Integer.toString(count)));
+    List<String> command =
+        new ArrayList<>(JavaCommand.of(JournalProcess.class.getName(), "-Xmx128m"));
+    command.addAll(List.of(folder.toString(), Integer.toString(first), Integer.toString(count)));
     return new ProcessBuilder(command).redirectErrorStream(true).start();
   }
 

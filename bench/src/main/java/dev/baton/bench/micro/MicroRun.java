@@ -1,7 +1,7 @@
 package dev.baton.bench.micro;
 
-import dev.baton.bench.process.ChildJvm;
 import dev.baton.bench.report.WrongResult;
+import dev.baton.cluster.JavaCommand;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -49,7 +49,7 @@ final class MicroRun {
             .include(benchmark.include())
             .addProfiler(CeilingProfiler.class)
             .shouldFailOnError(true)
-            .jvmArgsAppend(ChildJvm.FLAGS.toArray(String[]::new));
+            .jvmArgsAppend(JavaCommand.FLAGS.toArray(String[]::new));
     benchmark
         .params()
         .forEach((param, values) -> options.param(param, values.toArray(String[]::new)));

@@ -1,11 +1,11 @@
 package dev.baton.bench.process;
 
 import dev.baton.bench.report.WrongResult;
+import dev.baton.cluster.JavaCommand;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,16 +24,6 @@ public final class ChildJvm implements AutoCloseable {
 
   /** The product. */
   public static final String BATON = "dev.baton.cli.BatonCli";
-
-  /** What Baton needs of a JVM that is not started by its jar's manifest. */
-  public static final List<String> FLAGS =
-      List.of(
-          "--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED",
-          "--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED",
-          "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
-          "--add-opens=java.base/java.lang.reflect=ALL-UNNAMED",
-          "--sun-misc-unsafe-memory-access=allow",
-          "--enable-native-access=ALL-UNNAMED");
 
   private final Process process;
   private final Thread end;
@@ -70,11 +60,7 @@ public final class ChildJvm implements AutoCloseable {
 
   private static List<String> command(List<String> prefix, String main, List<String> arguments) {
     List<String> command = new ArrayList<>(prefix);
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(FLAGS);
-    command.add("-cp");
-    command.add(System.getProperty("java.class.path"));
-    command.add(main);
+    command.addAll(JavaCommand.of(main));
     command.addAll(arguments);
     return command;
   }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import dev.baton.bench.report.BenchResult;
 import dev.baton.bench.stream.ShapedLink;
+import dev.baton.cluster.JavaCommand;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -43,24 +44,13 @@ final class SplitCommandTest {
   }
 
   private ProcessBuilder builder(String... words) throws IOException {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(
-        List.of(
-            "--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED",
-            "--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED",
-            "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
-            "--add-opens=java.base/java.lang.reflect=ALL-UNNAMED",
-            "--sun-misc-unsafe-memory-access=allow",
-            "--enable-native-access=ALL-UNNAMED",
-            "-Dbaton.terminals=2",
-            "-Djava.io.tmpdir=" + Files.createDirectories(folder.resolve("tmp")),
-            "-cp",
-            System.getProperty("java.class.path"),
-            "dev.baton.bench.BenchCli",
-            "split",
-            "--out",
-            folder.resolve("out").toString()));
+    List<String> command =
+        new ArrayList<>(
+            JavaCommand.of(
+                "dev.baton.bench.BenchCli",
+                "-Dbaton.terminals=2",
+                "-Djava.io.tmpdir=" + Files.createDirectories(folder.resolve("tmp"))));
+    command.addAll(List.of("split", "--out", folder.resolve("out").toString()));
     command.addAll(List.of(words));
     return new ProcessBuilder(command);
   }
