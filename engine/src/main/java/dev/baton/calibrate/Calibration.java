@@ -13,7 +13,9 @@ import dev.baton.plan.SpeedProfile;
 import dev.baton.plan.SplitPlan;
 import dev.baton.plan.SplitPlanner;
 import java.time.Instant;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.function.DoubleConsumer;
@@ -21,10 +23,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Measures nodes and a link for one model, in about the time it is given, by requests through the
- * loop that serves all requests. Short prompts come first and say how long longer ones will take;
- * then all that do not agree with themselves yet are run again in turns, so that whatever disturbs
- * the machine for a while disturbs all figures alike. A figure is the median; how far off that is
- * by how much its runs disagree is the profile's error. Once, on one thread.
+ * loop that serves all requests. After some to warm up, short prompts say how long longer ones will
+ * take; then all that do not agree with themselves yet are run again in turns, so that whatever
+ * disturbs the machine for a while disturbs all figures alike. A figure is the median; how far off
+ * that is by how much its runs disagree is the profile's error. Once, on one thread.
  */
 public final class Calibration {
   /** How much time is taken. */
@@ -43,6 +45,12 @@ public final class Calibration {
 
   /** One request may take such a part of the whole time. */
   private static final double SHARE_OF_A_REQUEST = 1.0 / 12;
+
+  /** For each node, before anything is measured. */
+  private static final double SHARE_OF_WARMING_UP = 1.0 / 24;
+
+  /** Requests that take less of the longest one's time are run again in every turn. */
+  private static final double SHORT_SHARE = 0.3;
 
   /** Behind it comes what both nodes share. */
   private static final double SHARE_OF_EACH_ALONE = 0.85;
@@ -85,8 +93,8 @@ public final class Calibration {
    */
   public SpeedProfile here() throws InterruptedException {
     NodeProbes here = probes(null);
-    here.runOnce(effort.seconds * SHARE_OF_A_REQUEST, this::report);
-    repeat(here.all());
+    runOnce(here, effort.seconds * SHARE_OF_A_REQUEST);
+    repeat(here.all(), effort.seconds * SHARE_OF_A_REQUEST);
     progress.accept(1);
     return here.profile();
   }
@@ -100,11 +108,11 @@ public final class Calibration {
     NodeProbes here = probes(null);
     NodeProbes there = probes(target);
     double requestSeconds = effort.seconds * SHARE_OF_A_REQUEST / 2;
-    here.runOnce(requestSeconds, this::report);
-    there.runOnce(requestSeconds, this::report);
+    runOnce(here, requestSeconds);
+    runOnce(there, requestSeconds);
     List<Probe> all = new ArrayList<>(there.all());
     all.addAll(here.all());
-    repeat(all);
+    repeat(all, requestSeconds);
     SpeedProfile hereSpeed = here.profile();
     SpeedProfile thereSpeed = there.profile(hereSpeed);
     LinkSpeed link = there.link();
@@ -132,19 +140,44 @@ public final class Calibration {
     progress.accept(Math.min(1, elapsed() / effort.seconds));
   }
 
-  private void repeat(List<Probe> probes) throws InterruptedException {
-    double until = effort.seconds * SHARE_OF_EACH_ALONE;
+  private void runOnce(NodeProbes probes, double requestSeconds) throws InterruptedException {
+    probes.runOnce(requestSeconds, effort.seconds * SHARE_OF_WARMING_UP, this::report);
+  }
+
+  /**
+   * A turn is all short requests and one long one: long ones alone would take all the time, and
+   * short ones, run in one go, would all meet the same disturbance.
+   */
+  private void repeat(List<Probe> probes, double requestSeconds) throws InterruptedException {
+    List<Probe> shortOnes = new ArrayList<>();
+    Deque<Probe> longOnes = new ArrayDeque<>();
+    for (Probe probe : probes) {
+      (probe.tookSeconds() < SHORT_SHARE * requestSeconds ? shortOnes : longOnes).add(probe);
+    }
     boolean more = true;
     while (more) {
       more = false;
-      for (Probe probe : probes) {
-        if (!probe.isSettled() && elapsed() + probe.tookSeconds() < until) {
-          probe.run();
-          report();
-          more = true;
-        }
+      for (Probe probe : shortOnes) {
+        more |= runIfWorthwhile(probe);
       }
+      boolean ran = false;
+      for (int i = 0; i < longOnes.size() && !ran; i++) {
+        Probe probe = longOnes.removeFirst();
+        longOnes.addLast(probe);
+        ran = runIfWorthwhile(probe);
+      }
+      more |= ran;
     }
+  }
+
+  private boolean runIfWorthwhile(Probe probe) throws InterruptedException {
+    double until = effort.seconds * SHARE_OF_EACH_ALONE;
+    if (probe.isSettled() || elapsed() + probe.tookSeconds() >= until) {
+      return false;
+    }
+    probe.run();
+    report();
+    return true;
   }
 
   /**
@@ -172,7 +205,7 @@ public final class Calibration {
     }
     RemotePrefill shared =
         new RemotePrefill(target, plan.boundaryLayer(), plan.chunks(), plan.wireType(), true);
-    Probe probe = new Probe(trial, tokens, 1, 1, shared);
+    Probe probe = new Probe(trial, tokens, 1, 1, shared, null);
     do {
       probe.run();
       report();

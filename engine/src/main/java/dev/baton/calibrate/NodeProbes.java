@@ -10,6 +10,8 @@ import dev.baton.plan.SpeedProfile;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.DoubleStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +30,11 @@ final class NodeProbes {
   private static final int BATCH = 4;
   private static final int STREAMS = 4;
   private static final int LINK_TOKENS = 1024;
+  private static final int LEAST_LINK_TOKENS = 128;
+
+  /** All layers of such a prompt but one are computed here, which tells nothing of the link. */
+  private static final double LINK_SHARE = 1.0 / 3;
+
   private static final int LEAST_STEPS = 6;
   private static final int MOST_STEPS = 48;
   private static final int WARM_UP_RUNS = 8;
@@ -67,24 +74,29 @@ final class NodeProbes {
     this.coarse = coarse;
   }
 
-  /** Runs each request once: as long ones as take about so long. */
-  void runOnce(double requestSeconds, Runnable ran) throws InterruptedException {
+  /**
+   * Runs each request once: as long ones as take about so long.
+   *
+   * @param warmUpSeconds for small requests before them, until the JVM has compiled its part
+   */
+  void runOnce(double requestSeconds, double warmUpSeconds, Runnable ran)
+      throws InterruptedException {
     int shortest = Math.clamp(room, 1, CHUNK_TOKENS[0]);
-    Probe warm = probe(shortest, LEAST_STEPS, 1);
-    for (int i = 0; i < WARM_UP_RUNS; i++) {
+    Probe warm = probe(shortest, LEAST_STEPS);
+    long startNs = System.nanoTime();
+    for (int i = 0; i < WARM_UP_RUNS || (System.nanoTime() - startNs) / 1e9 < warmUpSeconds; i++) {
       run(warm, ran);
     }
     double last = 0;
     for (int tokens : coarse ? COARSE_CHUNK_TOKENS : CHUNK_TOKENS) {
       boolean fits = tokens <= largestChunkTokens && tokens <= room;
       if (chunks.isEmpty() || (fits && 2 * last < requestSeconds)) {
-        Probe probe = probe(Math.min(tokens, Math.max(1, room)), 1, 1);
+        Probe probe = probe(Math.min(tokens, Math.max(1, room)), 1);
         run(probe, ran);
         chunks.add(probe);
         last = probe.tookSeconds();
       }
     }
-    int stepsOfARun = target == null ? stepsOfARun(warm, requestSeconds) : 1;
     Probe largest = chunks.getLast();
     // A deep prompt's tokens take longer than a chunk's, by the attention.
     double perToken = 1.5 * largest.compute().median() / largest.promptTokens();
@@ -92,23 +104,26 @@ final class NodeProbes {
     int most = Math.max(1, room);
     int deepest =
         Math.clamp(affordable, Math.min(LEAST_CHUNKS * largest.promptTokens(), most), most);
-    for (int tokens : coarse ? new int[] {deepest} : new int[] {deepest / 2, deepest}) {
-      if (tokens > largest.promptTokens()) {
-        Probe probe = probe(tokens, stepsOfARun, 1);
-        run(probe, ran);
-        deep.add(probe);
-      }
-    }
+    List<Integer> depths =
+        new ArrayList<>(coarse ? List.of(deepest) : List.of(deepest / 2, deepest));
+    depths.removeIf(tokens -> tokens <= largest.promptTokens());
     if (target == null) {
-      Probe near = probe(shortest, stepsOfARun, 1);
+      int stepsOfARun = stepsOfARun(warm.step().last(), requestSeconds);
+      Probe near = probe(shortest, stepsOfARun);
       run(near, ran);
       steps.add(near);
+      for (int tokens : depths) {
+        deep.add(new Probe(trial, tokens, stepsOfARun, 1, null, near));
+      }
       steps.addAll(deep);
-      Probe batch = probe(shortest, stepsOfARun, BATCH);
-      run(batch, ran);
-      together = batch;
+      together = new Probe(trial, shortest, stepsOfARun, BATCH, null, near);
+      run(together, ran);
     } else {
-      linkProbes(target, ran);
+      depths.forEach(tokens -> deep.add(probe(tokens, 1)));
+      linkProbes(target, (int) (LINK_SHARE * requestSeconds / perToken), ran);
+    }
+    for (Probe probe : deep) {
+      run(probe, ran);
     }
   }
 
@@ -117,27 +132,28 @@ final class NodeProbes {
    * short a time. The first is of one request in the lossless wire type; then, where there is time,
    * of one in the lossy type and of several at once.
    */
-  private void linkProbes(PrefillTarget node, Runnable ran) throws InterruptedException {
-    links.add(linkProbe(node, KvWireType.F16, 1));
+  private void linkProbes(PrefillTarget node, int affordable, Runnable ran)
+      throws InterruptedException {
+    int tokens = Math.clamp(affordable, Math.min(LEAST_LINK_TOKENS, room), LINK_TOKENS);
+    links.add(linkProbe(node, tokens, KvWireType.F16, 1));
     if (!coarse) {
       boolean q8 = KvWireType.Q8.fits(model.geometry());
-      links.add(linkProbe(node, q8 ? KvWireType.Q8 : KvWireType.F16, 1));
-      links.add(linkProbe(node, KvWireType.F16, STREAMS));
+      links.add(linkProbe(node, tokens, q8 ? KvWireType.Q8 : KvWireType.F16, 1));
+      links.add(linkProbe(node, tokens, KvWireType.F16, STREAMS));
     }
     for (Probe link : links) {
       run(link, ran);
     }
   }
 
-  private Probe linkProbe(PrefillTarget node, KvWireType wireType, int streams) {
+  private Probe linkProbe(PrefillTarget node, int tokens, KvWireType wireType, int streams) {
     RemotePrefill first =
         new RemotePrefill(node, 1, ChunkSchedule.equal(largestChunkTokens), wireType, true);
-    int tokens = Math.max(1, Math.min(LINK_TOKENS, deepestTokens()) / streams);
-    return new Probe(trial, tokens, 1, streams, first);
+    return new Probe(trial, Math.max(1, tokens / streams), 1, streams, first, null);
   }
 
-  private static int stepsOfARun(Probe warm, double requestSeconds) {
-    double step = Math.max(1e-6, warm.step().median());
+  private static int stepsOfARun(double stepSeconds, double requestSeconds) {
+    double step = Math.max(1e-6, stepSeconds);
     return (int) Math.clamp(requestSeconds / 2 / step, LEAST_STEPS, MOST_STEPS);
   }
 
@@ -146,13 +162,14 @@ final class NodeProbes {
     ran.run();
   }
 
-  private Probe probe(int promptTokens, int outputTokens, int batch) {
+  private Probe probe(int promptTokens, int outputTokens) {
     return new Probe(
         trial,
         promptTokens,
         outputTokens,
-        batch,
-        target == null ? null : whole(target, KvWireType.F16));
+        1,
+        target == null ? null : whole(target, KvWireType.F16),
+        null);
   }
 
   private RemotePrefill whole(PrefillTarget node, KvWireType wireType) {
@@ -179,24 +196,24 @@ final class NodeProbes {
 
   /** This node's profile. */
   SpeedProfile profile() {
-    Probe near = steps.getFirst();
-    Probe far = steps.getLast();
-    double context = 0;
-    if (far.promptTokens() > near.promptTokens()) {
-      double tokens = far.promptTokens() - near.promptTokens();
-      context = Math.max(0, (far.step().median() - near.step().median()) / tokens);
-    }
-    double middle = near.promptTokens() + near.outputTokens() / 2.0;
-    double one = Math.max(0, near.step().median() - context * middle);
-    double batch = Objects.requireNonNull(together).step().median();
-    double more = Math.clamp((batch - near.step().median()) / (BATCH - 1), 0, one);
-    List<Series> decodes = steps.stream().map(Probe::step).toList();
+    Line step =
+        Line.through(
+            steps.stream().mapToDouble(NodeProbes::contextOf).toArray(),
+            steps.stream().mapToDouble(Probe::stepSeconds).toArray());
+    double batch = Objects.requireNonNull(together).stepSeconds();
+    double near = steps.getFirst().stepSeconds();
+    double more = Math.clamp((batch - near) / (BATCH - 1), 0, step.start());
     return profile(
         Math.max(0, chunks.getFirst().output().median()),
-        one - more,
+        step.start() - more,
         more,
-        context,
-        error(decodes));
+        step.slope(),
+        error(steps.stream().mapToDouble(Probe::stepError)));
+  }
+
+  /** In the middle of its answer. */
+  private static double contextOf(Probe probe) {
+    return probe.promptTokens() + probe.outputTokens() / 2.0;
   }
 
   /** A prefill node's profile; its decoding is unknown and taken to be the other one's. */
@@ -220,9 +237,8 @@ final class NodeProbes {
       previous = Math.max(previous, layer);
       points.add(new SpeedProfile.ChunkPoint(chunk.promptTokens(), previous));
     }
-    List<Series> prefills = new ArrayList<>();
-    chunks.forEach(probe -> prefills.add(probe.compute()));
-    deep.forEach(probe -> prefills.add(probe.compute()));
+    DoubleStream prefills =
+        Stream.concat(chunks.stream(), deep.stream()).mapToDouble(probe -> probe.compute().error());
     return new SpeedProfile(
         "measured",
         points,
@@ -277,7 +293,7 @@ final class NodeProbes {
         best.median(),
         Math.max(best.median(), lossy),
         1,
-        error(List.of(best)));
+        error(DoubleStream.of(best.error())));
   }
 
   /**
@@ -300,11 +316,9 @@ final class NodeProbes {
     return links.getLast().bytesPerSecond().median();
   }
 
-  private static double error(List<Series> of) {
-    double sum = 0;
-    for (Series series : of) {
-      sum += series.error() * series.error();
-    }
-    return Math.max(LEAST_ERROR, Math.sqrt(sum / of.size()));
+  /** Of several figures, from how far each is likely to be off. */
+  private static double error(DoubleStream errors) {
+    return Math.max(
+        LEAST_ERROR, Math.sqrt(errors.map(error -> error * error).average().orElseThrow()));
   }
 }

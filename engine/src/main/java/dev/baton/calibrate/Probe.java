@@ -20,9 +20,11 @@ final class Probe {
   private final int outputTokens;
   private final int batch;
   private final @Nullable RemotePrefill remote;
+  private final @Nullable Probe beside;
   private final Series compute = new Series();
   private final Series output = new Series();
   private final Series step = new Series();
+  private final Series stepOverBeside = new Series();
   private final Series order = new Series();
   private final Series tail = new Series();
   private final Series bytesPerSecond = new Series();
@@ -30,24 +32,36 @@ final class Probe {
 
   /**
    * @param batch so many of them at once
+   * @param beside one of decode steps, run right behind each run of this one: a machine that is
+   *     disturbed for a while is so for both, and their ratio stays
    */
   Probe(
-      Trial trial, int promptTokens, int outputTokens, int batch, @Nullable RemotePrefill remote) {
+      Trial trial,
+      int promptTokens,
+      int outputTokens,
+      int batch,
+      @Nullable RemotePrefill remote,
+      @Nullable Probe beside) {
     this.trial = trial;
     this.promptTokens = promptTokens;
     this.outputTokens = remote == null ? outputTokens : REMOTE_OUTPUT;
     this.batch = batch;
     this.remote = remote;
+    this.beside = beside;
   }
 
   void run() throws InterruptedException {
     long beganNs = System.nanoTime();
     List<DecodeOutcome> outcomes = trial.run(batch, promptTokens, outputTokens, remote);
-    tookSeconds = (System.nanoTime() - beganNs) / 1e9;
     if (isOfSteps()) {
       double longest = outcomes.stream().mapToDouble(DecodeOutcome::decodeNs).max().orElseThrow();
       step.add(longest / 1e9 / (outputTokens - 1));
     }
+    if (beside != null) {
+      beside.run();
+      stepOverBeside.add(step.last() / beside.step.last());
+    }
+    tookSeconds = (System.nanoTime() - beganNs) / 1e9;
     DecodeOutcome outcome = outcomes.getFirst();
     if (remote == null) {
       compute.add(outcome.prefillNs() / 1e9);
@@ -83,7 +97,8 @@ final class Probe {
     if (remote != null && batch > 1) {
       return bytesPerSecond.isSettled();
     }
-    return (batch > 1 || compute.isSettled()) && (!isOfSteps() || step.isSettled());
+    Series steps = beside == null ? step : stepOverBeside;
+    return (batch > 1 || compute.isSettled()) && (!isOfSteps() || steps.isSettled());
   }
 
   int promptTokens() {
@@ -112,6 +127,16 @@ final class Probe {
   /** A decode step. */
   Series step() {
     return step;
+  }
+
+  /** A decode step, as usual: by its ratio where there is one to another. */
+  double stepSeconds() {
+    return beside == null ? step.median() : stepOverBeside.median() * beside.step.median();
+  }
+
+  /** How far off {@link #stepSeconds} is likely to be, as a share of it. */
+  double stepError() {
+    return beside == null ? step.error() : Math.hypot(stepOverBeside.error(), beside.step.error());
   }
 
   /** From an order until the prefill node computes. */

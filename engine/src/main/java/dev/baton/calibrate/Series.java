@@ -7,7 +7,9 @@ final class Series {
   /** Runs that agree so well need no further one. */
   private static final double AGREEMENT = 0.03;
 
-  private static final int LEAST_RUNS = 2;
+  /** Two may agree by being disturbed alike. */
+  private static final int LEAST_RUNS = 3;
+
   private static final int MOST_RUNS = 7;
 
   private double[] values = new double[0];
@@ -15,6 +17,10 @@ final class Series {
   void add(double value) {
     values = Arrays.copyOf(values, values.length + 1);
     values[values.length - 1] = value;
+  }
+
+  double last() {
+    return values[values.length - 1];
   }
 
   int runs() {
@@ -33,7 +39,7 @@ final class Series {
   /** How far a run usually is from the median, as a share of it; unknown counts as large. */
   double spread() {
     double median = median();
-    if (values.length < LEAST_RUNS) {
+    if (values.length < 2) {
       return 2 * AGREEMENT;
     }
     double[] off = new double[values.length];

@@ -8,69 +8,107 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
-import org.jspecify.annotations.Nullable;
 
 /**
  * How much longer each node takes than the cost model says, learnt from what requests took. A
  * factor multiplies the model's seconds: 2 for a node that another load has made half as fast.
  *
- * <p>A factor is the median of up to {@value #WINDOW} ratios of measured to modelled time, which
- * noise barely moves. A median of many follows a change slowly, so three ratios among the last five
- * that are off to the same side begin a new window: a change shows in its third request, a single
- * outlier never does.
+ * <p>A node has a level for prompts and one for decode steps: the median of its last ratios of
+ * measured to modelled time, which noise barely moves. A median follows a change slowly, so three
+ * ratios among the last five that are off to the same side begin a new window: a change shows in
+ * its third request, a single outlier never does.
  *
- * <p>Each length of prompts has factors of its own, in steps of two, for whole prompts and for
- * those that two nodes share: a model that is right for long prompts may be off for short ones.
+ * <p>What a kind of requests takes beyond its node's level is learnt apart, slowly: for each length
+ * of prompts, in steps of two, and for whole prompts and those that two nodes share. A model that
+ * is right for long prompts may be off for short ones, but a node that slows down does so for all.
  *
  * <p>Any thread may call any method. The factors follow from the entries and their order alone, so
  * a journal that is replayed gives them back.
  */
 public final class Corrections {
   /**
-   * Prompts that are off alike, whole ones first and then by length.
+   * Requests that are off alike, those with whole prompts first and then by length.
    *
-   * @param shared whether two nodes share them
-   * @param octave binary logarithm of their length
+   * @param shared whether two nodes share the prompt
+   * @param octave binary logarithm of its length
    */
-  private record Prompts(boolean shared, int octave) implements Comparable<Prompts> {
-    private static final Comparator<Prompts> ORDER =
-        Comparator.comparing(Prompts::shared).thenComparingInt(Prompts::octave);
+  private record Kind(boolean shared, int octave) implements Comparable<Kind> {
+    private static final Comparator<Kind> ORDER =
+        Comparator.comparing(Kind::shared).thenComparingInt(Kind::octave);
 
-    static Prompts like(boolean shared, int tokens) {
-      return new Prompts(
-          shared, Integer.SIZE - 1 - Integer.numberOfLeadingZeros(Math.max(1, tokens)));
+    static Kind of(boolean shared, int promptTokens) {
+      return new Kind(
+          shared, Integer.SIZE - 1 - Integer.numberOfLeadingZeros(Math.max(1, promptTokens)));
     }
 
     /** How unlike two are. */
-    int distance(Prompts other) {
-      return Math.abs(octave - other.octave) + (shared == other.shared ? 0 : OTHER_KIND);
+    int distance(Kind other) {
+      return Math.abs(octave - other.octave) + (shared == other.shared ? 0 : OTHER_SHARING);
     }
 
     @Override
-    public int compareTo(Prompts other) {
+    public int compareTo(Kind other) {
       return ORDER.compare(this, other);
     }
   }
 
   /** What one node's requests have shown. */
   private static final class Seen {
-    /** In an order of their own, so that of several as near the same one is taken everywhere. */
-    final ConcurrentSkipListMap<Prompts, Track> prefills = new ConcurrentSkipListMap<>();
+    private final Level prompts = new Level(PROMPTS_WINDOW);
 
-    final Track decode = new Track(0);
+    /**
+     * What kinds of prompts take beyond the level of all; in an order of their own, so that of
+     * several as near the same one is taken everywhere.
+     */
+    private final ConcurrentSkipListMap<Kind, Ratios> kinds = new ConcurrentSkipListMap<>();
+
+    private final Level decode = new Level(DECODE_WINDOW);
+
+    double decodeFactor() {
+      return Math.exp(decode.median());
+    }
+
+    double promptFactor(Kind kind) {
+      return Math.exp(Math.clamp(prompts.median() + beyondLevel(kind), -LIMIT, LIMIT));
+    }
 
     /** What was never seen is taken to be off as what is most like it. */
-    double level(Prompts prompts) {
-      double level = 0;
+    private double beyondLevel(Kind kind) {
+      double beyond = 0;
       int least = Integer.MAX_VALUE;
-      for (Map.Entry<Prompts, Track> each : prefills.entrySet()) {
-        int distance = each.getKey().distance(prompts);
+      for (Map.Entry<Kind, Ratios> each : kinds.entrySet()) {
+        int distance = each.getKey().distance(kind);
         if (distance < least) {
-          level = each.getValue().level;
+          beyond = each.getValue().median;
           least = distance;
         }
       }
-      return level;
+      return beyond;
+    }
+
+    void observePrompt(long request, Kind kind, double modelledSeconds, double measuredSeconds) {
+      if (isKnown(modelledSeconds, measuredSeconds)) {
+        double log = Math.log(measuredSeconds / modelledSeconds);
+        Ratios beyond =
+            kinds.computeIfAbsent(kind, _ -> new Ratios(beyondLevel(kind), KIND_WINDOW));
+        double before = prompts.median();
+        long changed = prompts.observe(request, log - beyond.median);
+        beyond.add(request, log - before);
+        if (changed != Level.UNCHANGED) {
+          // What looked like a matter of some kinds was the beginning of a change of all.
+          kinds.values().forEach(each -> each.forgetFrom(changed));
+        }
+      }
+    }
+
+    void observeDecode(long request, double modelledSeconds, double measuredSeconds) {
+      if (isKnown(modelledSeconds, measuredSeconds)) {
+        decode.observe(request, Math.log(measuredSeconds / modelledSeconds));
+      }
+    }
+
+    private static boolean isKnown(double modelledSeconds, double measuredSeconds) {
+      return modelledSeconds > 0 && measuredSeconds > 0;
     }
   }
 
@@ -79,7 +117,11 @@ public final class Corrections {
 
   private static final double LIMIT = Math.log(LARGEST_FACTOR);
 
-  private static final int WINDOW = 32;
+  /** A prompt is long beside what disturbs a machine, so that few already say what it is like. */
+  private static final int PROMPTS_WINDOW = 8;
+
+  private static final int DECODE_WINDOW = 32;
+  private static final int KIND_WINDOW = 32;
   private static final int RECENT = 5;
   private static final int SAME_SIDE = 3;
 
@@ -95,7 +137,7 @@ public final class Corrections {
   private static final double SPREAD_PER_MEDIAN_DISTANCE = 1.4826;
 
   /** A shared prompt's part and a whole prompt are as unlike as two that differ fourfold. */
-  private static final int OTHER_KIND = 2;
+  private static final int OTHER_SHARING = 2;
 
   private final ConcurrentHashMap<String, Seen> nodes = new ConcurrentHashMap<>();
   private long requests; // guarded by this
@@ -106,12 +148,13 @@ public final class Corrections {
    */
   public Correction of(String node, int promptTokens) {
     Seen seen = nodes.get(node);
-    return seen == null
-        ? Correction.NONE
-        : new Correction(
-            Math.exp(seen.level(Prompts.like(false, promptTokens))),
-            Math.exp(seen.level(Prompts.like(true, promptTokens))),
-            Math.exp(seen.decode.level));
+    if (seen == null) {
+      return Correction.NONE;
+    }
+    return new Correction(
+        seen.promptFactor(Kind.of(false, promptTokens)),
+        seen.promptFactor(Kind.of(true, promptTokens)),
+        seen.decodeFactor());
   }
 
   /**
@@ -126,55 +169,21 @@ public final class Corrections {
     JournalEntry.Phases modelled = entry.modelled();
     JournalEntry.Phases measured = entry.measured();
     boolean shared = entry.boundaryLayer() > 0 && entry.boundaryLayer() < entry.layers();
-    Prompts prompts = Prompts.like(shared, entry.promptTokens());
+    Kind kind = Kind.of(shared, entry.promptTokens());
     if (entry.prefillNode() != null) {
-      observePrefill(
-          seen(entry.prefillNode()),
-          prompts,
-          modelled.prefillThereSeconds(),
-          measured.prefillThereSeconds());
+      seen(entry.prefillNode())
+          .observePrompt(
+              requests, kind, modelled.prefillThereSeconds(), measured.prefillThereSeconds());
     }
     Seen here = seen(entry.decodeNode());
-    observePrefill(here, prompts, modelled.prefillHereSeconds(), measured.prefillHereSeconds());
-    if (isKnown(modelled.decodeSeconds(), measured.decodeSeconds())) {
-      here.decode.observe(requests, Math.log(measured.decodeSeconds() / modelled.decodeSeconds()));
-    }
+    here.observePrompt(
+        requests, kind, modelled.prefillHereSeconds(), measured.prefillHereSeconds());
+    here.observeDecode(requests, modelled.decodeSeconds(), measured.decodeSeconds());
   }
 
   private Seen seen(String node) {
     return nodes.computeIfAbsent(node, _ -> new Seen());
   }
-
-  private static boolean isKnown(double modelledSeconds, double measuredSeconds) {
-    return modelledSeconds > 0 && measuredSeconds > 0;
-  }
-
-  /**
-   * A node that has become slower at one kind of prompts is taken to be so at the others, unless
-   * one of those has shown its own time meanwhile.
-   */
-  private void observePrefill(
-      Seen seen, Prompts prompts, double modelledSeconds, double measuredSeconds) {
-    if (!isKnown(modelledSeconds, measuredSeconds)) {
-      return;
-    }
-    Track own = seen.prefills.computeIfAbsent(prompts, _ -> new Track(seen.level(prompts)));
-    Change change = own.observe(requests, Math.log(measuredSeconds / modelledSeconds));
-    if (change != null) {
-      for (Track track : seen.prefills.values()) {
-        if (track.lastRequest < change.firstRequest) {
-          track.shift(change.by);
-        }
-      }
-    }
-  }
-
-  /**
-   * A level that is left for another.
-   *
-   * @param by logarithm of the times
-   */
-  private record Change(long firstRequest, double by) {}
 
   private record Ratio(long request, double log) {
     Ratio {
@@ -182,81 +191,102 @@ public final class Corrections {
     }
   }
 
-  /** The ratios since the last change. */
-  private static final class Track {
-    private List<Ratio> ratios;
+  /** The last ratios, and their median. */
+  private static final class Ratios {
+    final List<Ratio> ratios;
+    private final int window;
 
-    /** The logarithm of the factor. */
-    private volatile double level;
-
-    private long lastRequest;
+    /** A logarithm. */
+    volatile double median;
 
     /**
-     * Begins with two ratios of a level that it is taken to have: a first outlier is no change.
+     * Begins with two ratios that it is taken to have: a first outlier says nothing.
      *
-     * @param level logarithm of a factor
+     * @param log logarithm of a factor
+     * @param window how many are kept
      */
-    Track(double level) {
-      this.ratios = new ArrayList<>(List.of(new Ratio(0, level), new Ratio(0, level)));
-      this.level = level;
+    Ratios(double log, int window) {
+      this.ratios = new ArrayList<>(List.of(new Ratio(0, log), new Ratio(0, log)));
+      this.window = window;
+      this.median = log;
     }
 
-    @Nullable Change observe(long request, double log) {
+    void add(long request, double log) {
       ratios.add(new Ratio(request, log));
-      if (ratios.size() > WINDOW) {
+      if (ratios.size() > window) {
         ratios.removeFirst();
       }
-      Change change = forgetWhatWasBeforeAChange();
-      level = median(ratios);
-      lastRequest = request;
-      return change;
+      median = medianOf(ratios);
     }
 
-    void shift(double by) {
-      ratios =
-          new ArrayList<>(
-              ratios.stream().map(each -> new Ratio(each.request, each.log + by)).toList());
-      level = median(ratios);
+    void forgetFrom(long request) {
+      ratios.removeIf(ratio -> ratio.request >= request);
+      median = medianOf(ratios);
     }
 
-    private @Nullable Change forgetWhatWasBeforeAChange() {
-      double noise = noise();
-      double side = Math.signum(ratios.getLast().log - level);
+    private static double medianOf(List<Ratio> ratios) {
+      return ratios.isEmpty()
+          ? 0
+          : Corrections.median(ratios.stream().mapToDouble(Ratio::log).toArray());
+    }
+  }
+
+  /** A median that begins anew at a change. */
+  private static final class Level {
+    static final long UNCHANGED = -1;
+
+    private final Ratios recent;
+
+    Level(int window) {
+      recent = new Ratios(0, window);
+    }
+
+    double median() {
+      return recent.median;
+    }
+
+    /** The first request of the change that this one makes certain, or {@link #UNCHANGED}. */
+    long observe(long request, double log) {
+      double before = recent.median;
+      recent.add(request, log);
+      // Of the level before it, as is its noise: a change is not to hide itself.
+      int first = firstOfAChange(before);
+      if (first == 0) {
+        return UNCHANGED;
+      }
+      recent.ratios.subList(0, first).clear();
+      recent.median = Ratios.medianOf(recent.ratios);
+      return recent.ratios.getFirst().request;
+    }
+
+    /** Its place among the ratios; 0 where there is none. */
+    private int firstOfAChange(double level) {
+      List<Ratio> ratios = recent.ratios;
+      double noise = noise(level);
+      double last = ratios.getLast().log - level;
+      double side = Math.signum(last);
       int off = 0;
-      int first = ratios.size();
+      int first = 0;
       for (int i = ratios.size() - 1; i >= Math.max(0, ratios.size() - RECENT); i--) {
         if ((ratios.get(i).log - level) * side > noise) {
           off++;
           first = i;
         }
       }
-      if (off < SAME_SIDE || first == 0 || (ratios.getLast().log - level) * side <= noise) {
-        return null;
-      }
-      List<Ratio> before = ratios.subList(0, first);
-      double old = median(before);
-      before.clear();
-      return new Change(ratios.getFirst().request, median(ratios) - old);
+      return off < SAME_SIDE || last * side <= noise ? 0 : first;
     }
 
     /** How far from the level a ratio may be by chance. */
-    private double noise() {
-      List<Double> distances = new ArrayList<>();
-      for (Ratio ratio : ratios) {
-        distances.add(Math.abs(ratio.log - level));
-      }
-      double spread = SPREAD_PER_MEDIAN_DISTANCE * medianOf(distances);
+    private double noise(double level) {
+      double[] distances =
+          recent.ratios.stream().mapToDouble(ratio -> Math.abs(ratio.log - level)).toArray();
+      double spread = SPREAD_PER_MEDIAN_DISTANCE * Corrections.median(distances);
       return Math.clamp(NOISE_SPREADS * spread, LEAST_CHANGE, LARGEST_NOISE);
     }
+  }
 
-    private static double median(List<Ratio> ratios) {
-      return medianOf(ratios.stream().map(Ratio::log).toList());
-    }
-
-    private static double medianOf(List<Double> values) {
-      double[] sorted = values.stream().mapToDouble(Double::doubleValue).toArray();
-      Arrays.sort(sorted);
-      return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
-    }
+  private static double median(double[] values) {
+    Arrays.sort(values);
+    return (values[(values.length - 1) / 2] + values[values.length / 2]) / 2;
   }
 }

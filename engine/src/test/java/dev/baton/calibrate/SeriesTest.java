@@ -22,15 +22,16 @@ class SeriesTest {
   }
 
   @Test
-  void shouldNotBelieveOneRun() {
+  void shouldNotBelieveOneRunOrTwo() {
     assertFalse(of(1).isSettled());
     assertTrue(of(1).spread() > 0);
+    assertFalse(of(1, 1).isSettled());
   }
 
   @Test
   void shouldBeSettledWhenRunsAgree() {
-    assertTrue(of(1, 1.02).isSettled());
-    assertFalse(of(1, 1.2).isSettled());
+    assertTrue(of(1, 1.02, 1.01).isSettled());
+    assertFalse(of(1, 1.2, 1.1).isSettled());
     assertTrue(of(1, 1.2, 1.01).isSettled(), "the disturbed run is outvoted");
   }
 

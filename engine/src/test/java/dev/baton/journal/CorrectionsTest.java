@@ -80,6 +80,23 @@ final class CorrectionsTest {
     assertEquals(0.9, corrections.of(NODE, 3000).prefill(), 1e-9);
   }
 
+  /** By less than what a single request's noise may be, so that no three of them show it. */
+  @Test
+  void shouldFollowANodeThatBecomesALittleSlowerWithPromptsOfAllLengths() {
+    Corrections corrections = new Corrections();
+    int[] lengths = {40, 70, 150, 300, 600, 1200, 2500, 5000};
+    for (int i = 0; i < 320; i++) {
+      corrections.observe(
+          Entries.alone(lengths[i % lengths.length], new Phases(0, 1, 0), new Phases(0, 1, 0)));
+    }
+    for (int length : lengths) {
+      corrections.observe(Entries.alone(length, new Phases(0, 1, 0), new Phases(0, 1.15, 0)));
+    }
+    for (int length : lengths) {
+      assertEquals(1.15, corrections.of(NODE, length).prefill(), 0.02, length + " tokens");
+    }
+  }
+
   @Test
   void shouldTakeANodeThatBecameSlowWhereItSharesToBeSoAlone() {
     Corrections corrections = new Corrections();
