@@ -1,13 +1,20 @@
 package dev.baton.cluster;
 
 import java.io.File;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.jar.Attributes;
+import java.util.jar.JarFile;
+import java.util.jar.Manifest;
 
 /** How to start another JVM like this one: the same Java, the same classes. */
 public final class JavaCommand {
+  /** No manifest can say this one. */
+  private static final String UNSAFE_ALLOWED = "--sun-misc-unsafe-memory-access=allow";
+
   /** What Baton needs of a JVM that is not started by its jar's manifest. */
   public static final List<String> FLAGS =
       List.of(
@@ -15,7 +22,7 @@ public final class JavaCommand {
           "--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED",
           "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
           "--add-opens=java.base/java.lang.reflect=ALL-UNNAMED",
-          "--sun-misc-unsafe-memory-access=allow",
+          UNSAFE_ALLOWED,
           "--enable-native-access=ALL-UNNAMED");
 
   private static final String JAR = ".jar";
@@ -30,24 +37,44 @@ public final class JavaCommand {
    * @param options more options of the JVM
    */
   public static List<String> of(String main, String... options) {
-    String classPath = System.getProperty("java.class.path");
+    return inClassPath(System.getProperty("java.class.path"), main, options);
+  }
+
+  static List<String> inClassPath(String classPath, String main, String... options) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(FLAGS);
-    command.addAll(startRecord(classPath));
     command.addAll(List.of(options));
-    command.addAll(List.of("-cp", classPath, main));
+    if (isMainOf(classPath, main)) {
+      command.add(UNSAFE_ALLOWED);
+      command.addAll(startRecord(classPath));
+      command.addAll(List.of("-jar", classPath));
+    } else {
+      command.addAll(FLAGS);
+      command.addAll(List.of("-cp", classPath, main));
+    }
     return command;
   }
 
-  /** The record beside a jar from which a JVM starts sooner, where the launcher has made one. */
-  private static List<String> startRecord(String classPath) {
+  /** Whether the class path is one jar that runs this class by itself. */
+  private static boolean isMainOf(String classPath, String main) {
     if (!classPath.endsWith(JAR) || classPath.contains(File.pathSeparator)) {
-      return List.of();
+      return false;
     }
-    String stem = classPath.substring(0, classPath.length() - JAR.length());
-    return Files.exists(Path.of(stem + START_RECORD))
-        ? List.of("-XX:AOTCache=" + stem + START_RECORD)
+    try (JarFile jar = new JarFile(classPath)) {
+      Manifest manifest = jar.getManifest();
+      return manifest != null
+          && main.equals(manifest.getMainAttributes().getValue(Attributes.Name.MAIN_CLASS));
+    } catch (IOException _) {
+      return false; // and the JVM that cannot read it either says why
+    }
+  }
+
+  /** The record beside a jar from which a JVM starts sooner, where the launcher has made one. */
+  private static List<String> startRecord(String jar) {
+    String record = jar.substring(0, jar.length() - JAR.length()) + START_RECORD;
+    // A JVM that cannot use it would say so on stdout.
+    return Files.exists(Path.of(record))
+        ? List.of("-XX:AOTCache=" + record, "-Xlog:aot*=off")
         : List.of();
   }
 }

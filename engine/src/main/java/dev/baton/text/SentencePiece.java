@@ -133,13 +133,22 @@ final class SentencePiece implements TextModel {
 
   /** For each token, how many distinct scores are better than its own. */
   private static int[] ranks(Vocabulary vocabulary) {
-    // Adding zero makes -0 and 0 one score, as comparing them does.
-    double[] scores =
-        vocabulary.tokens().stream().mapToDouble(token -> token.score() + 0.0f).toArray();
-    double[] distinct = Arrays.stream(scores).sorted().distinct().toArray();
+    float[] scores = new float[vocabulary.size()];
+    for (int id = 0; id < scores.length; id++) {
+      // Adding zero makes -0 and 0 one score, as comparing them does.
+      scores[id] = vocabulary.token(id).score() + 0.0f;
+    }
+    float[] distinct = scores.clone();
+    Arrays.sort(distinct);
+    int count = 0;
+    for (float score : distinct) {
+      if (count == 0 || distinct[count - 1] != score) {
+        distinct[count++] = score;
+      }
+    }
     int[] ranks = new int[scores.length];
     for (int id = 0; id < ranks.length; id++) {
-      ranks[id] = distinct.length - 1 - Arrays.binarySearch(distinct, scores[id]);
+      ranks[id] = count - 1 - Arrays.binarySearch(distinct, 0, count, scores[id]);
     }
     return ranks;
   }

@@ -149,7 +149,8 @@ final class VocabularyReader {
     int size = tokens.size();
     Set<Integer> ending = new HashSet<>();
     for (int id = 0; id < size; id++) {
-      if (ENDING_NAMES.contains(tokens.get(id).text())) {
+      Vocabulary.Token token = tokens.get(id);
+      if (token.type() == TokenType.CONTROL && ENDING_NAMES.contains(token.text())) {
         ending.add(id);
       }
     }

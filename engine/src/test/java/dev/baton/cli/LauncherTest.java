@@ -137,6 +137,55 @@ final class LauncherTest {
     assertTrue(launch("run").out().contains("java:-Xmx1g\njava:-Dx=y\njava:-jar\n"));
   }
 
+  /** A JDK as far as a record of a start goes: it writes one. */
+  @Test
+  void shouldStartFromTheRecordThatTheBuildMade() throws Exception {
+    script(
+        jdk.resolve("bin/java"),
+        """
+        for word in "$@"; do
+          echo "java:$word"
+          case $word in -XX:AOTCacheOutput=*) echo record >"${word#*=}" ;; esac
+        done
+        """);
+
+    Outcome outcome = launch("run");
+
+    String record = checkout.toRealPath().resolve("engine/target/baton.aot").toString();
+    assertTrue(
+        outcome
+            .out()
+            .contains("java:-XX:AOTCache=" + record + "\njava:-Xlog:aot*=off\njava:-jar\n"),
+        outcome.out());
+    assertTrue(outcome.out().endsWith("java:run\n"), outcome.out());
+    assertTrue(launch("run").out().contains("-XX:AOTCache="));
+    Files.delete(Path.of(record));
+    assertFalse(launch("run").out().contains("AOTCache"), "there is none any more");
+  }
+
+  @Test
+  void shouldDoWithoutARecordWhereNoneCanBeMade() throws Exception {
+    script(
+        jdk.resolve("bin/java"),
+        """
+        for word in "$@"; do
+          echo "java:$word"
+          case $word in -XX:AOTCacheOutput=*) echo half >"${word#*=}"; exit 1 ;; esac
+        done
+        """);
+
+    Outcome outcome = launch("run");
+
+    assertEquals(0, outcome.status());
+    assertFalse(outcome.out().contains("AOTCache"), outcome.out());
+    assertEquals("baton: building (first call, a minute or two)…\n", outcome.err());
+    try (var left = Files.list(checkout.resolve("engine/target"))) {
+      assertEquals(
+          List.of("baton.built", "baton.jar"),
+          left.map(file -> file.getFileName().toString()).sorted().toList());
+    }
+  }
+
   @Test
   void shouldSayWhatToDoWithoutMaven() throws Exception {
     Files.delete(maven.resolve("mvn"));

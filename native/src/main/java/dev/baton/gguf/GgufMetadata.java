@@ -125,6 +125,9 @@ public final class GgufMetadata {
       throw wrongType(key, "an array of whole numbers", array);
     }
     MemorySegment bytes = open(array);
+    if (type == GgufValueType.INT32) {
+      return bytes.toArray(GgufCursor.INT);
+    }
     int[] ints = new int[array.count()];
     for (int i = 0; i < ints.length; i++) {
       long value = integer(type, bytes, (long) i * type.minBytes());
@@ -152,6 +155,9 @@ public final class GgufMetadata {
       throw wrongType(key, "an array of floating-point numbers", array);
     }
     MemorySegment bytes = open(array);
+    if (type == GgufValueType.FLOAT32) {
+      return bytes.toArray(GgufCursor.FLOAT);
+    }
     float[] floats = new float[array.count()];
     for (int i = 0; i < floats.length; i++) {
       floats[i] = (float) real(type, bytes, (long) i * type.minBytes());

@@ -145,9 +145,10 @@ public final class NativeKernels implements Kernels {
     CRC32C crc = new CRC32C();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment raw = arena.allocate((long) rows * cols * Float.BYTES, LINE_BYTES);
-      SplittableRandom random = new SplittableRandom(1);
-      for (long i = 0; i < raw.byteSize(); i += Long.BYTES) {
-        raw.set(ValueLayout.JAVA_LONG, i, random.nextLong());
+      byte[] random = new byte[rows * Float.BYTES * PANEL_ROWS];
+      new SplittableRandom(1).nextBytes(random);
+      for (long at = 0; at < raw.byteSize(); at += random.length) {
+        MemorySegment.copy(random, 0, raw, ValueLayout.JAVA_BYTE, at, random.length);
       }
       for (GgmlType type : GgmlType.values()) {
         MemorySegment tensor = raw.asSlice(0, rows * type.rowBytes(cols));

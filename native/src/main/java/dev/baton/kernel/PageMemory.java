@@ -46,11 +46,6 @@ public final class PageMemory {
               ValueLayout.JAVA_INT,
               ValueLayout.JAVA_INT,
               ValueLayout.JAVA_LONG));
-  private static final Optional<MethodHandle> MUNMAP =
-      handle(
-          "munmap",
-          FunctionDescriptor.of(
-              ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
   private static final Optional<MethodHandle> MADVISE =
       handle(
           "madvise",
@@ -59,6 +54,15 @@ public final class PageMemory {
               ValueLayout.JAVA_LONG,
               ValueLayout.JAVA_LONG,
               ValueLayout.JAVA_INT));
+
+  /** Linked when something is first freed: a start has no time for it. */
+  private static final class Munmap {
+    static final Optional<MethodHandle> HANDLE =
+        handle(
+            "munmap",
+            FunctionDescriptor.of(
+                ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
+  }
 
   private PageMemory() {}
 
@@ -69,13 +73,12 @@ public final class PageMemory {
    * @throws OutOfMemoryError when the system refuses
    */
   public static MemorySegment allocate(long bytes, Arena arena) {
-    if (MMAP.isEmpty() || MUNMAP.isEmpty() || MADVISE.isEmpty()) {
+    if (MMAP.isEmpty() || MADVISE.isEmpty()) {
       return arena.allocate(bytes, 4096);
     }
     long address = map(bytes);
-    MethodHandle munmap = MUNMAP.get();
     return MemorySegment.ofAddress(address)
-        .reinterpret(bytes, arena, segment -> unmap(munmap, segment.address(), bytes));
+        .reinterpret(bytes, arena, segment -> unmap(segment.address(), bytes));
   }
 
   /**
@@ -155,9 +158,9 @@ public final class PageMemory {
     }
   }
 
-  private static void unmap(MethodHandle munmap, long address, long bytes) {
+  private static void unmap(long address, long bytes) {
     try {
-      int ignored = (int) munmap.invokeExact(address, bytes);
+      int ignored = (int) Munmap.HANDLE.orElseThrow().invokeExact(address, bytes);
     } catch (Error | RuntimeException e) {
       throw e;
     } catch (Throwable e) {

@@ -5,6 +5,7 @@ import dev.baton.BatonConfig;
 import dev.baton.Generation;
 import dev.baton.Split;
 import dev.baton.bench.report.WrongResult;
+import dev.baton.catalog.ModelCatalog;
 import dev.baton.model.LlamaModel;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -33,7 +34,7 @@ public final class StartCommand implements Callable<Integer> {
   private final PrintStream out;
 
   @Option(names = "--model", required = true)
-  private Path model = Path.of("");
+  private String model = "";
 
   public StartCommand(PrintStream out) {
     this.out = out;
@@ -53,9 +54,10 @@ public final class StartCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
+    Path file = ModelCatalog.of(System.getenv()).resolve(model);
     long before = bytes(STATUS, "VmRSS:");
     long startNs = System.nanoTime();
-    BatonConfig config = BatonConfig.builder(model).split(new Split.Local()).build();
+    BatonConfig config = BatonConfig.builder(file).split(new Split.Local()).build();
     try (Baton baton = Baton.open(config)) {
       double readyMs = (System.nanoTime() - startNs) / 1e6;
       int[] prompt = IntStream.range(10, 10 + PROMPT_TOKENS).toArray();
