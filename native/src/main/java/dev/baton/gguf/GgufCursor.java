@@ -1,18 +1,18 @@
 package dev.baton.gguf;
 
+import static dev.baton.gguf.GgufException.quoted;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads the head of a GGUF file field by field; each length is checked against the file before
  * memory is touched.
  */
 final class GgufCursor {
-  static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
@@ -21,21 +21,46 @@ final class GgufCursor {
   /** Of all strings of an array; no known vocabulary has a tenth of it. */
   private static final long MAX_STRINGS_BYTES = 1 << 28;
 
-  private static final int WINDOW_BYTES = 1 << 16;
-
   private final String file;
   private final MemorySegment bytes;
   private long at;
+
+  /**
+   * A copy of a part of the file: a plain array is read much sooner than a segment is set up to.
+   */
+  private final byte[] window = new byte[1 << 16];
+
+  private long windowStart;
+  private int windowBytes;
   private String owner = "the header";
+  private @Nullable String ownerName;
+  private int ownerIndex;
+  private int ownerCount;
 
   GgufCursor(String file, MemorySegment bytes) {
     this.file = file;
     this.bytes = bytes;
   }
 
-  /** Names what the next fields belong to, for error messages. */
-  void enter(String newOwner) {
-    owner = newOwner;
+  /** Says what the next fields belong to, for error messages, which alone put it in words. */
+  void enter(String kind, String name) {
+    owner = kind;
+    ownerName = name;
+  }
+
+  /** The same for one of several that has no name yet. */
+  void enter(String kind, int index, int count) {
+    owner = kind;
+    ownerName = null;
+    ownerIndex = index;
+    ownerCount = count;
+  }
+
+  private String owner() {
+    if (ownerName != null) {
+      return owner + " " + quoted(ownerName);
+    }
+    return ownerCount == 0 ? owner : owner + " " + ownerIndex + " of " + ownerCount;
   }
 
   long position() {
@@ -47,11 +72,12 @@ final class GgufCursor {
   }
 
   int int32(String field) {
-    return bytes.get(INT, take(field, Integer.BYTES));
+    long start = take(field, Integer.BYTES);
+    return int32(window, inWindow(start, Integer.BYTES));
   }
 
   long int64(String field) {
-    return bytes.get(LONG, take(field, Long.BYTES));
+    return long64(take(field, Long.BYTES));
   }
 
   /**
@@ -101,34 +127,28 @@ final class GgufCursor {
    */
   MemorySegment strings(String field, int count, int maxBytes) {
     long start = at;
-    long most = Math.min(remaining(), MAX_STRINGS_BYTES);
-    // Plain arrays: several times as fast as a segment in code that is run only once.
-    byte[] window = new byte[WINDOW_BYTES];
-    int windowStart = 0;
-    int windowEnd = 0;
-    int next = 0;
+    long most = start + Math.min(remaining(), MAX_STRINGS_BYTES);
+    long next = start;
     for (int i = 0; i < count; i++) {
-      if (next + Long.BYTES > windowEnd) {
-        windowStart = next;
-        windowEnd = (int) Math.min(most, (long) next + WINDOW_BYTES);
-        MemorySegment.copy(
-            bytes, ValueLayout.JAVA_BYTE, start + next, window, 0, windowEnd - windowStart);
-      }
-      long length = most - next < Long.BYTES ? -1 : int64(window, next - windowStart);
+      long length = most - next < Long.BYTES ? -1 : long64(next);
       if (length < 0 || length > most - next - Long.BYTES) {
-        at = start + next;
-        throw most == MAX_STRINGS_BYTES
-            ? error(field + "s have more bytes than the " + most + " that this version reads")
+        at = next;
+        throw most - start == MAX_STRINGS_BYTES
+            ? error(
+                field
+                    + "s have more bytes than the "
+                    + MAX_STRINGS_BYTES
+                    + " that this version reads")
             : broken(field + " " + i + " of " + count + " runs past the end of the file");
       }
       if (length > maxBytes) {
         throw error(
             field + " " + i + " has " + length + " bytes, this version reads at most " + maxBytes);
       }
-      next += Long.BYTES + (int) length;
+      next += Long.BYTES + length;
     }
-    at = start + next;
-    return bytes.asSlice(start, next);
+    at = next;
+    return bytes.asSlice(start, next - start);
   }
 
   /**
@@ -144,7 +164,7 @@ final class GgufCursor {
   }
 
   GgufException error(String problem) {
-    return new GgufException(file + ": " + owner + ": " + problem);
+    return new GgufException(file + ": " + owner() + ": " + problem);
   }
 
   /** What a damaged or cut-off file gets. */
@@ -162,9 +182,20 @@ final class GgufCursor {
         | (bytes[at + 3] << 24);
   }
 
-  private static long int64(byte[] bytes, int at) {
-    return Integer.toUnsignedLong(int32(bytes, at))
-        | ((long) int32(bytes, at + Integer.BYTES) << Integer.SIZE);
+  private long long64(long start) {
+    int index = inWindow(start, Long.BYTES);
+    return Integer.toUnsignedLong(int32(window, index))
+        | ((long) int32(window, index + Integer.BYTES) << Integer.SIZE);
+  }
+
+  /** Where in the window the bytes at {@code start} are, which the file has. */
+  private int inWindow(long start, int length) {
+    if (start < windowStart || start + length > windowStart + windowBytes) {
+      windowStart = start;
+      windowBytes = (int) Math.min(window.length, bytes.byteSize() - start);
+      MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, start, window, 0, windowBytes);
+    }
+    return (int) (start - windowStart);
   }
 
   private long take(String field, long length) {

@@ -4,6 +4,8 @@ import static dev.baton.gguf.GgufException.quoted;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Collections;
@@ -124,13 +126,13 @@ public final class GgufMetadata {
     if (!type.isInteger()) {
       throw wrongType(key, "an array of whole numbers", array);
     }
-    MemorySegment bytes = open(array);
     if (type == GgufValueType.INT32) {
-      return bytes.toArray(GgufCursor.INT);
+      return open(array).toArray(GgufCursor.INT);
     }
+    ByteBuffer bytes = littleEndian(open(array));
     int[] ints = new int[array.count()];
     for (int i = 0; i < ints.length; i++) {
-      long value = integer(type, bytes, (long) i * type.minBytes());
+      long value = integer(type, bytes, i * type.minBytes());
       ints[i] = (int) value;
       if (ints[i] != value) {
         throw new GgufException(
@@ -154,13 +156,13 @@ public final class GgufMetadata {
     if (!type.isReal()) {
       throw wrongType(key, "an array of floating-point numbers", array);
     }
-    MemorySegment bytes = open(array);
     if (type == GgufValueType.FLOAT32) {
-      return bytes.toArray(GgufCursor.FLOAT);
+      return open(array).toArray(GgufCursor.FLOAT);
     }
+    ByteBuffer bytes = littleEndian(open(array));
     float[] floats = new float[array.count()];
     for (int i = 0; i < floats.length; i++) {
-      floats[i] = (float) real(type, bytes, (long) i * type.minBytes());
+      floats[i] = (float) real(type, bytes, i * type.minBytes());
     }
     return floats;
   }
@@ -180,32 +182,39 @@ public final class GgufMetadata {
     };
   }
 
-  /** The value of a type of fixed width at {@code at}: Long, Double or Boolean. */
-  static Object scalar(GgufValueType type, MemorySegment bytes, long at) {
+  /** The value of a type of fixed width: Long, Double or Boolean. */
+  static Object scalar(GgufValueType type, MemorySegment bytes) {
+    return scalar(type, littleEndian(bytes), 0);
+  }
+
+  private static Object scalar(GgufValueType type, ByteBuffer bytes, int at) {
     if (type == GgufValueType.BOOL) {
-      return bytes.get(ValueLayout.JAVA_BYTE, at) != 0;
+      return bytes.get(at) != 0;
     }
     return type.isReal() ? (Object) real(type, bytes, at) : (Object) integer(type, bytes, at);
   }
 
-  private static long integer(GgufValueType type, MemorySegment bytes, long at) {
+  /** As a buffer it is read sooner than as a segment, which takes some setting up. */
+  private static ByteBuffer littleEndian(MemorySegment bytes) {
+    return bytes.asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  private static long integer(GgufValueType type, ByteBuffer bytes, int at) {
     return switch (type) {
-      case UINT8 -> Byte.toUnsignedLong(bytes.get(ValueLayout.JAVA_BYTE, at));
-      case INT8 -> bytes.get(ValueLayout.JAVA_BYTE, at);
-      case UINT16 -> Short.toUnsignedLong(bytes.get(GgufCursor.SHORT, at));
-      case INT16 -> bytes.get(GgufCursor.SHORT, at);
-      case UINT32 -> Integer.toUnsignedLong(bytes.get(GgufCursor.INT, at));
-      case INT32 -> bytes.get(GgufCursor.INT, at);
-      case UINT64, INT64 -> bytes.get(GgufCursor.LONG, at);
+      case UINT8 -> Byte.toUnsignedLong(bytes.get(at));
+      case INT8 -> bytes.get(at);
+      case UINT16 -> Short.toUnsignedLong(bytes.getShort(at));
+      case INT16 -> bytes.getShort(at);
+      case UINT32 -> Integer.toUnsignedLong(bytes.getInt(at));
+      case INT32 -> bytes.getInt(at);
+      case UINT64, INT64 -> bytes.getLong(at);
       case FLOAT32, FLOAT64, BOOL, STRING, ARRAY ->
           throw new IllegalArgumentException(type + " is no whole number");
     };
   }
 
-  private static double real(GgufValueType type, MemorySegment bytes, long at) {
-    return type == GgufValueType.FLOAT32
-        ? Float.intBitsToFloat(bytes.get(GgufCursor.INT, at))
-        : Double.longBitsToDouble(bytes.get(GgufCursor.LONG, at));
+  private static double real(GgufValueType type, ByteBuffer bytes, int at) {
+    return type == GgufValueType.FLOAT32 ? bytes.getFloat(at) : bytes.getDouble(at);
   }
 
   private static String show(GgufValueType type, Object value) {
@@ -235,7 +244,7 @@ public final class GgufMetadata {
         shown.add(quoted(GgufCursor.text(bytes, at + Long.BYTES, length)));
         at += length;
       } else {
-        shown.add(show(type, scalar(type, bytes, at)));
+        shown.add(show(type, scalar(type, bytes.asSlice(at, type.minBytes()))));
       }
       at += type.minBytes();
     }

@@ -74,10 +74,9 @@ final class GgufParser {
     if (bytes.byteSize() == 0) {
       throw new GgufException(file + ": the file is empty; download it again");
     }
-    if (bytes.byteSize() < Integer.BYTES || bytes.get(GgufCursor.INT, 0) != MAGIC) {
+    if (bytes.byteSize() < Integer.BYTES || cursor.int32("magic") != MAGIC) {
       throw new GgufException(file + ": not a GGUF file (magic): " + ForeignFormat.describe(bytes));
     }
-    cursor.int32("magic");
     int version = cursor.int32("version");
     if ((version & 0xFFFF) == 0 && version != 0) {
       throw cursor.error("version: the file is big endian; get or convert a little-endian one");
@@ -94,12 +93,12 @@ final class GgufParser {
   private GgufMetadata metadata(int count) {
     Map<String, GgufValue> values = LinkedHashMap.newLinkedHashMap(count);
     for (int i = 0; i < count; i++) {
-      cursor.enter("metadata entry " + i + " of " + count);
+      cursor.enter("metadata entry", i, count);
       String key = cursor.string("key", MAX_KEY_BYTES);
       if (key.isEmpty()) {
         throw cursor.broken("key is empty");
       }
-      cursor.enter("metadata " + quoted(key));
+      cursor.enter("metadata", key);
       if (values.put(key, value()) != null) {
         throw cursor.error("the key occurs twice; convert the model again");
       }
@@ -114,7 +113,7 @@ final class GgufParser {
       case ARRAY -> array();
       case UINT8, INT8, UINT16, INT16, UINT32, INT32, UINT64, INT64, FLOAT32, FLOAT64, BOOL ->
           new GgufValue.Scalar(
-              type, GgufMetadata.scalar(type, cursor.slice("value", type.minBytes()), 0));
+              type, GgufMetadata.scalar(type, cursor.slice("value", type.minBytes())));
     };
   }
 
@@ -158,12 +157,12 @@ final class GgufParser {
   private List<TensorEntry> tensorEntries(int count) {
     Map<String, TensorEntry> entries = LinkedHashMap.newLinkedHashMap(count);
     for (int i = 0; i < count; i++) {
-      cursor.enter("tensor " + i + " of " + count);
+      cursor.enter("tensor", i, count);
       String name = cursor.string("name", MAX_TENSOR_NAME_BYTES);
       if (name.isEmpty()) {
         throw cursor.broken("name is empty");
       }
-      cursor.enter("tensor " + quoted(name));
+      cursor.enter("tensor", name);
       if (entries.put(name, tensorEntry(name)) != null) {
         throw cursor.error("the name occurs twice; convert the model again");
       }
@@ -225,7 +224,7 @@ final class GgufParser {
   private List<GgufTensor> place(List<TensorEntry> entries, long dataStart, long alignment) {
     List<GgufTensor> tensors = new ArrayList<>(entries.size());
     for (TensorEntry entry : entries) {
-      cursor.enter("tensor " + quoted(entry.name));
+      cursor.enter("tensor", entry.name);
       if (entry.offset < 0 || entry.offset % alignment != 0) {
         throw cursor.broken(
             "offset "
@@ -268,7 +267,7 @@ final class GgufParser {
       GgufTensor before = byOffset.get(i - 1);
       GgufTensor after = byOffset.get(i);
       if (before.offset() + before.byteSize() > after.offset()) {
-        cursor.enter("tensor " + quoted(after.name()));
+        cursor.enter("tensor", after.name());
         throw cursor.broken("offset lies within the data of tensor " + quoted(before.name()));
       }
     }
