@@ -61,7 +61,7 @@ final class AutoSplit implements AutoCloseable {
   private final SplitPlanner planner;
   private final Journal journal;
   private final Trial trial;
-  private final OutputLengths lengths = new OutputLengths();
+  private final OutputLengths lengths;
   private volatile Learnt learnt;
 
   /** Keeps the journal's disk away from the decode thread; one thread, so that order is kept. */
@@ -73,7 +73,12 @@ final class AutoSplit implements AutoCloseable {
   private record Learnt(PairProfile profile, Corrections corrections) {}
 
   /** Two nodes and a model. */
-  record Pair(BatonConfig config, NodeCompute compute, PrefillPeer peer, DecodeLoop loop) {
+  record Pair(
+      BatonConfig config,
+      NodeCompute compute,
+      String modelName,
+      PrefillPeer peer,
+      DecodeLoop loop) {
     String there() {
       String named = config.prefill();
       return named == null ? CHILD : named;
@@ -144,6 +149,7 @@ final class AutoSplit implements AutoCloseable {
     this.planner = new SplitPlanner(pair.largestChunkTokens());
     this.journal = journal;
     this.trial = pair.trial();
+    this.lengths = new OutputLengths(pair.modelName());
     this.learnt = learntOf(profile);
     this.refiner = profile.coarse() ? refiner(store) : null;
     if (refiner != null) {
@@ -317,18 +323,17 @@ final class AutoSplit implements AutoCloseable {
      *
      * @param unplanned why the plan could not even be begun, or null
      */
-    void ended(
-        String modelName, DecodeOutcome outcome, double ttftSeconds, @Nullable String unplanned) {
+    void ended(DecodeOutcome outcome, double ttftSeconds, @Nullable String unplanned) {
       trial.callerEnds();
       if (outcome.outputTokens() == 0 || outcome.end() == DecodeOutcome.End.FAILED) {
         return;
       }
-      JournalEntry entry = entry(modelName, outcome, ttftSeconds, unplanned);
+      JournalEntry entry = entry(outcome, ttftSeconds, unplanned);
       writer.execute(() -> note(known.corrections, entry));
     }
 
     private JournalEntry entry(
-        String modelName, DecodeOutcome outcome, double ttftSeconds, @Nullable String unplanned) {
+        DecodeOutcome outcome, double ttftSeconds, @Nullable String unplanned) {
       SplitPlan plan = decision.chosen();
       Prediction prediction = plan.prediction();
       TransferReport transfer = outcome.transfer();
@@ -339,7 +344,7 @@ final class AutoSplit implements AutoCloseable {
               : Math.max(0, (transfer.computeEndNs() - transfer.computeStartNs()) / 1e9);
       return new JournalEntry(
           Instant.now(),
-          modelName,
+          pair.modelName(),
           known.profile.measuredAt(),
           plan.isLocal() ? null : pair.there(),
           HERE,

@@ -111,7 +111,7 @@ public final class Baton implements AutoCloseable {
   }
 
   private AutoSplit.Pair pair() {
-    return new AutoSplit.Pair(config, compute, link.peer(compute), loop);
+    return new AutoSplit.Pair(config, compute, modelName(), link.peer(compute), loop);
   }
 
   /**

@@ -107,7 +107,7 @@ public final class Generation implements AutoCloseable {
       synchronized (lock) {
         ttftSeconds = received == 0 ? 0 : tokenNs[0] / 1e9;
       }
-      planned.ended(plan.model(), end, ttftSeconds, plan.unplanned());
+      planned.ended(end, ttftSeconds, plan.unplanned());
     }
   }
 

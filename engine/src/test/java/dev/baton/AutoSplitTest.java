@@ -48,7 +48,7 @@ class AutoSplitTest {
               .prefill(node.endpoint())
               .chunkTokens(CHUNK)
               .build();
-      test.run(new AutoSplit.Pair(config, compute, peer, loop));
+      test.run(new AutoSplit.Pair(config, compute, "tiny", peer, loop));
     }
   }
 

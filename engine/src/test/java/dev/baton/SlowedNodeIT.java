@@ -76,7 +76,7 @@ class SlowedNodeIT {
             new DecodeLoop(compute.model(), compute.cache(), 2, CHUNK, System::nanoTime)) {
       BatonConfig config =
           BatonConfig.builder(BatonProcess.TINY).prefill("a node").chunkTokens(CHUNK).build();
-      AutoSplit.Pair pair = new AutoSplit.Pair(config, compute, peer, loop);
+      AutoSplit.Pair pair = new AutoSplit.Pair(config, compute, "tiny", peer, loop);
       try (AutoSplit auto = AutoSplit.of(pair, home, done -> {})) {
         auto.stopMeasuring();
         run(auto, peer, loop, 8);
@@ -129,7 +129,7 @@ class SlowedNodeIT {
       DecodeOutcome outcome = ended.get(60, TimeUnit.SECONDS);
       assertNull(outcome.fallback());
       assertEquals(ASK.outputLimit(), outcome.outputTokens());
-      planned.ended("tiny", outcome, outcome.ttftNs() / 1e9, null);
+      planned.ended(outcome, outcome.ttftNs() / 1e9, null);
       // What became of a request is noted on a thread of its own.
       BatonProcess.pause(20);
     }

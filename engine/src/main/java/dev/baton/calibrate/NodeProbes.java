@@ -87,34 +87,18 @@ final class NodeProbes {
     for (int i = 0; i < WARM_UP_RUNS || (System.nanoTime() - startNs) / 1e9 < warmUpSeconds; i++) {
       run(warm, ran);
     }
-    double last = 0;
-    for (int tokens : coarse ? COARSE_CHUNK_TOKENS : CHUNK_TOKENS) {
-      boolean fits = tokens <= largestChunkTokens && tokens <= room;
-      if (chunks.isEmpty() || (fits && 2 * last < requestSeconds)) {
-        Probe probe = probe(Math.min(tokens, Math.max(1, room)), 1);
-        run(probe, ran);
-        chunks.add(probe);
-        last = probe.tookSeconds();
-      }
-    }
+    runChunks(requestSeconds, ran);
     Probe largest = chunks.getLast();
     // A deep prompt's tokens take longer than a chunk's, by the attention.
     double perToken = 1.5 * largest.compute().median() / largest.promptTokens();
-    int affordable = (int) Math.min(DEEPEST_TOKENS, DEEPEST_TIMES * requestSeconds / perToken);
-    int most = Math.max(1, room);
-    int deepest =
-        Math.clamp(affordable, Math.min(LEAST_CHUNKS * largest.promptTokens(), most), most);
-    List<Integer> depths =
-        new ArrayList<>(coarse ? List.of(deepest) : List.of(deepest / 2, deepest));
-    depths.removeIf(tokens -> tokens <= largest.promptTokens());
+    List<Integer> depths = depths((int) (DEEPEST_TIMES * requestSeconds / perToken));
     if (target == null) {
-      int stepsOfARun = stepsOfARun(warm.step().last(), requestSeconds);
+      double step = Math.max(1e-6, warm.step().last());
+      int stepsOfARun = (int) Math.clamp(requestSeconds / 2 / step, LEAST_STEPS, MOST_STEPS);
       Probe near = probe(shortest, stepsOfARun);
       run(near, ran);
+      depths.forEach(tokens -> deep.add(new Probe(trial, tokens, stepsOfARun, 1, null, near)));
       steps.add(near);
-      for (int tokens : depths) {
-        deep.add(new Probe(trial, tokens, stepsOfARun, 1, null, near));
-      }
       steps.addAll(deep);
       together = new Probe(trial, shortest, stepsOfARun, BATCH, null, near);
       run(together, ran);
@@ -127,6 +111,31 @@ final class NodeProbes {
     }
   }
 
+  private void runChunks(double requestSeconds, Runnable ran) throws InterruptedException {
+    double last = 0;
+    for (int tokens : coarse ? COARSE_CHUNK_TOKENS : CHUNK_TOKENS) {
+      boolean fits = tokens <= largestChunkTokens && tokens <= room;
+      if (chunks.isEmpty() || (fits && 2 * last < requestSeconds)) {
+        Probe probe = probe(Math.min(tokens, Math.max(1, room)), 1);
+        run(probe, ran);
+        chunks.add(probe);
+        last = probe.tookSeconds();
+      }
+    }
+  }
+
+  /** Lengths of the prompts of many chunks. */
+  private List<Integer> depths(int affordable) {
+    int largest = chunks.getLast().promptTokens();
+    int most = Math.max(1, room);
+    int deepest =
+        Math.clamp(
+            Math.min(DEEPEST_TOKENS, affordable), Math.min(LEAST_CHUNKS * largest, most), most);
+    return Stream.of(deepest / 2, deepest)
+        .filter(tokens -> tokens > largest && (!coarse || tokens == deepest))
+        .toList();
+  }
+
   /**
    * Prompts of which the node computes a single layer: nothing else makes it send as much in as
    * short a time. The first is of one request in the lossless wire type; then, where there is time,
@@ -134,7 +143,8 @@ final class NodeProbes {
    */
   private void linkProbes(PrefillTarget node, int affordable, Runnable ran)
       throws InterruptedException {
-    int tokens = Math.clamp(affordable, Math.min(LEAST_LINK_TOKENS, room), LINK_TOKENS);
+    int most = Math.clamp(room, 1, LINK_TOKENS);
+    int tokens = Math.clamp(affordable, Math.min(LEAST_LINK_TOKENS, most), most);
     links.add(linkProbe(node, tokens, KvWireType.F16, 1));
     if (!coarse) {
       boolean q8 = KvWireType.Q8.fits(model.geometry());
@@ -150,11 +160,6 @@ final class NodeProbes {
     RemotePrefill first =
         new RemotePrefill(node, 1, ChunkSchedule.equal(largestChunkTokens), wireType, true);
     return new Probe(trial, Math.max(1, tokens / streams), 1, streams, first, null);
-  }
-
-  private static int stepsOfARun(double stepSeconds, double requestSeconds) {
-    double step = Math.max(1e-6, stepSeconds);
-    return (int) Math.clamp(requestSeconds / 2 / step, LEAST_STEPS, MOST_STEPS);
   }
 
   private static void run(Probe probe, Runnable ran) throws InterruptedException {

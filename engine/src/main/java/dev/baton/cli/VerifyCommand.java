@@ -3,7 +3,6 @@ package dev.baton.cli;
 import dev.baton.Perplexity;
 import dev.baton.Verification;
 import dev.baton.cluster.NodeCompute;
-import dev.baton.kernel.KernelsConfig;
 import dev.baton.text.Tokenizer;
 import dev.baton.text.Vocabulary;
 import java.util.Locale;
@@ -11,7 +10,6 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** {@code baton verify}: how far a device's numbers are from another's. */
 @Command(
@@ -37,9 +35,7 @@ final class VerifyCommand implements Callable<Integer> {
 
   private final Terminal terminal;
 
-  @Parameters(paramLabel = "FILE", description = "A UTF-8 text; '-' reads it from stdin.")
-  private String file = "";
-
+  @Mixin private ScoredText text = new ScoredText();
   @Mixin private ModelOption model = new ModelOption();
   @Mixin private DeviceOption device = new DeviceOption();
 
@@ -57,20 +53,6 @@ final class VerifyCommand implements Callable<Integer> {
       description = "Windows of the text that are read at most (default: ${DEFAULT-VALUE}).")
   private int windows;
 
-  @Option(
-      names = "--chunk",
-      paramLabel = "N",
-      defaultValue = "128",
-      description = "Tokens that go through the layers together (default: ${DEFAULT-VALUE}).")
-  private int chunk;
-
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      defaultValue = "0",
-      description = "Compute threads; 0: one per processor (default: ${DEFAULT-VALUE}).")
-  private int threads;
-
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
@@ -80,16 +62,15 @@ final class VerifyCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (chunk < 1 || chunk > Perplexity.WINDOW || windows < 1) {
-      throw new IllegalArgumentException(
-          "a chunk has 1 to " + Perplexity.WINDOW + " tokens and --windows is 1 or more");
+    if (windows < 1) {
+      throw new IllegalArgumentException("--windows is 1 or more, not " + windows);
     }
-    String text = terminal.textOfFile(file);
+    String scored = text.read(terminal);
     try (StatusLine status = new StatusLine(terminal, System::nanoTime);
         NodeCompute reference = open(against, status);
         NodeCompute tried = open(device.name(), status)) {
       Vocabulary vocabulary = Vocabulary.from(reference.model().file().metadata());
-      int[] tokens = Tokenizer.of(vocabulary).encode(text, true, false);
+      int[] tokens = Tokenizer.of(vocabulary).encode(scored, true, false);
       int most = (int) Math.min(tokens.length, (long) windows * Perplexity.WINDOW);
       Verification result =
           Verification.of(
@@ -97,23 +78,22 @@ final class VerifyCommand implements Callable<Integer> {
               new Verification.Side(reference.model(), reference.cache()),
               java.util.Arrays.copyOf(tokens, most),
               vocabulary.framing().addsBos() ? vocabulary.special().bos() : Vocabulary.NONE,
-              chunk,
+              text.chunk(),
               done -> status.show("comparing", done));
       status.clear();
       terminal.print(
           json
               ? Json.line(result) + System.lineSeparator()
-              : text(result, tried, reference, Tokenizer.of(vocabulary)));
+              : shown(result, tried, reference, Tokenizer.of(vocabulary)));
       return isClose(result) ? BatonCli.DONE : BatonCli.FAILED;
     }
   }
 
   private NodeCompute open(String name, StatusLine status) {
-    KernelsConfig kernels = KernelsConfig.fromEnvironment(terminal.env());
     return NodeCompute.open(
         model.file(terminal),
         name,
-        threads == 0 ? kernels : kernels.withThreads(threads),
+        text.kernels(terminal),
         2 * Perplexity.WINDOW,
         done -> status.show("loading " + model.nameOrPath() + " on " + name, done));
   }
@@ -127,7 +107,7 @@ final class VerifyCommand implements Callable<Integer> {
     return result.perplexity() / result.referencePerplexity() - 1;
   }
 
-  private String text(
+  private String shown(
       Verification result, NodeCompute tried, NodeCompute reference, Tokenizer tokenizer) {
     return String.format(
         Locale.ROOT,

@@ -3,18 +3,21 @@ package dev.baton.journal;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Deque;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How long each caller's answers usually are, learnt from those that ended: what a request is
- * planned with, since its limit is often far above what comes. The median of the caller's last
- * {@value #WINDOW}; one that ended at its limit might have gone on, so it counts as long as the
- * limit asked about.
+ * How long each caller's answers by one model usually are, learnt from those that ended: what a
+ * request is planned with, since its limit is often far above what comes. The median of the
+ * caller's last {@value #WINDOW}; one that ended at its limit might have gone on, so it counts as
+ * long as the limit asked about. Of callers the {@value #MOST_CALLERS} that came last are known.
  *
  * <p>Any thread may call any method. A journal that is replayed gives the same lengths.
  */
 public final class OutputLengths {
+  static final int MOST_CALLERS = 1024;
+
   private static final int WINDOW = 32;
 
   /** Fewer answers say nothing of the next one. */
@@ -25,24 +28,34 @@ public final class OutputLengths {
 
   private record Answer(int tokens, boolean wasLimited) {}
 
-  private final ConcurrentHashMap<String, Deque<Answer>> answers = new ConcurrentHashMap<>();
+  private final String model;
 
-  /** Learns from an answer; an empty one tells nothing. */
-  public void observe(JournalEntry entry) {
-    if (entry.outputTokens() == 0 || entry.outputLimit() == 0) {
+  /** By caller, the last one seen last. */
+  private final Map<String, Deque<Answer>> answers =
+      new LinkedHashMap<>(16, 0.75f, true) {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, Deque<Answer>> eldest) {
+          return size() > MOST_CALLERS;
+        }
+      }; // guarded by this
+
+  /**
+   * @param model whose answers count, by the name that journal entries give it
+   */
+  public OutputLengths(String model) {
+    this.model = model;
+  }
+
+  /** Learns from an answer; an empty one tells nothing, nor does another model's. */
+  public synchronized void observe(JournalEntry entry) {
+    if (entry.outputTokens() == 0 || entry.outputLimit() == 0 || !entry.model().equals(model)) {
       return;
     }
-    Answer answer = new Answer(entry.outputTokens(), entry.outputTokens() >= entry.outputLimit());
-    answers.compute(
-        key(entry.caller()),
-        (_, known) -> {
-          Deque<Answer> last = known == null ? new ArrayDeque<>() : new ArrayDeque<>(known);
-          last.add(answer);
-          if (last.size() > WINDOW) {
-            last.remove();
-          }
-          return last;
-        });
+    Deque<Answer> last = answers.computeIfAbsent(key(entry.caller()), _ -> new ArrayDeque<>());
+    last.add(new Answer(entry.outputTokens(), entry.outputTokens() >= entry.outputLimit()));
+    if (last.size() > WINDOW) {
+      last.remove();
+    }
   }
 
   /**
@@ -51,7 +64,7 @@ public final class OutputLengths {
    * @param caller who asks, or null
    * @param limit the most it may have, and what is expected of a caller not known yet
    */
-  public int expected(@Nullable String caller, int limit) {
+  public synchronized int expected(@Nullable String caller, int limit) {
     Deque<Answer> known = answers.get(key(caller));
     if (known == null || known.size() < LEAST_ANSWERS) {
       return limit;

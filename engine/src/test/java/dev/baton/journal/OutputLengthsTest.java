@@ -9,14 +9,20 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class OutputLengthsTest {
-  private final OutputLengths lengths = new OutputLengths();
+  private static final String MODEL = "llama";
+
+  private final OutputLengths lengths = new OutputLengths(MODEL);
 
   private void observe(@Nullable String caller, int limit, int... outputTokens) {
+    observeOf(MODEL, caller, limit, outputTokens);
+  }
+
+  private void observeOf(String model, @Nullable String caller, int limit, int... outputTokens) {
     for (int tokens : outputTokens) {
       lengths.observe(
           new JournalEntry(
               Instant.EPOCH,
-              "llama",
+              model,
               null,
               null,
               "here",
@@ -70,6 +76,24 @@ class OutputLengthsTest {
     Arrays.fill(after, 10);
     observe("chat", 400, after);
     assertEquals(10, lengths.expected("chat", 400));
+  }
+
+  @Test
+  void shouldKeepModelsApart() {
+    observeOf("another", "chat", 128, 5, 5, 5, 5);
+    assertEquals(128, lengths.expected("chat", 128));
+  }
+
+  @Test
+  void shouldForgetTheCallersThatHaveNotComeForLongest() {
+    observe("first", 128, 5, 5, 5);
+    observe("second", 128, 5, 5, 5);
+    for (int i = 0; i < OutputLengths.MOST_CALLERS - 1; i++) {
+      lengths.expected("first", 128);
+      observe("caller " + i, 128, 5);
+    }
+    assertEquals(5, lengths.expected("first", 128));
+    assertEquals(128, lengths.expected("second", 128));
   }
 
   @Test

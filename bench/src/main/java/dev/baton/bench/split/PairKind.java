@@ -16,17 +16,20 @@ import org.jspecify.annotations.Nullable;
  */
 record PairKind(
     boolean pinned, @Nullable String decodeIsa, String prefillDevice, String decodeDevice) {
-  /** A core each, the decode process held to AVX2. */
-  static final PairKind UNLIKE = new PairKind(true, "avx2", NodeCompute.CPU, NodeCompute.CPU);
-
+  private static final String AVX2 = "avx2";
   private static final String WIDER_THAN_AVX2 = "avx512";
+
+  /** The most unlike pair of Baton's own kernels that this machine can be. */
+  static PairKind here() {
+    return of(Machine.here(), NodeCompute.CPU, NodeCompute.CPU);
+  }
 
   /** The most unlike pair that this machine can be on these devices. */
   static PairKind of(Machine machine, String prefillDevice, String decodeDevice) {
     boolean wide = machine.isa().equals(WIDER_THAN_AVX2);
     return new PairKind(
         OneCore.whyMissing() == null,
-        wide && areExact(prefillDevice, decodeDevice) ? UNLIKE.decodeIsa : null,
+        wide && areExact(prefillDevice, decodeDevice) ? AVX2 : null,
         prefillDevice,
         decodeDevice);
   }

@@ -25,10 +25,10 @@ import tools.jackson.databind.json.JsonMapper;
     sortOptions = false,
     description = {
       "%nTwo unlike nodes with a core each (a prefill node with the machine's best instructions, a"
-          + " decode process held to AVX2) and a shaped link between them. Requests of every shape"
-          + " really run: local, remote, cut at boundary layers spread over the model, and as the"
-          + " planner chooses. Regret is the time of the planner's choice over that of the best of"
-          + " the others, minus one.%n"
+          + " decode process held to AVX2 where they are wider) and a shaped link between them."
+          + " Requests of every shape really run: local, remote, cut at boundary layers spread over"
+          + " the model, and as the planner chooses. Regret is the time of the planner's choice"
+          + " over that of the best of the others, minus one.%n"
     },
     footerHeading = "%nExamples:%n",
     footer = {
@@ -133,7 +133,7 @@ public final class RegretCommand implements Callable<Integer> {
   private LinkRegret measure(Path file, int rate) throws IOException, InterruptedException {
     progress.show(rate + " Mbit/s: both nodes and their link");
     try (UnlikePair pair =
-        new UnlikePair(file, PairKind.UNLIKE, ShapedLink.at(rate * 1_000_000L).prefix())) {
+        new UnlikePair(file, PairKind.here(), ShapedLink.at(rate * 1_000_000L).prefix())) {
       RegretGrid grid = new RegretGrid(pair, repeat, seed);
       List<ShapeRegret> shapes = new ArrayList<>();
       for (int prompt : promptTokens) {

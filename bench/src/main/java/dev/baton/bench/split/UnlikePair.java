@@ -71,7 +71,7 @@ final class UnlikePair implements AutoCloseable {
     }
   }
 
-  /** Why there can be no {@link PairKind#UNLIKE} pair over a shaped link here, or null. */
+  /** Why there can be no pair with a core each over a shaped link here, or null. */
   static @Nullable String whyMissing() {
     String cores = OneCore.whyMissing();
     return cores != null ? cores : ShapedLink.whyMissing();

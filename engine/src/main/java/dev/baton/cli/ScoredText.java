@@ -1,0 +1,44 @@
+package dev.baton.cli;
+
+import dev.baton.Perplexity;
+import dev.baton.kernel.KernelsConfig;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** A text whose tokens a model is asked for, and how it computes them. */
+final class ScoredText {
+  @Parameters(paramLabel = "FILE", description = "A UTF-8 text; '-' reads it from stdin.")
+  private String file = "";
+
+  @Option(
+      names = "--chunk",
+      paramLabel = "N",
+      defaultValue = "128",
+      description = "Tokens that go through the layers together (default: ${DEFAULT-VALUE}).")
+  private int chunk;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Compute threads; 0: one per processor (default: ${DEFAULT-VALUE}).")
+  private int threads;
+
+  /** The text; the options are checked before it is read. */
+  String read(Terminal terminal) {
+    if (chunk < 1 || chunk > Perplexity.WINDOW) {
+      throw new IllegalArgumentException(
+          "a chunk has 1 to " + Perplexity.WINDOW + " tokens, not " + chunk);
+    }
+    return terminal.textOfFile(file);
+  }
+
+  int chunk() {
+    return chunk;
+  }
+
+  KernelsConfig kernels(Terminal terminal) {
+    KernelsConfig kernels = KernelsConfig.fromEnvironment(terminal.env());
+    return threads == 0 ? kernels : kernels.withThreads(threads);
+  }
+}
