@@ -61,12 +61,7 @@ final class NodeCommand implements Callable<Integer> {
 
   @Mixin private DeviceOption device = new DeviceOption();
 
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      defaultValue = "0",
-      description = "Compute threads; 0: one per processor (default: ${DEFAULT-VALUE}).")
-  private int threads;
+  @Mixin private ThreadsOption threads = new ThreadsOption();
 
   @Option(
       names = "--max-chunk",
@@ -110,7 +105,7 @@ final class NodeCommand implements Callable<Integer> {
       Thread.ofPlatform().daemon().name("baton-parent-watch").start(this::watchParent);
     }
     ClusterKey key = clusterKey.key(terminal);
-    KernelsConfig kernels = KernelsConfig.fromEnvironment(terminal.env());
+    KernelsConfig kernels = threads.kernels(terminal);
     if (kvTokens < 0) {
       throw new IllegalArgumentException("--kv-tokens is 0 or more, got " + kvTokens);
     }
@@ -120,7 +115,7 @@ final class NodeCommand implements Callable<Integer> {
             NodeCompute.open(
                 model.file(terminal),
                 device.name(),
-                threads == 0 ? kernels : kernels.withThreads(threads),
+                kernels,
                 kvTokens,
                 done -> status.show("loading " + model.nameOrPath(), done));
         PrefillNode node =

@@ -2,6 +2,7 @@ package dev.baton.cli;
 
 import dev.baton.Perplexity;
 import dev.baton.kernel.KernelsConfig;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -17,12 +18,7 @@ final class ScoredText {
       description = "Tokens that go through the layers together (default: ${DEFAULT-VALUE}).")
   private int chunk;
 
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      defaultValue = "0",
-      description = "Compute threads; 0: one per processor (default: ${DEFAULT-VALUE}).")
-  private int threads;
+  @Mixin private ThreadsOption threads = new ThreadsOption();
 
   /** The text; the options are checked before it is read. */
   String read(Terminal terminal) {
@@ -38,7 +34,6 @@ final class ScoredText {
   }
 
   KernelsConfig kernels(Terminal terminal) {
-    KernelsConfig kernels = KernelsConfig.fromEnvironment(terminal.env());
-    return threads == 0 ? kernels : kernels.withThreads(threads);
+    return threads.kernels(terminal);
   }
 }

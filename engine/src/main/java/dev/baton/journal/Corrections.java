@@ -193,7 +193,7 @@ public final class Corrections {
 
   /** The last ratios, and their median. */
   private static final class Ratios {
-    final List<Ratio> ratios;
+    private final List<Ratio> ratios;
     private final int window;
 
     /** A logarithm. */
@@ -216,18 +216,24 @@ public final class Corrections {
       if (ratios.size() > window) {
         ratios.removeFirst();
       }
-      median = medianOf(ratios);
+      setMedian();
     }
 
     void forgetFrom(long request) {
       ratios.removeIf(ratio -> ratio.request >= request);
-      median = medianOf(ratios);
+      setMedian();
     }
 
-    private static double medianOf(List<Ratio> ratios) {
-      return ratios.isEmpty()
-          ? 0
-          : Corrections.median(ratios.stream().mapToDouble(Ratio::log).toArray());
+    void forgetBefore(int index) {
+      ratios.subList(0, index).clear();
+      setMedian();
+    }
+
+    private void setMedian() {
+      median =
+          ratios.isEmpty()
+              ? 0
+              : Corrections.median(ratios.stream().mapToDouble(Ratio::log).toArray());
     }
   }
 
@@ -254,8 +260,7 @@ public final class Corrections {
       if (first == 0) {
         return UNCHANGED;
       }
-      recent.ratios.subList(0, first).clear();
-      recent.median = Ratios.medianOf(recent.ratios);
+      recent.forgetBefore(first);
       return recent.ratios.getFirst().request;
     }
 

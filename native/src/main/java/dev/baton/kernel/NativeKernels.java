@@ -145,11 +145,13 @@ public final class NativeKernels implements Kernels {
     CRC32C crc = new CRC32C();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment raw = arena.allocate((long) rows * cols * Float.BYTES, LINE_BYTES);
-      byte[] random = new byte[rows * Float.BYTES * PANEL_ROWS];
-      new SplittableRandom(1).nextBytes(random);
-      for (long at = 0; at < raw.byteSize(); at += random.length) {
-        MemorySegment.copy(random, 0, raw, ValueLayout.JAVA_BYTE, at, random.length);
+      // Through an array: a segment takes long to write to in code that is run only once.
+      long[] values = new long[(int) (raw.byteSize() / Long.BYTES)];
+      SplittableRandom random = new SplittableRandom(1);
+      for (int i = 0; i < values.length; i++) {
+        values[i] = random.nextLong();
       }
+      MemorySegment.copy(values, 0, raw, ValueLayout.JAVA_LONG, 0, values.length);
       for (GgmlType type : GgmlType.values()) {
         MemorySegment tensor = raw.asSlice(0, rows * type.rowBytes(cols));
         crc.update(pack(type, tensor, rows, cols, arena).data().asByteBuffer());

@@ -1,0 +1,20 @@
+package dev.baton.cli;
+
+import dev.baton.kernel.KernelsConfig;
+import picocli.CommandLine.Option;
+
+/** {@code --threads}: what Baton's own kernels compute on. */
+final class ThreadsOption {
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Compute threads; 0: one per processor (default: ${DEFAULT-VALUE}).")
+  private int threads;
+
+  /** The environment's kernels with so many threads. */
+  KernelsConfig kernels(Terminal terminal) {
+    KernelsConfig kernels = KernelsConfig.fromEnvironment(terminal.env());
+    return threads == 0 ? kernels : kernels.withThreads(threads);
+  }
+}
