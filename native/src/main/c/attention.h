@@ -314,11 +314,9 @@ static void attention_unit(const struct bt_attention_args *a, int64_t kv_head, i
 }
 
 /* Units in the order that gives the ones with the most keys out first. */
-static void attention(const void *args, int part, int parts) {
+static void attention(const void *args, int64_t begin, int64_t end) {
   const struct bt_attention_args *a = args;
   const int64_t per_head = bt_attention_units(a) / a->kv.kv_heads;
-  int64_t begin, end;
-  bt_share(bt_attention_units(a), part, parts, &begin, &end);
   for (int64_t unit = begin; unit < end; unit++) {
     const int64_t run = per_head - 1 - unit / a->kv.kv_heads;
     attention_unit(a, unit % a->kv.kv_heads, run * BT_ATTENTION_ROWS);

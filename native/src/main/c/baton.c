@@ -1,4 +1,4 @@
-/* The exported functions: each fills in a task's arguments, chooses how many parts it has, and runs
+/* The exported functions: each fills in a task's arguments and runs
  * it. */
 #include "baton.h"
 
@@ -39,21 +39,18 @@ int64_t bt_q8_256_row_bytes(int64_t cols) { return cols / 256 * (int64_t)sizeof(
 
 static int64_t panels_of(int64_t rows) { return (rows + BT_PANEL - 1) / BT_PANEL; }
 
-/* Parts to cut `units` pieces of work into: some for each thread, so that a late one can be made up
- * for. */
-static int parts_of(const struct bt_context *ctx, int64_t units) {
-  const int threads = bt_pool_threads(ctx->pool);
-  const int64_t most = threads == 1 ? 1 : 4 * (int64_t)threads;
-  return (int)(units < most ? units : most);
-}
-
 /* Work that is done sooner than other threads wake up, in floats read or multiply-adds. */
 #define SMALL_WORK 16384
 
-/* Parts of an operation that does little for each unit: one, on the caller's thread, where there is
- * little in all. */
-static int light_parts_of(const struct bt_context *ctx, int64_t units, int64_t work) {
-  return work < SMALL_WORK ? 1 : parts_of(ctx, units);
+/* Runs an operation that does little for each unit: on the caller's thread where there is little in
+ * all. */
+static void run_light(const struct bt_context *ctx, bt_task task, const void *args, int64_t units,
+                      int64_t work) {
+  if (work < SMALL_WORK && units > 0) {
+    task(args, 0, units);
+  } else {
+    bt_pool_run(ctx->pool, task, args, units);
+  }
 }
 
 static struct bt_rows rows_of(float *f32, void *q32, void *q256, int64_t cols) {
@@ -69,14 +66,14 @@ void bt_pack(struct bt_context *ctx, int32_t type, const void *raw, int64_t rows
              void *packed) {
   const struct bt_pack_args args = {
       .type = type, .raw = raw, .rows = rows, .cols = cols, .packed = packed};
-  bt_pool_run(ctx->pool, bt_pack_task, &args, parts_of(ctx, panels_of(rows)));
+  bt_pool_run(ctx->pool, bt_pack_task, &args, panels_of(rows));
 }
 
 void bt_quantize(struct bt_context *ctx, const float *x, int64_t tokens, int64_t cols, void *q32,
                  void *q256) {
   const struct bt_quantize_args args = {.y = rows_of((float *)x, q32, q256, cols),
                                         .tokens = tokens};
-  bt_pool_run(ctx->pool, ctx->ops->quantize, &args, light_parts_of(ctx, tokens, tokens * cols));
+  run_light(ctx, ctx->ops->quantize, &args, tokens, tokens * cols);
 }
 
 static int64_t x_row_bytes(int32_t type, int64_t cols) {
@@ -106,7 +103,7 @@ void bt_matmul(struct bt_context *ctx, int32_t type, const void *packed, int64_t
                                       .out = out,
                                       .accumulate = accumulate};
   if (tokens > 0)
-    bt_pool_run(ctx->pool, ctx->ops->matmul[type], &args, parts_of(ctx, panels_of(rows)));
+    bt_pool_run(ctx->pool, ctx->ops->matmul[type], &args, panels_of(rows));
 }
 
 void bt_rms_norm(struct bt_context *ctx, const float *x, int64_t x_row, const float *weight,
@@ -116,7 +113,7 @@ void bt_rms_norm(struct bt_context *ctx, const float *x, int64_t x_row, const fl
                                         .eps = eps,
                                         .tokens = tokens,
                                         .y = rows_of(y, q32, q256, cols)};
-  bt_pool_run(ctx->pool, ctx->ops->rms_norm, &args, light_parts_of(ctx, tokens, tokens * cols));
+  run_light(ctx, ctx->ops->rms_norm, &args, tokens, tokens * cols);
 }
 
 void bt_rope(struct bt_context *ctx, float *x, int64_t row, int64_t tokens, int64_t heads,
@@ -127,15 +124,14 @@ void bt_rope(struct bt_context *ctx, float *x, int64_t row, int64_t tokens, int6
                                     .head_dim = head_dim,
                                     .table = table + first_position * pairs * 2,
                                     .pairs = pairs};
-  bt_pool_run(ctx->pool, ctx->ops->rope, &args,
-              light_parts_of(ctx, tokens, tokens * heads * head_dim));
+  run_light(ctx, ctx->ops->rope, &args, tokens, tokens * heads * head_dim);
 }
 
 void bt_swiglu(struct bt_context *ctx, const float *gate, const float *up, int64_t tokens,
                int64_t cols, float *y, void *q32, void *q256) {
   const struct bt_swiglu_args args = {
       .gate = gate, .up = up, .tokens = tokens, .y = rows_of(y, q32, q256, cols)};
-  bt_pool_run(ctx->pool, ctx->ops->swiglu, &args, light_parts_of(ctx, tokens, tokens * cols));
+  run_light(ctx, ctx->ops->swiglu, &args, tokens, tokens * cols);
 }
 
 static struct bt_kv kv_of(const void *pool, const int32_t *block_table, int64_t layers,
@@ -159,8 +155,7 @@ void bt_store_kv(struct bt_context *ctx, void *pool, const int32_t *block_table,
       .v = v + offset,
       .first_token = first_token,
       .tokens = tokens};
-  const int parts = light_parts_of(ctx, kv_heads, tokens * kv_heads * head_dim);
-  bt_pool_run(ctx->pool, ctx->ops->store_kv, &args, parts);
+  run_light(ctx, ctx->ops->store_kv, &args, kv_heads, tokens * kv_heads * head_dim);
 }
 
 void bt_attention(struct bt_context *ctx, const void *pool, const int32_t *block_table,
@@ -178,10 +173,8 @@ void bt_attention(struct bt_context *ctx, const void *pool, const int32_t *block
       .first_token = first_token,
       .tokens = tokens,
       .y = y + row * cols};
-  const int64_t units = bt_attention_units(&args);
-  const int parts =
-      light_parts_of(ctx, units, tokens * (first_token + tokens) * cols) == 1 ? 1 : (int)units;
-  bt_pool_run(ctx->pool, ctx->ops->attention, &args, parts);
+  run_light(ctx, ctx->ops->attention, &args, bt_attention_units(&args),
+            tokens * (first_token + tokens) * cols);
   bt_quantize(ctx, args.y, tokens, cols,
               q32 ? (uint8_t *)q32 + row * bt_q8_32_row_bytes(cols) : NULL,
               q256 ? (uint8_t *)q256 + row * bt_q8_256_row_bytes(cols) : NULL);
@@ -193,9 +186,8 @@ int64_t bt_probe(struct bt_context *ctx, int32_t kind, const void *memory, int64
   const struct bt_probe_args args = {
       .memory = memory, .bytes = bytes, .rounds = rounds, .sums = sums};
   const int threads = bt_pool_threads(ctx->pool);
-  const int reads = kind == BT_PROBE_READS;
-  /* Reads are cut finer, and so shared by whoever is faster, as the kernels' are. */
-  bt_pool_run(ctx->pool, ctx->ops->probe[kind], &args, reads ? parts_of(ctx, INT32_MAX) : threads);
+  const int reads = kind >= BT_PROBE_READS;
+  bt_pool_run(ctx->pool, ctx->ops->probe[kind], &args, reads ? bytes / BT_PROBE_RUN : threads);
   return ctx->ops->probe_work(kind, bytes) * rounds * (reads ? 1 : threads);
 }
 

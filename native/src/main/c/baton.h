@@ -63,8 +63,8 @@ void bt_rope(struct bt_context *ctx, float *x, int64_t row, int64_t tokens, int6
              int64_t head_dim, const float *table, int64_t pairs, int64_t first_position);
 
 /* Keeps every thread busy for `rounds` with what `kind` says, to be timed: 0 integer dots, 1 float
- * multiply-adds, 2 reading the `bytes` at `memory`, of which there are 4,096 at least. Returns the
- * operations, or the bytes read, of all threads. */
+ * multiply-adds, 2 to 4 reading the `bytes` at `memory`, of which there are 4,096 at least, in one
+ * of three ways. Returns the operations, or the bytes read, of all threads. */
 int64_t bt_probe(struct bt_context *ctx, int32_t kind, const void *memory, int64_t bytes,
                  int64_t rounds);
 

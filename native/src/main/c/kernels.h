@@ -172,10 +172,18 @@ struct bt_wire_args {
   const uint64_t *digest_keys;
 };
 
-/* What bt_probe can measure. */
-enum { BT_PROBE_DOTS = 0, BT_PROBE_FMAS = 1, BT_PROBE_READS = 2, BT_PROBE_KINDS = 3 };
+/* What bt_probe can measure. Which way of reading is the fastest depends on the CPU. */
+enum {
+  BT_PROBE_DOTS = 0,
+  BT_PROBE_FMAS = 1,
+  BT_PROBE_READS = 2,       /* as the CPU itself reads ahead */
+  BT_PROBE_READS_AHEAD = 3, /* asking for lines ahead */
+  BT_PROBE_READS_NEAR = 4,  /* the same as the kernels do it for one token */
+  BT_PROBE_KINDS = 5
+};
 
 #define BT_PROBE_SUMS 8
+#define BT_PROBE_RUN 1024
 
 struct bt_probe_args {
   const uint8_t *memory;
@@ -184,17 +192,17 @@ struct bt_probe_args {
   volatile uint32_t *sums; /* BT_PROBE_SUMS of them */
 };
 
-/* The tasks of one ISA level. Each takes a pointer to its arguments above; the last three are no
- * tasks, but run on the caller's thread. */
+/* The tasks of one ISA level, with their units. Each takes a pointer to its arguments above; the
+ * last three are no tasks, but run on the caller's thread. */
 struct bt_ops {
-  bt_task matmul[BT_TYPE_LIMIT]; /* NULL where there is no kernel */
-  bt_task quantize;              /* struct bt_quantize_args */
-  bt_task rms_norm;
-  bt_task rope;
-  bt_task swiglu;
-  bt_task store_kv;
-  bt_task attention;
-  bt_task probe[BT_PROBE_KINDS];
+  bt_task matmul[BT_TYPE_LIMIT]; /* panels; NULL where there is no kernel */
+  bt_task quantize;              /* rows; struct bt_quantize_args */
+  bt_task rms_norm;              /* rows */
+  bt_task rope;                  /* rows */
+  bt_task swiglu;                /* rows */
+  bt_task store_kv;              /* KV heads */
+  bt_task attention;             /* bt_attention_units */
+  bt_task probe[BT_PROBE_KINDS]; /* threads; for reads, runs of BT_PROBE_RUN bytes */
   int64_t (*probe_work)(int kind, int64_t bytes); /* of one round of one part; of all for reads */
   uint64_t (*export_kv)(const struct bt_wire_args *args);             /* the slice's digest */
   int (*import_kv)(const struct bt_wire_args *args, uint64_t digest); /* 0 where it differs */
@@ -212,12 +220,6 @@ extern const struct bt_ops bt_ops_neon_dotprod;
 /* The kernels of a level, or NULL where the machine lacks it (cpu.c). */
 const struct bt_ops *bt_ops_of(int isa);
 
-/* The part'th of `parts` shares of n things: [*begin, *end). */
-static inline void bt_share(int64_t n, int part, int parts, int64_t *begin, int64_t *end) {
-  *begin = n * part / parts;
-  *end = n * (part + 1) / parts;
-}
-
 /* pack.c */
 struct bt_pack_args {
   int type;
@@ -227,6 +229,6 @@ struct bt_pack_args {
   uint8_t *packed;
 };
 int64_t bt_row_bytes(int type, int64_t cols); /* of the GGUF type; -1 where there is no such type */
-void bt_pack_task(const void *args, int part, int parts);
+void bt_pack_task(const void *args, int64_t begin, int64_t end); /* of panels */
 
 #endif

@@ -43,13 +43,11 @@ BT_INLINE void store_kv_run(v16 k, v16 v, int n, uint16_t *k_column, uint16_t *v
   memcpy(v_out, v_bits, (size_t)n * sizeof *v_out);
 }
 
-static void store_kv(const void *args, int part, int parts) {
+static void store_kv(const void *args, int64_t begin, int64_t end) {
   const struct bt_store_kv_args *a = args;
   const struct bt_kv *kv = &a->kv;
   const int64_t whole = kv->head_dim / 16 * 16;
   const int rest = (int)(kv->head_dim - whole);
-  int64_t begin, end;
-  bt_share(kv->kv_heads, part, parts, &begin, &end);
   for (int64_t head = begin; head < end; head++) {
     for (int64_t t = 0; t < a->tokens; t++) {
       const int64_t token = a->first_token + t;

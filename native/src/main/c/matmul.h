@@ -74,10 +74,8 @@ BT_INLINE void run_tiles(const struct tile *all, int64_t tokens, tile_fn run) {
 
 /* This part's panels, each against all tokens, in tiles of about the same size. */
 BT_INLINE void matmul(const struct bt_matmul_args *args, const int block_cols, tile_fn run,
-                      int part, int parts) {
+                      int64_t begin, int64_t end) {
   const int64_t tiles = (args->tokens + TILE_TOKENS - 1) / TILE_TOKENS;
-  int64_t begin, end;
-  bt_share((args->rows + BT_PANEL - 1) / BT_PANEL, part, parts, &begin, &end);
   for (int64_t panel = begin; panel < end; panel++) {
     for (int64_t i = 0; i < tiles; i++) {
       const int64_t token = args->tokens * i / tiles;
@@ -96,11 +94,9 @@ BT_INLINE void matmul(const struct bt_matmul_args *args, const int block_cols, t
 
 /* The same with each chunk of a panel unpacked for all tiles of a run of tokens. */
 BT_INLINE void matmul_wide(const struct bt_matmul_args *args, const int block_cols,
-                           unpack_fn unpack, tile_fn run, int part, int parts) {
+                           unpack_fn unpack, tile_fn run, int64_t begin, int64_t end) {
   const int64_t blocks = args->cols / block_cols;
   const int64_t runs = (args->tokens + WIDE_TOKENS - 1) / WIDE_TOKENS;
-  int64_t begin, end;
-  bt_share((args->rows + BT_PANEL - 1) / BT_PANEL, part, parts, &begin, &end);
   for (int64_t panel = begin; panel < end; panel++) {
     for (int64_t i = 0; i < runs; i++) {
       const int64_t token = args->tokens * i / runs;
@@ -155,8 +151,8 @@ BT_INLINE void matmul_wide(const struct bt_matmul_args *args, const int block_co
 
 #define DEFINE_PLAIN(name, type)                                                                   \
   DEFINE_TILES(name, tile_plain, type)                                                             \
-  static void matmul_##name(const void *args, int part, int parts) {                               \
-    matmul(args, 1, run_##name, part, parts);                                                      \
+  static void matmul_##name(const void *args, int64_t begin, int64_t end) {                        \
+    matmul(args, 1, run_##name, begin, end);                                                       \
   }
 
 /* The same, and for many tokens the tiles of unpacked chunks. */
@@ -175,12 +171,12 @@ BT_INLINE void matmul_wide(const struct bt_matmul_args *args, const int block_co
       tile_wide_##kind(type, TILE_TOKENS - 1, x);                                                  \
     }                                                                                              \
   }                                                                                                \
-  static void matmul_##name(const void *arg, int part, int parts) {                                \
+  static void matmul_##name(const void *arg, int64_t begin, int64_t end) {                         \
     const struct bt_matmul_args *args = arg;                                                       \
     if (wide_pays(type) && args->tokens >= WIDE_TOKENS_MIN) {                                      \
-      matmul_wide(args, kind, unpack_##name, run_wide_##name, part, parts);                        \
+      matmul_wide(args, kind, unpack_##name, run_wide_##name, begin, end);                         \
     } else {                                                                                       \
-      matmul(args, kind, run_##name, part, parts);                                                 \
+      matmul(args, kind, run_##name, begin, end);                                                  \
     }                                                                                              \
   }
 

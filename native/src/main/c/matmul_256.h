@@ -11,28 +11,19 @@ BT_INLINE const struct bt_q8_256 *q8_256_of(const struct tile *tile, int t, int6
   return (const struct bt_q8_256 *)(tile->x + t * tile->x_row_bytes) + block;
 }
 
-/* Q4_K's lines are used in the order of the stream; the others' high bits are not. */
-BT_INLINE void fetch_record(const int type, const int tokens, const uint8_t *p, const int lines) {
-  if (type == BT_Q4_K) {
-    fetch_ahead(tokens, p, lines);
-  } else {
-    fetch_far(p, lines);
-  }
-}
-
 /* Scales of one superblock and one panel, as floats: d * sc_j, which is exact. */
 typedef float sub_scales[16][BT_PANEL];
 
 /* The 6-bit scales of Q4_K and Q5_K: 8 in words 0 and 2 of a row's 3. */
-BT_INLINE void unpack_scales(const int type, const int fetch_tokens, const uint8_t *record,
-                             const vf d, const uint8_t *words, float *scales) {
+BT_INLINE void unpack_scales(const int fetch_tokens, const uint8_t *record, const vf d,
+                             const uint8_t *words, float *scales) {
   const vw a = vw_load(words), c = vw_load(words + 2 * GROUP_BYTES);
   const vw scale[2] = {vw_and(a, 0x3f3f3f3f),
                        vw_or(vw_and(c, 0x0f0f0f0f), vw_and(vw_shr(a, 2), 0x30303030))};
   UNROLL
   for (int j = 0; j < 8; j++) {
     if (fetch_tokens > 0)
-      fetch_record(type, fetch_tokens, record + j * LINE, 1);
+      fetch_ahead(fetch_tokens, record + j * LINE, 1);
     vf_store(scales + j * BT_PANEL, vf_mul(d, vf_from(vw_byte(scale[j / 4], j % 4))));
     PIECE_END;
   }
@@ -144,8 +135,8 @@ BT_INLINE void sub_block(const int type, const int tokens, const struct sub_plac
     start_parts(tokens, sum, part);
     UNROLL
     for (int group = first; group < first + part_groups; group++) {
-      fetch_record(type, tokens, next + (group + (group < more_lines ? group : more_lines)) * LINE,
-                   1 + (group < more_lines));
+      fetch_ahead(tokens, next + (group + (group < more_lines ? group : more_lines)) * LINE,
+                  1 + (group < more_lines));
       vw w[MAX_GROUPS];
       UNROLL
       for (int g = 0; g < groups; g++) {
@@ -172,14 +163,14 @@ BT_INLINE void load_scales(const int type, const int fetch_tokens, const uint8_t
                            const int row, sub_scales scales) {
   const vf d = vf_load_f16(record + row * 2);
   if (type != BT_Q6_K) {
-    unpack_scales(type, fetch_tokens, record, d, record + 2 * LINE + row * 4, scales[0] + row);
+    unpack_scales(fetch_tokens, record, d, record + 2 * LINE + row * 4, scales[0] + row);
     return;
   }
   UNROLL
   for (int j = 0; j < 16; j++) {
     const uint8_t *words = record + LINE + row * 4 + j / 4 * GROUP_BYTES;
     if (fetch_tokens > 0 && j < 9)
-      fetch_far(record + j * LINE, 1);
+      fetch_ahead(fetch_tokens, record + j * LINE, 1);
     vf_store(scales[j] + row, vf_mul(d, vf_from(vw_signed_byte(vw_load(words), j % 4))));
     PIECE_END;
   }

@@ -90,13 +90,10 @@ static uint8_t *pack_field(struct field field, const uint8_t *blocks, int64_t ro
   return packed;
 }
 
-void bt_pack_task(const void *arg, int part, int parts) {
+void bt_pack_task(const void *arg, int64_t begin, int64_t end) {
   const struct bt_pack_args *args = arg;
   const struct shape *shape = &shapes[args->type];
   const int64_t row_bytes = bt_row_bytes(args->type, args->cols);
-  const int64_t panels = (args->rows + BT_PANEL - 1) / BT_PANEL;
-  int64_t begin, end;
-  bt_share(panels, part, parts, &begin, &end);
   for (int64_t panel = begin; panel < end; panel++) {
     const uint8_t *raw = args->raw + panel * BT_PANEL * row_bytes;
     const int64_t left = args->rows - panel * BT_PANEL;

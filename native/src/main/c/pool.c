@@ -36,10 +36,11 @@ struct bt_pool {
 
   bt_task task;
   const void *args;
-  int parts;
+  int64_t units;
+  int64_t least; /* units of a run, but for the last */
 
   /* Each on a cache line of its own: all threads write the one and watch the other. */
-  _Alignas(64) atomic_int next; /* part to hand out */
+  _Alignas(64) _Atomic int64_t next; /* unit to hand out */
   _Alignas(64) _Atomic uint64_t job;
   atomic_int sleepers;
   atomic_int caller_sleeps;
@@ -70,14 +71,31 @@ static int64_t now_ns(void) {
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static void do_parts(struct bt_pool *pool) {
-  const int parts = pool->parts;
+/* Runs of a thread's share, which it takes one after the other: at most this many. */
+#define RUNS_PER_THREAD 16
+
+/* Takes the next run, a share of what is left; 0 where nothing is. */
+static int64_t take_run(struct bt_pool *pool, int64_t *begin) {
+  int64_t next = atomic_load_explicit(&pool->next, memory_order_relaxed);
   for (;;) {
-    const int part = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
-    if (part >= parts)
-      return;
-    pool->task(pool->args, part, parts);
+    const int64_t left = pool->units - next;
+    if (left <= 0)
+      return 0;
+    int64_t run = left / (2 * pool->threads);
+    run = run < pool->least ? pool->least : run;
+    run = run < left ? run : left;
+    if (atomic_compare_exchange_weak_explicit(&pool->next, &next, next + run, memory_order_relaxed,
+                                              memory_order_relaxed)) {
+      *begin = next;
+      return run;
+    }
   }
+}
+
+static void do_runs(struct bt_pool *pool) {
+  int64_t begin;
+  for (int64_t run; (run = take_run(pool, &begin)) > 0;)
+    pool->task(pool->args, begin, begin + run);
 }
 
 /* Joins the open job, if there is one. */
@@ -99,7 +117,7 @@ static void leave_job(struct bt_pool *pool) {
   }
 }
 
-/* True where a job worth looking at is open: one whose parts this thread did not already see run
+/* True where a job worth looking at is open: one whose units this thread did not already see run
  * out. */
 static int has_new_job(struct bt_pool *pool, uint32_t seen) {
   const uint64_t word = atomic_load(&pool->job);
@@ -161,7 +179,7 @@ static void *work(void *arg) {
     await_job(pool, seen);
     if (join_job(pool)) {
       seen = JOB_NUMBER(atomic_load(&pool->job));
-      do_parts(pool);
+      do_runs(pool);
       leave_job(pool);
     }
   }
@@ -240,22 +258,23 @@ static void await_helpers(struct bt_pool *pool) {
   pthread_mutex_unlock(&pool->mutex);
 }
 
-void bt_pool_run(struct bt_pool *pool, bt_task task, const void *args, int parts) {
-  if (parts <= 1 || pool->workers == 0 ||
+void bt_pool_run(struct bt_pool *pool, bt_task task, const void *args, int64_t units) {
+  if (units <= 1 || pool->workers == 0 ||
       atomic_flag_test_and_set_explicit(&pool->taken, memory_order_acquire)) {
-    for (int part = 0; part < parts; part++)
-      task(args, part, parts);
+    if (units > 0)
+      task(args, 0, units);
     return;
   }
   pool->task = task;
   pool->args = args;
-  pool->parts = parts;
+  pool->units = units;
+  pool->least = 1 + units / (RUNS_PER_THREAD * pool->threads);
   atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
   const uint64_t number = JOB_NUMBER(atomic_load(&pool->job)) + 1;
   atomic_store(&pool->job, number << 32 | JOB_OPEN);
   if (atomic_load(&pool->sleepers))
     wake_workers(pool);
-  do_parts(pool);
+  do_runs(pool);
   if (atomic_fetch_and(&pool->job, ~JOB_OPEN) & JOB_HELPERS)
     await_helpers(pool);
   atomic_flag_clear_explicit(&pool->taken, memory_order_release);

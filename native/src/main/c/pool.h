@@ -1,15 +1,17 @@
 /*
- * The threads that share one operation. Work is cut into parts that are handed out one by one, so a
- * thread that the system takes off its core holds up nothing but its own part. Idle threads spin
- * for some microseconds, then sleep.
+ * The threads that share one operation. A thread takes a run of its units at a time, the shorter
+ * the fewer are left: a start costs the memory's latency, and the last runs decide how long the
+ * others wait. Idle threads spin for some microseconds, then sleep.
  */
 #ifndef BATON_POOL_H
 #define BATON_POOL_H
 
+#include <stdint.h>
+
 struct bt_pool;
 
-/* Does part `part` of `parts`. What a task computes must not depend on how many parts there are. */
-typedef void (*bt_task)(const void *args, int part, int parts);
+/* Does units [begin, end). What a task computes must not depend on where its runs begin. */
+typedef void (*bt_task)(const void *args, int64_t begin, int64_t end);
 
 /* A pool of `threads` threads, the caller's among them; NULL where they cannot be had. pin: one
  * core for each. */
@@ -17,9 +19,9 @@ struct bt_pool *bt_pool_open(int threads, int pin);
 
 int bt_pool_threads(const struct bt_pool *pool);
 
-/* Does all parts and returns when they are done. While another thread has the pool, the caller does
+/* Does all units and returns when they are done. While another thread has the pool, the caller does
  * them alone. */
-void bt_pool_run(struct bt_pool *pool, bt_task task, const void *args, int parts);
+void bt_pool_run(struct bt_pool *pool, bt_task task, const void *args, int64_t units);
 
 void bt_pool_close(struct bt_pool *pool);
 

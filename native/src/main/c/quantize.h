@@ -66,10 +66,8 @@ static void quantize_row(const struct bt_rows *y, int64_t row) {
   quantize_columns(y, row, 0, y->cols);
 }
 
-static void quantize(const void *arg, int part, int parts) {
+static void quantize(const void *arg, int64_t begin, int64_t end) {
   const struct bt_quantize_args *args = arg;
-  int64_t begin, end;
-  bt_share(args->tokens, part, parts, &begin, &end);
   for (int64_t row = begin; row < end; row++)
     quantize_row(&args->y, row);
 }

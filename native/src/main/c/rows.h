@@ -29,11 +29,9 @@ static void rms_norm_row(const float *x, const float *weight, float eps, int64_t
   v16_store_n(y + whole, v16_mul(v16_mul(tail, v16_set1(r)), tail_weight), rest);
 }
 
-static void rms_norm(const void *args, int part, int parts) {
+static void rms_norm(const void *args, int64_t begin, int64_t end) {
   const struct bt_rms_norm_args *a = args;
   const int64_t cols = a->y.cols;
-  int64_t begin, end;
-  bt_share(a->tokens, part, parts, &begin, &end);
   for (int64_t t = begin; t < end; t++) {
     rms_norm_row(a->x + t * cols, a->weight, a->eps, cols, a->y.f32 + t * cols);
     quantize_row(&a->y, t);
@@ -50,11 +48,9 @@ static void swiglu_row(const float *gate, const float *up, int64_t cols, float *
   v16_store_n(y + whole, tail, rest);
 }
 
-static void swiglu(const void *args, int part, int parts) {
+static void swiglu(const void *args, int64_t begin, int64_t end) {
   const struct bt_swiglu_args *a = args;
   const int64_t cols = a->y.cols;
-  int64_t begin, end;
-  bt_share(a->tokens, part, parts, &begin, &end);
   for (int64_t t = begin; t < end; t++) {
     swiglu_row(a->gate + t * cols, a->up + t * cols, cols, a->y.f32 + t * cols);
     quantize_row(&a->y, t);
@@ -67,13 +63,11 @@ BT_INLINE v16 rotate(v16 x, v16 angles) {
   return v16_fma(v16_evens(x), angles, v16_neg_evens(by_b));
 }
 
-static void rope(const void *args, int part, int parts) {
+static void rope(const void *args, int64_t begin, int64_t end) {
   const struct bt_rope_args *a = args;
   const int64_t rotated = 2 * a->pairs; /* floats of a head */
   const int64_t whole = rotated / 16 * 16;
   const int rest = (int)(rotated - whole);
-  int64_t begin, end;
-  bt_share(a->tokens, part, parts, &begin, &end);
   for (int64_t t = begin; t < end; t++) {
     const float *angles = a->table + t * rotated;
     for (int64_t head = 0; head < a->heads; head++) {
