@@ -61,8 +61,10 @@ struct kv_tile {
   int64_t first_key;
   const uint16_t *k;
   const uint16_t *v;
-  const uint16_t *next_k; /* of the tile that comes next, to prefetch */
+  const uint16_t *next_k; /* of the tile that comes next, to fetch to the first cache */
   const uint16_t *next_v;
+  const uint16_t *later_k; /* of the one after it, to the second */
+  const uint16_t *later_v;
 };
 
 /* 16 values from element i on, float32 or f16. */
@@ -70,13 +72,21 @@ BT_INLINE v16 load_any(const int is_wide, const void *p, int64_t i) {
   return is_wide ? v16_load((const float *)p + i) : v16_load_f16((const uint16_t *)p + i);
 }
 
+/* Asks for `width` vectors of halves. */
+BT_INLINE void fetch_halves(const int width, const uint16_t *next, const uint16_t *later) {
+  for (int w = 0; w < width; w += 2) {
+    __builtin_prefetch(next + 16 * w, 0, 3);
+    __builtin_prefetch(later + 16 * w, 0, 2);
+  }
+}
+
 /* s[i][64] of n queries. */
-BT_INLINE void qk_strip(const float *const *q, const int n, const int is_wide, const void *k,
-                        const uint16_t *next_k, int64_t head_dim, float scale,
+BT_INLINE void qk_strip(const float *const *q, const int n, const int is_wide,
+                        const struct kv_tile *tile, const void *k, int64_t head_dim, float scale,
                         float (*s)[BT_KV_BLOCK]) {
   enum { KEYS = BT_KV_BLOCK / 16 };
   const int width = V16_COLUMNS(n);
-  const uint16_t *ahead = next_k; /* goes through the next tile in the order of its lines */
+  int64_t ahead = 0; /* goes through the tiles to come in the order of their lines */
   for (int first = 0; first < KEYS; first += width) {
     int64_t at = 16 * first;
     v16 acc[STRIP][KEYS];
@@ -88,8 +98,8 @@ BT_INLINE void qk_strip(const float *const *q, const int n, const int is_wide, c
       v16 key[KEYS];
       for (int w = 0; w < width; w++)
         key[w] = load_any(is_wide, k, at + 16 * w);
-      for (int w = 0; w < width && !is_wide; w += 2)
-        __builtin_prefetch(ahead + 16 * w);
+      if (!is_wide)
+        fetch_halves(width, tile->next_k + ahead, tile->later_k + ahead);
       for (int i = 0; i < n; i++) {
         const v16 query = v16_set1(q[i][d]);
         for (int w = 0; w < width; w++)
@@ -107,7 +117,7 @@ BT_INLINE void qk_strip(const float *const *q, const int n, const int is_wide, c
 BT_INLINE void pv_columns(struct attention_unit *u, int64_t row, const int n, const int width,
                           const int is_wide, const struct kv_tile *tile, int64_t keys, int64_t d) {
   const void *v = is_wide ? (const void *)u->wide : tile->v;
-  const uint16_t *ahead = tile->next_v + d * BT_KV_BLOCK;
+  int64_t ahead = d * BT_KV_BLOCK;
   float *o = u->o + row * u->stride + d;
   int64_t at = d;
   v16 acc[STRIP][4];
@@ -120,8 +130,8 @@ BT_INLINE void pv_columns(struct attention_unit *u, int64_t row, const int n, co
     v16 value[4];
     for (int w = 0; w < width; w++)
       value[w] = load_any(is_wide, v, at + 16 * w);
-    for (int w = 0; w < width && !is_wide; w += 2)
-      __builtin_prefetch(ahead + 16 * w);
+    if (!is_wide)
+      fetch_halves(width, tile->next_v + ahead, tile->later_v + ahead);
     for (int i = 0; i < n; i++) {
       const v16 weight = v16_set1(u->p[row + i][j]);
       for (int w = 0; w < width; w++)
@@ -169,7 +179,7 @@ BT_INLINE void strip_scores(struct attention_unit *u, int64_t row, const int n, 
   for (int i = 0; i < n; i++)
     q[i] = u->a->q + row_offset(u, row + i);
   const void *k = is_wide ? (const void *)u->wide : tile->k;
-  qk_strip(q, n, is_wide, k, tile->next_k, u->a->kv.head_dim, u->a->scale, u->p + row);
+  qk_strip(q, n, is_wide, tile, k, u->a->kv.head_dim, u->a->scale, u->p + row);
   for (int64_t r = row; r < row + n; r++) {
     u->rescale[r] = softmax_tile(u->p[r], keys_of(u, r, tile), &u->max[r], &u->lanes[r]);
   }
@@ -300,14 +310,18 @@ static void attention_unit(const struct bt_attention_args *a, int64_t kv_head, i
   const int64_t last_key = row_position(&u, u.rows - 1);
   const int64_t v_offset = BT_KV_BLOCK * kv->head_dim;
   for (int64_t first_key = 0; first_key <= last_key; first_key += BT_KV_BLOCK) {
-    const uint16_t *k = k_plane(kv, kv_head, first_key);
-    const uint16_t *next =
-        first_key + BT_KV_BLOCK <= last_key ? k_plane(kv, kv_head, first_key + BT_KV_BLOCK) : k;
+    const uint16_t *planes[3]; /* K of this tile and of the two that come next, or the last */
+    for (int i = 0; i < 3; i++) {
+      const int64_t key = first_key + i * BT_KV_BLOCK;
+      planes[i] = k_plane(kv, kv_head, key <= last_key ? key : first_key);
+    }
     const struct kv_tile tile = {.first_key = first_key,
-                                 .k = k,
-                                 .v = k + v_offset,
-                                 .next_k = next,
-                                 .next_v = next + v_offset};
+                                 .k = planes[0],
+                                 .v = planes[0] + v_offset,
+                                 .next_k = planes[1],
+                                 .next_v = planes[1] + v_offset,
+                                 .later_k = planes[2],
+                                 .later_v = planes[2] + v_offset};
     unit_tile(&u, &tile);
   }
   unit_finish(&u);

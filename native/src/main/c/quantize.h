@@ -1,8 +1,8 @@
 /*
  * Quantising rows of activations. The operations that write rows call quantize_row on each one.
  *
- * Per block of 32 or 256: d = amax / 127, q = rint(x * (127 / amax)), and zeros where amax is below
- * 2^-100.
+ * Per block of 32 or 256: d = amax / 127, q = x * (127 / amax) rounded to nearest even, and zeros
+ * where amax is below 2^-100.
  */
 #ifndef BATON_QUANTIZE_H
 #define BATON_QUANTIZE_H
@@ -20,7 +20,7 @@ BT_INLINE float quantize_run(const float *x, int n, int8_t *q, int32_t *sums) {
   const float amax = v16_fold_max(most);
   const v16 inverse = v16_set1(amax >= QUANT_MIN ? 127.0f / amax : 0.0f);
   for (int i = 0; i < n; i += 16)
-    sums[i / 16] = v16_store_i8(q + i, v16_rint(v16_mul(v16_load(x + i), inverse)));
+    sums[i / 16] = v16_store_i8(q + i, v16_mul(v16_load(x + i), inverse));
   return amax / 127.0f;
 }
 

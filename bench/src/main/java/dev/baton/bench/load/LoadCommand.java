@@ -42,7 +42,7 @@ public final class LoadCommand implements Callable<Integer> {
   private final Progress progress;
 
   @Option(
-      names = "--model",
+      names = {"-m", "--model"},
       required = true,
       paramLabel = "NAME|PATH",
       description = "What to load.")
