@@ -310,7 +310,7 @@ static void attention_unit(const struct bt_attention_args *a, int64_t kv_head, i
   const int64_t last_key = row_position(&u, u.rows - 1);
   const int64_t v_offset = BT_KV_BLOCK * kv->head_dim;
   for (int64_t first_key = 0; first_key <= last_key; first_key += BT_KV_BLOCK) {
-    const uint16_t *planes[3]; /* K of this tile and of the two that come next, or the last */
+    const uint16_t *planes[3]; /* K of this tile and of the two that come next, or this one again */
     for (int i = 0; i < 3; i++) {
       const int64_t key = first_key + i * BT_KV_BLOCK;
       planes[i] = k_plane(kv, kv_head, key <= last_key ? key : first_key);

@@ -1,5 +1,4 @@
-/* The exported functions: each fills in a task's arguments and runs
- * it. */
+/* The exported functions: each fills in a task's arguments and runs it. */
 #include "baton.h"
 
 #include <stdlib.h>

@@ -178,7 +178,7 @@ enum {
   BT_PROBE_FMAS = 1,
   BT_PROBE_READS = 2,       /* as the CPU itself reads ahead */
   BT_PROBE_READS_AHEAD = 3, /* asking for lines ahead */
-  BT_PROBE_READS_NEAR = 4,  /* the same as the kernels do it for one token */
+  BT_PROBE_READS_TWICE = 4, /* the same as the kernels do it for one token */
   BT_PROBE_KINDS = 5
 };
 
@@ -203,8 +203,8 @@ struct bt_ops {
   bt_task store_kv;              /* KV heads */
   bt_task attention;             /* bt_attention_units */
   bt_task probe[BT_PROBE_KINDS]; /* threads; for reads, runs of BT_PROBE_RUN bytes */
-  int64_t (*probe_work)(int kind, int64_t bytes); /* of one round of one part; of all for reads */
-  uint64_t (*export_kv)(const struct bt_wire_args *args);             /* the slice's digest */
+  int64_t (*probe_work)(int kind, int64_t bytes);         /* of one round; see probe.h */
+  uint64_t (*export_kv)(const struct bt_wire_args *args); /* the slice's digest */
   int (*import_kv)(const struct bt_wire_args *args, uint64_t digest); /* 0 where it differs */
 };
 

@@ -72,7 +72,7 @@ BT_INLINE void run_tiles(const struct tile *all, int64_t tokens, tile_fn run) {
   }
 }
 
-/* This part's panels, each against all tokens, in tiles of about the same size. */
+/* Panels [begin, end), each against all tokens, in tiles of about the same size. */
 BT_INLINE void matmul(const struct bt_matmul_args *args, const int block_cols, tile_fn run,
                       int64_t begin, int64_t end) {
   const int64_t tiles = (args->tokens + TILE_TOKENS - 1) / TILE_TOKENS;

@@ -62,7 +62,7 @@ BT_INLINE void fetch_far(const uint8_t *p, const int lines) {
     __builtin_prefetch(p + FAR_BYTES + i * LINE, 0, 2);
 }
 
-BT_INLINE void fetch_near(const uint8_t *p, const int lines) {
+BT_INLINE void fetch_twice(const uint8_t *p, const int lines) {
   fetch_far(p, lines);
   UNROLL
   for (int i = 0; i < lines; i++)
@@ -71,7 +71,7 @@ BT_INLINE void fetch_near(const uint8_t *p, const int lines) {
 
 BT_INLINE void fetch_ahead(const int tokens, const uint8_t *p, const int lines) {
   if (tokens <= 2) {
-    fetch_near(p, lines);
+    fetch_twice(p, lines);
   } else {
     fetch_far(p, lines);
   }

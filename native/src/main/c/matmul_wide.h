@@ -83,7 +83,7 @@ BT_INLINE void unpack_32(const int type, const uint8_t *record, struct wide_32 *
 BT_INLINE void unpack_256(const int type, const uint8_t *record, struct wide_256 *wide) {
   const int byte_groups = type == BT_Q6_K ? 4 : 8;
   for (int row = 0; row < BT_PANEL; row += LANES) {
-    load_scales(type, 1, record, row, wide->scales);
+    load_scales(type, 0, record, row, wide->scales);
     if (type != BT_Q6_K) {
       vw mins[4];
       unpack_mins(record + 2 * LINE + row * 4, mins);

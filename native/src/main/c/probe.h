@@ -74,11 +74,14 @@ BT_INLINE void read_runs(const int kind, const struct bt_probe_args *args, int64
       const uint8_t *p = args->memory + run * BT_PROBE_RUN;
       UNROLL
       for (int i = 0; i < VECTORS; i++) {
-        if (i % (VECTORS / LINES) == 0 && kind == BT_PROBE_READS_AHEAD)
-          __builtin_prefetch(p + PROBE_AHEAD_BYTES + i * LANES * 4, 0, 2);
-        if (i % (VECTORS / LINES) == 0 && kind == BT_PROBE_READS_NEAR)
-          fetch_near(p + i * LANES * 4, 1);
-        sum[i % 4] = vw_or(sum[i % 4], vw_load(p + i * LANES * 4));
+        const uint8_t *at = p + i * LANES * 4;
+        if (i % (VECTORS / LINES) == 0) {
+          if (kind == BT_PROBE_READS_AHEAD)
+            __builtin_prefetch(at + PROBE_AHEAD_BYTES, 0, 2);
+          if (kind == BT_PROBE_READS_TWICE)
+            fetch_twice(at, 1);
+        }
+        sum[i % 4] = vw_or(sum[i % 4], vw_load(at));
       }
     }
     UNROLL
@@ -93,10 +96,10 @@ BT_INLINE void read_runs(const int kind, const struct bt_probe_args *args, int64
   }
 DEFINE_READS(probe_reads, BT_PROBE_READS)
 DEFINE_READS(probe_reads_ahead, BT_PROBE_READS_AHEAD)
-DEFINE_READS(probe_reads_near, BT_PROBE_READS_NEAR)
+DEFINE_READS(probe_reads_twice, BT_PROBE_READS_TWICE)
 
 #define PROBE_TASKS                                                                                \
-  { probe_dots, probe_fmas, probe_reads, probe_reads_ahead, probe_reads_near }
+  { probe_dots, probe_fmas, probe_reads, probe_reads_ahead, probe_reads_twice }
 
 /* Done by one round: operations of one thread, or bytes that all read. */
 static int64_t probe_work(int kind, int64_t bytes) {

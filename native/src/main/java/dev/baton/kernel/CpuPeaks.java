@@ -22,7 +22,7 @@ public record CpuPeaks(double dotOpsPerSecond, double fmaOpsPerSecond, double re
   private static final long READ_BYTES = 384L << 20;
 
   private static final long COMPUTE_NS = 40_000_000;
-  private static final long COMPUTE_ROUNDS = 1 << 14;
+  private static final long FIRST_ROUNDS = 1 << 14;
   private static final int TRIES = 4;
 
   /** Keeps all threads busy and returns the operations, or bytes, done. */
@@ -39,32 +39,36 @@ public record CpuPeaks(double dotOpsPerSecond, double fmaOpsPerSecond, double re
       for (int way : READS) {
         reads = Math.max(reads, best(probe, way, memory, 1));
       }
-      return new CpuPeaks(
-          best(probe, DOTS, memory, COMPUTE_ROUNDS),
-          best(probe, FMAS, memory, COMPUTE_ROUNDS),
-          reads);
+      return new CpuPeaks(computing(probe, DOTS, memory), computing(probe, FMAS, memory), reads);
     }
   }
 
-  /**
-   * The best of some tries, as noise only ever takes; of computing, each is long enough to be
-   * timed.
-   */
-  private static double best(Probe probe, int kind, MemorySegment memory, long firstRounds) {
-    boolean computes = firstRounds > 1;
-    long rounds = firstRounds;
+  /** The peak of a kind that computes, by runs that are long enough to be timed. */
+  private static double computing(Probe probe, int kind, MemorySegment memory) {
+    long rounds = FIRST_ROUNDS;
+    for (long tookNs = time(probe, kind, memory, rounds).ns();
+        tookNs < COMPUTE_NS / 2;
+        tookNs = time(probe, kind, memory, rounds).ns()) {
+      rounds *= Math.clamp(COMPUTE_NS / tookNs, 2, 64);
+    }
+    return best(probe, kind, memory, rounds);
+  }
+
+  /** The best of some tries, as noise only ever takes. */
+  private static double best(Probe probe, int kind, MemorySegment memory, long rounds) {
     double best = 0;
-    for (int tries = 0; tries < TRIES; ) {
-      long startNs = System.nanoTime();
-      long work = probe.run(kind, memory, rounds);
-      long tookNs = Math.max(1, System.nanoTime() - startNs);
-      if (computes && tookNs < COMPUTE_NS / 2) {
-        rounds *= Math.clamp(COMPUTE_NS / tookNs, 2, 64);
-        continue;
-      }
-      best = Math.max(best, work * 1e9 / tookNs);
-      tries++;
+    for (int tries = 0; tries < TRIES; tries++) {
+      Run run = time(probe, kind, memory, rounds);
+      best = Math.max(best, run.work() * 1e9 / run.ns());
     }
     return best;
+  }
+
+  private record Run(long work, long ns) {}
+
+  private static Run time(Probe probe, int kind, MemorySegment memory, long rounds) {
+    long startNs = System.nanoTime();
+    long work = probe.run(kind, memory, rounds);
+    return new Run(work, Math.max(1, System.nanoTime() - startNs));
   }
 }
