@@ -38,8 +38,7 @@ public final class CacheFolder {
       return Path.of(value);
     } catch (InvalidPathException e) {
       throw new CatalogException(
-          "not a folder's name: '" + value + "'; set BATON_HOME to a folder that can be written",
-          e);
+          "the cache folder: " + FileName.misfit(value) + "; or set BATON_HOME to another", e);
     }
   }
 }

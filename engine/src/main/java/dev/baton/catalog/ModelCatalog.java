@@ -152,7 +152,8 @@ public final class ModelCatalog {
     try {
       path = Path.of(nameOrPath);
     } catch (InvalidPathException e) {
-      throw new CatalogException(unknown(nameOrPath), e);
+      throw new CatalogException(
+          FileName.misfit(nameOrPath) + "; the models known by name are " + names(), e);
     }
     if (Files.isDirectory(path)) {
       throw new CatalogException("model " + nameOrPath + " is a folder; give the GGUF file in it");

@@ -1,7 +1,10 @@
 package dev.baton.cli;
 
+import dev.baton.catalog.FileName;
 import dev.baton.catalog.NearestName;
 import dev.baton.ggml.GgmlAbort;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Set;
 import picocli.CommandLine;
@@ -10,6 +13,7 @@ import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Baton's command line. */
@@ -65,11 +69,21 @@ public final class BatonCli {
 
   /** Runs a command and ends the process with its exit code. */
   public static void main(String[] args) {
-    int status = run(Terminal.ofThisProcess(), args);
+    int status = runWords(Terminal.ofThisProcess(), args);
     if (GgmlAbort.reason() != null) {
       Runtime.getRuntime().halt(status); // the library's own end would wait for its lost thread
     }
     System.exit(status);
+  }
+
+  private static int runWords(Terminal terminal, String[] args) {
+    String[] words;
+    try {
+      words = CommandWords.of(args);
+    } catch (IllegalArgumentException e) {
+      return Failure.report(e, terminal);
+    }
+    return run(terminal, words);
   }
 
   /** Runs a command; never throws. */
@@ -109,6 +123,7 @@ public final class BatonCli {
     line.getSubcommands()
         .values()
         .forEach(command -> command.getCommandSpec().usageMessage().sortOptions(false));
+    line.registerConverter(Path.class, BatonCli::path);
     // A prompt may begin with '@' and name a file by chance.
     line.setExpandAtFiles(false);
     line.setUsageHelpWidth(HELP_COLUMNS);
@@ -122,6 +137,14 @@ public final class BatonCli {
 
   private static OptionSpec.Builder helpOption(String name, String longName, String description) {
     return OptionSpec.builder(name, longName).description(description);
+  }
+
+  private static Path path(String text) {
+    try {
+      return Path.of(text);
+    } catch (InvalidPathException e) {
+      throw new TypeConversionException(FileName.misfit(text));
+    }
   }
 
   private static int wrongUsage(ParameterException e, Terminal terminal) {

@@ -3,6 +3,7 @@ package dev.baton.cli;
 import dev.baton.BatonException;
 import dev.baton.calibrate.CalibrationException;
 import dev.baton.catalog.CatalogException;
+import dev.baton.catalog.FileName;
 import dev.baton.cluster.ClusterException;
 import dev.baton.ggml.GgmlException;
 import dev.baton.gguf.GgufException;
@@ -12,6 +13,7 @@ import dev.baton.model.ModelException;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import org.jspecify.annotations.Nullable;
 
@@ -43,6 +45,7 @@ final class Failure {
               + oneLine(e.getMessage())
               + "); use a smaller model, or give the JVM more: BATON_JAVA_OPTS=-Xmx8g";
       case InterruptedException _ -> "interrupted";
+      case InvalidPathException e -> FileName.misfit(e.getInput());
       default ->
           isKnown(failure)
               ? oneLine(failure.getMessage())

@@ -2,9 +2,6 @@ package dev.baton.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import java.io.FileDescriptor;
-import java.io.FileInputStream;
-import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -42,10 +39,11 @@ record Terminal(
 
   static Terminal ofThisProcess() {
     String terminals = System.getProperty(TERMINALS_PROPERTY, "");
+    StandardFiles files = StandardFiles.ofThisProcess();
     return new Terminal(
-        new FileInputStream(FileDescriptor.in),
-        new FileOutputStream(FileDescriptor.out),
-        new PrintStream(new FileOutputStream(FileDescriptor.err), true, UTF_8),
+        files.in(),
+        files.out(),
+        new PrintStream(files.err(), true, UTF_8),
         terminals.contains("1"),
         terminals.contains("2"),
         System.getenv());
@@ -106,7 +104,11 @@ record Terminal(
           ? text.substring(0, text.length() - (text.endsWith("\r\n") ? 2 : 1))
           : text;
     } catch (IOException e) {
-      throw new UserException("cannot read standard input: " + e.getMessage(), e);
+      throw new UserException(
+          "cannot read standard input: "
+              + Failure.reason(e)
+              + "; give a text instead of -, or pipe one in",
+          e);
     }
   }
 

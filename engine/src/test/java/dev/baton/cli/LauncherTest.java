@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.BatonProcess;
+import dev.baton.cluster.JavaCommand;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,6 +20,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * The launcher {@code baton}, copied into a make-believe checkout with a make-believe JDK and
@@ -226,11 +230,108 @@ final class LauncherTest {
   }
 
   @Test
-  void shouldReadLettersOfAPromptWithoutALocale() throws Exception {
+  void shouldStartTheJvmInALocaleOfUtf8WhateverIsSet() throws Exception {
     script(jdk.resolve("bin/java"), "echo \"$LC_ALL\"");
     assertEquals("C.UTF-8\n", launch().out());
-    env.put("LANG", "de_DE.UTF-8");
+    for (String name : List.of("LANG", "LC_CTYPE", "LC_ALL")) {
+      for (String locale : List.of("de_DE.UTF-8", "xx_YY.utf8", "UTF-8", "xx_YY", "POSIX")) {
+        env.put(name, locale);
+        assertEquals("C.UTF-8\n", launch().out(), name + "=" + locale);
+        env.remove(name);
+      }
+    }
+  }
+
+  @Test
+  void shouldKeepALocaleOfAnotherCharsetThatIsInstalled() throws Exception {
+    script(jdk.resolve("bin/java"), "echo \"$LC_ALL\"");
+    script(maven.resolve("locale"), "[ \"$1\" = charmap ] && echo ISO-8859-1");
+    env.put("LANG", "de_DE");
     assertEquals("\n", launch().out());
+  }
+
+  /** As bytes, since this JVM may not be able to pass such letters on itself. */
+  @Test
+  void shouldKeepEveryLetterOfArgumentsPathsAndInputInALocaleThatIsNotInstalled() throws Exception {
+    javaIsReal();
+    env.put("LANG", "en_US.UTF-8");
+    String letters = "\\303\\251 \\346\\227\\245 \\360\\237\\230\\200"; // é 日 😀
+    String run =
+        "l=$(printf '"
+            + letters
+            + "'); cp '"
+            + BatonProcess.TINY
+            + "' \"$l.gguf\" && '"
+            + checkout.resolve("baton")
+            + "' tokenize --json --model \"$l.gguf\" ";
+
+    Outcome argument = end(start("sh", "-c", "cd '" + folder + "' && " + run + "\"$l\""));
+    assertEquals(0, argument.status(), argument.err());
+    JsonNode tokens = JsonMapper.shared().readTree(argument.out());
+    assertEquals("é 日 😀.gguf", tokens.get("model").asString());
+    StringBuilder bytes = new StringBuilder();
+    tokens.get("tokens").forEach(token -> bytes.append(token.get("bytes").asString()));
+    assertTrue(bytes.toString().endsWith("c3a920e697a520f09f9880"), bytes.toString());
+
+    Outcome input =
+        end(
+            start(
+                "sh", "-c", "cd '" + folder + "' && printf '" + letters + "' | { " + run + "-; }"));
+    assertEquals(argument.out(), input.out(), input.err());
+  }
+
+  @Test
+  void shouldNotTakeAFileOfItsOwnForAClosedInputOrOutput() throws Exception {
+    javaIsReal();
+    launch();
+    String baton = "'" + checkout.resolve("baton") + "' ";
+    Outcome in = end(start("sh", "-c", baton + "tokenize - <&-"));
+    assertEquals(1, in.status());
+    assertEquals(
+        "baton: cannot read standard input: it is closed; give a text instead of -, or pipe one"
+            + " in\n",
+        in.err());
+    Outcome out = end(start("sh", "-c", baton + "models >&-"));
+    assertEquals(1, out.status());
+    assertEquals("baton: cannot write the result: standard output is closed\n", out.err());
+    Outcome err = end(start("sh", "-c", baton + "tokenize --model gone x <&- 2>&-"));
+    assertEquals(1, err.status());
+  }
+
+  @Test
+  void shouldSayThatTheWorkingFolderIsGone() throws Exception {
+    launch();
+    Path gone = Files.createDirectory(folder.resolve("gone"));
+    String baton = "'" + checkout.resolve("baton") + "' run";
+    Outcome outcome =
+        end(start("sh", "-c", "cd '" + gone + "' && rmdir '" + gone + "' && " + baton));
+    assertEquals(1, outcome.status());
+    assertTrue(
+        outcome
+            .err()
+            .endsWith("baton: the working folder has been removed; change to another one\n"),
+        outcome.err());
+    assertEquals("", outcome.out());
+  }
+
+  /** The classes under test in the place of the jar, and the JVM of this test. */
+  private void javaIsReal() throws IOException {
+    script(
+        jdk.resolve("bin/java"),
+        """
+        options=
+        while [ "$1" != -jar ]; do
+          case $1 in -D*) options="$options $1" ;; -XX:AOTCacheOutput=*) exit 1 ;; esac
+          shift
+        done
+        shift 2
+        exec '%s/bin/java' %s $options -cp '%s' dev.baton.cli.BatonCli "$@"
+        """
+            .formatted(
+                System.getProperty("java.home"),
+                String.join(" ", JavaCommand.FLAGS),
+                System.getProperty("java.class.path")));
+    env.put("BATON_HOME", folder.resolve("home").toString());
   }
 
   private record Outcome(int status, String out, String err) {}
