@@ -65,12 +65,21 @@ final class LauncherTest {
   void shouldBuildOnTheFirstCallAloneAndPassTheWordsOn() throws Exception {
     Outcome first = launch("run", "two words", "");
     assertEquals(0, first.status());
-    assertEquals("baton: building (first call, a minute or two)…\n", first.err());
+    assertEquals("baton: building (first call, about a minute)…\n", first.err());
     assertTrue(first.out().endsWith("java:run\njava:two words\njava:\n"), first.out());
 
     Outcome second = launch("run");
     assertEquals("", second.err());
     assertEquals(1, builds());
+  }
+
+  @Test
+  void shouldLeaveTheCheckersAndTheTestsToMavenVerify() throws Exception {
+    launch("run");
+
+    String words = " " + Files.readString(checkout.resolve("builds")).strip() + " ";
+    assertTrue(words.contains(" -Dquick "), words);
+    assertTrue(words.contains(" -Dmaven.test.skip=true "), words);
   }
 
   @Test
@@ -186,7 +195,7 @@ final class LauncherTest {
 
     assertEquals(0, outcome.status());
     assertFalse(outcome.out().contains("AOTCache"), outcome.out());
-    assertEquals("baton: building (first call, a minute or two)…\n", outcome.err());
+    assertEquals("baton: building (first call, about a minute)…\n", outcome.err());
     try (var left = Files.list(checkout.resolve("engine/target"))) {
       assertEquals(
           List.of("baton.aot.tried", "baton.built", "baton.jar"),
