@@ -226,7 +226,7 @@ public final class Generation implements AutoCloseable {
         transfer == null ? 0 : transfer.savedBytes(),
         ttftNs,
         after == 0 || decodeSeconds == 0 ? 0 : after / decodeSeconds,
-        plan.exact() ? "exact" : "within tolerance",
+        Report.numbers(plan.exact(), end.lossy()),
         plan.decision() == null ? null : plan.decision().reason(),
         end.fallback() != null ? end.fallback() : plan.unplanned());
   }

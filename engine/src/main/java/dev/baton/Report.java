@@ -22,7 +22,8 @@ import org.jspecify.annotations.Nullable;
  * @param ttftNs from the request until the first token
  * @param decodeTokensPerSecond tokens after the first over the time they took; 0 for fewer than two
  * @param numbers {@code exact}: the same bits as on any other node of the kind; {@code within
- *     tolerance}: an accelerator took part
+ *     tolerance}: an accelerator took part; {@code lossy}: computed from KV that came in a lossy
+ *     form; {@code lossy, within tolerance}: both
  * @param reason why it was cut there, one sentence, where the planner chose; else null
  * @param fallback why the request did not run as planned, one line, or null
  */
@@ -45,4 +46,21 @@ public record Report(
     double decodeTokensPerSecond,
     String numbers,
     @Nullable String reason,
-    @Nullable String fallback) {}
+    @Nullable String fallback) {
+  /** The same bits as everywhere. */
+  public static final String EXACT = "exact";
+
+  /** An accelerator took part. */
+  public static final String TOLERANT = "within tolerance";
+
+  /** KV came in a lossy form, so that the answer may be another one than without. */
+  public static final String LOSSY = "lossy";
+
+  /** The words for {@link #numbers}. */
+  public static String numbers(boolean exact, boolean lossy) {
+    if (lossy) {
+      return exact ? LOSSY : LOSSY + ", " + TOLERANT;
+    }
+    return exact ? EXACT : TOLERANT;
+  }
+}

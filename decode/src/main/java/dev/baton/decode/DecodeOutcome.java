@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param decodeNs from the first token until the last
  * @param transfer what the KV stream measured, or null when nothing was streamed; incomplete when
  *     the session ended before the last KV had come
+ * @param lossy whether the answer was computed from KV that had come in a lossy form
  * @param fallback why the prefill was finished here instead of remotely, one line, or null
  * @param timeline when which part ran
  */
@@ -31,6 +32,7 @@ public record DecodeOutcome(
     long ttftNs,
     long decodeNs,
     @Nullable TransferReport transfer,
+    boolean lossy,
     @Nullable String fallback,
     RequestTimeline timeline) {
   /** Why a session ended. */

@@ -1,5 +1,6 @@
 package dev.baton.decode;
 
+import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.KvReceiver;
 import dev.baton.kvstream.StreamException;
 import dev.baton.kvstream.TransferReport;
@@ -40,6 +41,7 @@ public final class DecodeSession {
   private DecodeOutcome.@Nullable End end;
   private @Nullable String failure;
   private @Nullable String fallback;
+  private boolean lossy;
   private @Nullable TransferReport transfer;
   private List<TransferTrace.Arrival> arrivals = List.of();
   private List<RequestTimeline.Span> spans = List.of();
@@ -152,11 +154,16 @@ public final class DecodeSession {
     }
     if (end == null && !r.isInStep() && r.isKvWhole()) {
       ready = request.prompt().length;
+      noteRemoteRows();
       awaitsKv = false; // nothing to run ahead of: the next step is an ordinary one
       return work;
     }
     if (end == null) {
-      work += r.runStep(tokens, bench);
+      int layers = r.runStep(tokens, bench);
+      if (layers > 0) {
+        noteRemoteRows();
+      }
+      work += layers;
       if (r.isStepDone()) {
         ready = length;
         awaitsKv = false;
@@ -201,7 +208,16 @@ public final class DecodeSession {
   private void fallBack(RemoteState r, String why) {
     fallback = why;
     ready = Math.min(r.usableTokens(), length - 1);
+    if (ready > 0) {
+      noteRemoteRows();
+    }
     endRemote();
+  }
+
+  /** What follows is computed from KV that came over the wire. */
+  private void noteRemoteRows() {
+    RemotePrefill plan = request.remote();
+    lossy |= plan != null && plan.wireType() != KvWireType.F16;
   }
 
   private void endRemote() {
@@ -311,6 +327,7 @@ public final class DecodeSession {
                 firstTokenNs == 0 ? 0 : firstTokenNs - submittedNs,
                 lastTokenNs - firstTokenNs,
                 transfer,
+                lossy,
                 fallback,
                 new RequestTimeline(
                     submittedNs, admittedNs, firstTokenNs, lastTokenNs, spans, arrivals)));

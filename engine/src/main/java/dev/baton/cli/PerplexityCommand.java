@@ -1,7 +1,9 @@
 package dev.baton.cli;
 
 import dev.baton.Perplexity;
+import dev.baton.Report;
 import dev.baton.cluster.NodeCompute;
+import dev.baton.kernel.KvWireType;
 import dev.baton.text.Tokenizer;
 import dev.baton.text.Vocabulary;
 import java.util.Locale;
@@ -57,8 +59,25 @@ final class PerplexityCommand implements Callable<Integer> {
               new Perplexity.Setting(bos, text.chunk(), wire.type()),
               done -> status.show("scoring", done));
       status.clear();
-      terminal.println(json ? Json.line(result) : shown(result));
+      boolean lossy = wire.type() != KvWireType.F16;
+      terminal.println(
+          json
+              ? Json.line(Result.of(result, Report.numbers(compute.model().isExact(), lossy)))
+              : shown(result) + (lossy ? "; behind KV as q8, which is lossy" : ""));
       return BatonCli.DONE;
+    }
+  }
+
+  /** What {@code --json} prints. */
+  record Result(
+      double perplexity, double standardError, int windows, int scoredTokens, String numbers) {
+    static Result of(Perplexity score, String numbers) {
+      return new Result(
+          score.perplexity(),
+          score.standardError(),
+          score.windows(),
+          score.scoredTokens(),
+          numbers);
     }
   }
 

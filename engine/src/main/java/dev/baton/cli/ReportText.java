@@ -47,8 +47,11 @@ final class ReportText {
               + " were here already and did not travel again");
     }
     text.line("TTFT", duration(report.ttftNs()));
-    if (!"exact".equals(report.numbers())) {
-      text.line("numbers", report.numbers() + " of Baton's own, not the same to the last bit");
+    if (report.numbers().contains(Report.LOSSY)) {
+      text.line("numbers", "lossy: KV came as q8, which may change the answer");
+    }
+    if (report.numbers().contains(Report.TOLERANT)) {
+      text.line("numbers", "within tolerance of Baton's own, not the same to the last bit");
     }
     if (params.temperature() > 0) {
       text.line("seed", Long.toString(params.seed()));

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.Report;
 import dev.baton.decode.SamplingParams;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine.Help.Ansi;
 
@@ -112,5 +113,29 @@ final class ReportTextTest {
         text);
     assertTrue(text.contains("output      1 token (the model ended it)\n"), text);
     assertTrue(text.contains("TTFT        2.50 s\n"), text);
+  }
+
+  @Test
+  void shouldSayWhatWasLossyAndWhatTolerant() {
+    assertTrue(numbers(Report.EXACT).isEmpty());
+    assertEquals(
+        "numbers     within tolerance of Baton's own, not the same to the last bit\n",
+        numbers(Report.numbers(false, false)));
+    assertEquals(
+        "numbers     lossy: KV came as q8, which may change the answer\n",
+        numbers(Report.numbers(true, true)));
+    assertEquals(2, numbers(Report.numbers(false, true)).lines().count());
+  }
+
+  private static String numbers(String numbers) {
+    Report report =
+        new Report(
+            "Tiny", "end", "there", "here", 6, 6, 1, 2, 1, 1, 1, 1, 0, 0, 1, 1, numbers, null,
+            null);
+    return ReportText.of(report, SamplingParams.greedy(), Ansi.OFF)
+        .lines()
+        .filter(line -> line.startsWith("numbers"))
+        .map(line -> line + "\n")
+        .collect(Collectors.joining());
   }
 }
