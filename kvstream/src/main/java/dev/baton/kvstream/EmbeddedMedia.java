@@ -88,6 +88,7 @@ final class EmbeddedMedia implements AutoCloseable {
     return new Aeron.Context()
         .aeronDirectoryName(driver.aeronDirectoryName())
         .useConductorAgentInvoker(true)
+        .epochClock(transport.clock())
         .driverTimeoutMs(TimeUnit.NANOSECONDS.toMillis(StreamTransport.SAME_PROCESS_NS))
         .errorHandler(this::note)
         .subscriberErrorHandler(this::note);

@@ -1,14 +1,17 @@
 package dev.baton.kvstream;
 
 import java.io.IOException;
+import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import java.nio.channels.DatagramChannel;
+import java.util.Arrays;
+import java.util.List;
 
 /**
  * A host and a port, as users write them: {@code 127.0.0.1:7001}, {@code localhost:7001}, {@code
- * [::1]:7001}.
+ * [::1]:7001}, {@code [fe80::1%eth0]:7001}.
  *
  * @param address the resolved address
  * @param port 0..65535, 0 for any free one
@@ -20,15 +23,33 @@ record Endpoint(InetAddress address, int port) {
     }
   }
 
-  /** Reads what a user wrote; a host name is resolved. */
+  /**
+   * Reads what a user wrote; a host name is resolved, which may take as long as the name service
+   * does.
+   */
   static Endpoint parse(String text) {
+    return parseAll(text).getFirst();
+  }
+
+  /** The same with all addresses that a host name has, as the name service orders them. */
+  static List<Endpoint> parseAll(String text) {
     String host = host(text);
+    int port = port(text);
     try {
-      return new Endpoint(InetAddress.getByName(host), port(text));
+      return Arrays.stream(InetAddress.getAllByName(host))
+          .map(address -> new Endpoint(address, port))
+          .map(Endpoint::withKnownScope)
+          .toList();
     } catch (UnknownHostException e) {
       throw new StreamException(
           "no address is known for " + host + ": write host:port, as in 127.0.0.1:7001", e);
     }
+  }
+
+  /** Every address of this machine, of the peer's family, at any free port. */
+  static Endpoint anyTo(Endpoint peer) {
+    String any = peer.address instanceof Inet6Address ? "::" : "0.0.0.0";
+    return new Endpoint(InetAddress.ofLiteral(any), 0);
   }
 
   /** Reads what a peer sent: an address, never a name to look up. */
@@ -38,6 +59,24 @@ record Endpoint(InetAddress address, int port) {
     } catch (IllegalArgumentException e) {
       throw new StreamException("not an address and a port: " + text, e);
     }
+  }
+
+  /** Reads how Aeron names a stream's source, an IPv6 address without brackets. */
+  static Endpoint parseSource(String text) {
+    int colon = text.lastIndexOf(':');
+    boolean six = text.indexOf(':') != colon && !text.startsWith("[");
+    return parseLiteral(six ? "[" + text.substring(0, colon) + "]" + text.substring(colon) : text);
+  }
+
+  /** Link-local addresses are the same behind each interface, so they need its name. */
+  private Endpoint withKnownScope() {
+    if (address instanceof Inet6Address six && six.isLinkLocalAddress() && six.getScopeId() == 0) {
+      throw new StreamException(
+          this
+              + " is a link-local address: name the interface that leads there, as in "
+              + toString().replace("]", "%eth0]"));
+    }
+    return this;
   }
 
   private static String host(String text) {
@@ -69,6 +108,29 @@ record Endpoint(InetAddress address, int port) {
     return port != 0 && !address.isMulticastAddress() && !address.isAnyLocalAddress();
   }
 
+  /**
+   * This endpoint as another machine is told of it: the number of an interface says nothing there.
+   */
+  Endpoint withoutScope() {
+    return rescoped(0);
+  }
+
+  /** What a peer said is its endpoint, seen from here: behind the interface that it spoke by. */
+  Endpoint behind(Endpoint source) {
+    return source.address instanceof Inet6Address six ? rescoped(six.getScopeId()) : this;
+  }
+
+  private Endpoint rescoped(int scope) {
+    if (!(address instanceof Inet6Address six) || !six.isLinkLocalAddress()) {
+      return this;
+    }
+    try {
+      return new Endpoint(Inet6Address.getByAddress(null, six.getAddress(), scope), port);
+    } catch (UnknownHostException e) {
+      throw new IllegalStateException("an address of 16 bytes", e);
+    }
+  }
+
   boolean isLoopback() {
     return address.isLoopbackAddress();
   }
@@ -98,6 +160,13 @@ record Endpoint(InetAddress address, int port) {
   @Override
   public String toString() {
     String host = address.getHostAddress();
-    return (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + ":" + port;
+    return (host.indexOf(':') >= 0 ? "[" + shortened(host) + "]" : host) + ":" + port;
+  }
+
+  private static String shortened(String six) {
+    int scope = six.indexOf('%');
+    String host = scope < 0 ? six : six.substring(0, scope);
+    String brief = host.replaceFirst("(^|:)0(:0)+(:|$)", "::");
+    return scope < 0 ? brief : brief + six.substring(scope);
   }
 }

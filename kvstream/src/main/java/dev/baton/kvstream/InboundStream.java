@@ -60,7 +60,7 @@ final class InboundStream {
 
   /** Where the stream comes from. */
   Endpoint source() {
-    return Endpoint.parseLiteral(image.sourceIdentity());
+    return Endpoint.parseSource(image.sourceIdentity());
   }
 
   boolean carries(Inbound other) {

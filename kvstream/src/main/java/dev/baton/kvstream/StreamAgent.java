@@ -32,6 +32,7 @@ final class StreamAgent implements Agent {
 
   private final Self self;
   private final @Nullable PrefillService service;
+  private final @Nullable Endpoint advertised;
   private final EmbeddedMedia media;
   private final NanoClock clock;
   private final SecureRandom random = new SecureRandom();
@@ -48,11 +49,17 @@ final class StreamAgent implements Agent {
   private long turnedNs;
   private volatile @Nullable Thread thread;
 
+  /**
+   * @param advertised where peers are told to send; null for where this node listens
+   * @param service takes orders; null for a node that does not prefill
+   */
   StreamAgent(
       NodeIdentity identity,
       StreamConfig config,
+      @Nullable Endpoint advertised,
       @Nullable PrefillService service,
       EmbeddedMedia media) {
+    this.advertised = advertised;
     this.self = new Self(identity, config, this::wake);
     this.service = service;
     this.media = media;
@@ -160,10 +167,10 @@ final class StreamAgent implements Agent {
 
     @Override
     public String replyTo() {
-      String advertised = self.config().advertise();
-      return advertised != null
-          ? Endpoint.parse(advertised).toString()
-          : Endpoint.parseLiteral(media.endpoint()).asSeenFrom(endpoint).toString();
+      Endpoint told = advertised;
+      return (told != null ? told : Endpoint.parseLiteral(media.endpoint()).asSeenFrom(endpoint))
+          .withoutScope()
+          .toString();
     }
 
     @Override
@@ -221,11 +228,12 @@ final class StreamAgent implements Agent {
 
   private void onHello(Inbound from, Frame frame, DirectBuffer buffer) {
     Handshake.Caller caller = Handshake.readCaller(frame, buffer, hello);
-    Endpoint replyTo = Endpoint.parseLiteral(caller.replyTo());
     Endpoint source = source(from);
-    if (links.size() >= MAX_LINKS * 2
-        || source == null
-        || !Handshake.mayAnswer(replyTo, source, hasKey())) {
+    if (source == null) {
+      return;
+    }
+    Endpoint replyTo = Endpoint.parseLiteral(caller.replyTo()).behind(source);
+    if (links.size() >= MAX_LINKS * 2 || !Handshake.mayAnswer(replyTo, source, hasKey())) {
       return;
     }
     Handshake.Introduction introduction =

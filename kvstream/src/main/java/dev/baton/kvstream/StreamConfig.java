@@ -114,6 +114,37 @@ public record StreamConfig(
     }
   }
 
+  /**
+   * These settings for a node that has to be reached by the one at {@code hostPort}: where nothing
+   * was said, and there is a key, it listens at the address that leads there.
+   *
+   * @throws StreamException when there is no such host, or no way to it
+   */
+  public StreamConfig reachedFrom(String hostPort) {
+    if (listen != null || clusterKey == null) {
+      return this;
+    }
+    Endpoint peer = Endpoint.parse(hostPort);
+    return peer.isLoopback() ? this : withListen(Endpoint.anyTo(peer).asSeenFrom(peer).toString());
+  }
+
+  private StreamConfig withListen(String hostPort) {
+    return new StreamConfig(
+        hostPort,
+        advertise,
+        clusterKey,
+        leaseNs,
+        handshakeTimeoutNs,
+        mtuBytes,
+        kvTermBytes,
+        controlTermBytes,
+        receiveWindowBytes,
+        creditBytes,
+        directoryParent,
+        trace,
+        clock);
+  }
+
   /** The usual settings, to be changed. */
   public static Builder builder() {
     return new Builder();

@@ -1,9 +1,13 @@
 package dev.baton.kvstream;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.agrona.concurrent.AgentRunner;
 import org.jspecify.annotations.Nullable;
 
@@ -48,13 +52,16 @@ public final class StreamNode implements AutoCloseable {
     requireFlag();
     Endpoint listen = Endpoint.parse(config.listen() == null ? "127.0.0.1:0" : config.listen());
     requireKey(config, listen);
+    // Here and not when a peer is told: looking it up may take long, and nobody else shall wait.
+    String told = config.advertise();
+    Endpoint advertised = told == null ? null : Endpoint.parse(told);
     if (config.clusterKey() != null) {
       CipherWarmUp.begin();
     }
     EmbeddedMedia media =
         EmbeddedMedia.launch(config, config.controlTermBytes(identity.contextTokens()), listen);
     try {
-      StreamAgent agent = new StreamAgent(identity, config, service, media);
+      StreamAgent agent = new StreamAgent(identity, config, advertised, service, media);
       media.open(listen, agent::onControlImage, agent::onKvImage, agent::onImageGone);
       StreamNode node = new StreamNode(config, identity, media, agent);
       AgentRunner.startOnThread(node.runner, StreamTransport::daemon);
@@ -88,45 +95,80 @@ public final class StreamNode implements AutoCloseable {
   }
 
   /**
-   * Gets to know a prefill node; waits for its answer.
+   * Gets to know a prefill node; waits for its answer. A name with several addresses is greeted at
+   * all of them, and the first that answers is the one.
    *
    * @throws StreamException when nobody answers there in time, or the two cannot work together
    */
   public PrefillPeer connect(String hostPort) {
-    Endpoint endpoint = Endpoint.parse(hostPort);
-    requireKey(config, endpoint);
-    if (!endpoint.isLoopback() && config.advertise() == null && isLoopback()) {
-      throw new StreamException(
-          endpoint
-              + " cannot answer to "
-              + endpoint()
-              + ": choose where it reaches this node with --listen");
+    List<Endpoint> endpoints = Endpoint.parseAll(hostPort);
+    List<Endpoint> usable = endpoints.stream().filter(this::mayConnect).toList();
+    if (usable.isEmpty()) {
+      throw whyNot(endpoints.getFirst());
     }
-    PrefillLink[] made = new PrefillLink[1];
-    agent.call(() -> made[0] = agent.connect(endpoint));
-    PrefillLink link = made[0];
-    if (link == null) {
+    List<PrefillLink> links = new ArrayList<>();
+    agent.call(() -> usable.forEach(endpoint -> links.add(agent.connect(endpoint))));
+    if (links.isEmpty()) {
       throw new StreamException("this node's stream is closed");
     }
-    return new PrefillPeer(agent, link, identity, opened(link), config);
+    PrefillLink first = firstOpened(links);
+    for (PrefillLink other : links) {
+      if (other != first) {
+        agent.post(() -> other.end("another address of this node answered first"));
+      }
+    }
+    return new PrefillPeer(agent, first, identity, first.opened().join(), config);
   }
 
-  private NodeIdentity opened(PrefillLink link) {
+  private boolean mayConnect(Endpoint endpoint) {
+    return endpoint.isLoopback()
+        || (config.clusterKey() != null && (config.advertise() != null || !isLoopback()));
+  }
+
+  private StreamException whyNot(Endpoint endpoint) {
+    return config.clusterKey() == null
+        ? new StreamException(endpoint + NEEDS_KEY)
+        : new StreamException(
+            endpoint
+                + " cannot answer to "
+                + endpoint()
+                + ": choose where it reaches this node with --listen");
+  }
+
+  /** Waits for the first to be open; where none will be, throws what the first one says. */
+  private PrefillLink firstOpened(List<PrefillLink> links) {
+    CompletableFuture<PrefillLink> opened = new CompletableFuture<>();
+    AtomicInteger left = new AtomicInteger(links.size());
+    for (PrefillLink link : links) {
+      var _ =
+          link.opened()
+              .whenComplete((identity, failure) -> {
+                if (failure == null) {
+                  opened.complete(link);
+                } else if (left.decrementAndGet() == 0) {
+                  opened.completeExceptionally(failure);
+                }
+              });
+    }
+    PrefillLink named = links.getFirst();
     try {
-      return link.opened()
-          .get(config.handshakeTimeoutNs() + config.leaseNs(), TimeUnit.NANOSECONDS);
+      return opened.get(config.handshakeTimeoutNs() + config.leaseNs(), TimeUnit.NANOSECONDS);
     } catch (ExecutionException e) {
       throw e.getCause() instanceof StreamException known
           ? known
-          : new StreamException("no connection to " + link.label() + ": " + e.getCause(), e);
+          : new StreamException("no connection to " + named.label() + ": " + e.getCause(), e);
     } catch (TimeoutException e) {
-      agent.post(() -> link.end("the handshake took too long"));
-      throw new StreamException("no answer from " + link.label(), e);
+      endAll(links, "the handshake took too long");
+      throw new StreamException("no answer from " + named.label(), e);
     } catch (InterruptedException e) {
-      agent.post(() -> link.end("the connection is not wanted any more"));
+      endAll(links, "the connection is not wanted any more");
       Thread.currentThread().interrupt();
-      throw new StreamException("interrupted while connecting to " + link.label(), e);
+      throw new StreamException("interrupted while connecting to " + named.label(), e);
     }
+  }
+
+  private void endAll(List<PrefillLink> links, String reason) {
+    agent.post(() -> links.forEach(link -> link.end(reason)));
   }
 
   /** Ends all sessions, tells the peers, and frees thread, sockets and files. Twice is fine. */

@@ -7,8 +7,10 @@ import java.io.IOException;
 import java.net.StandardSocketOptions;
 import java.nio.channels.DatagramChannel;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.agrona.concurrent.EpochClock;
 import org.agrona.concurrent.IdleStrategy;
 
 /**
@@ -33,6 +35,8 @@ public final class StreamTransport {
   private final int socketBufferBytes;
   private final int windowBytes;
   private final AtomicBoolean busy = new AtomicBoolean();
+  private final SecureRandom sessionIds = new SecureRandom();
+  private final EpochClock clock = steadyClock();
 
   /**
    * @param config the node's settings
@@ -58,6 +62,8 @@ public final class StreamTransport {
         .warnIfDirectoryExists(false)
         .threadingMode(ThreadingMode.SHARED)
         .sharedIdleStrategy(idleStrategy())
+        .epochClock(clock)
+        .nameResolver(new LiteralAddresses())
         // One thread less; no name is looked up here, and small files are made quickly.
         .asyncExecutorEnabled(false)
         .sharedThreadFactory(StreamTransport::daemon)
@@ -76,7 +82,8 @@ public final class StreamTransport {
   }
 
   /**
-   * The channel of a publication.
+   * The channel of a publication. Its session id is chosen at random: who is to be sent something
+   * knows what to expect, and nobody else can take the place beforehand.
    *
    * @param endpoint {@code address:port} of the receiver
    * @param termBytes length of one of its three terms
@@ -85,10 +92,26 @@ public final class StreamTransport {
     return new ChannelUriStringBuilder()
         .media("udp")
         .endpoint(endpoint)
+        .sessionId(sessionIds.nextInt())
         .mtu(Math.min(mtuBytes, termBytes / MESSAGES_IN_A_TERM))
         .termLength(termBytes)
         .sparse(false)
         .build();
+  }
+
+  /**
+   * The time by which driver and client see that the other lives, milliseconds. It begins as the
+   * wall clock and never steps: a board without a clock of its own jumps by years when it hears the
+   * time, and nobody has died then.
+   */
+  EpochClock clock() {
+    return clock;
+  }
+
+  private static EpochClock steadyClock() {
+    long startMs = System.currentTimeMillis();
+    long startNs = System.nanoTime();
+    return () -> startMs + TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startNs);
   }
 
   /** How one thread waits that works for this transport; each has its own. */
