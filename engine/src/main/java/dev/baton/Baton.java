@@ -251,7 +251,8 @@ public final class Baton implements AutoCloseable {
   /**
    * Starts to answer; the text comes through the {@link Generation}.
    *
-   * @throws BatonException when the prompt is empty or longer than the context
+   * @throws BatonException when the prompt is empty or longer than the context, or the model's chat
+   *     template cannot be written ({@link #chatTemplate})
    * @throws IllegalArgumentException when the request's split does not fit the model
    * @throws IllegalStateException when the engine is closed
    */
@@ -372,6 +373,13 @@ public final class Baton implements AutoCloseable {
     if (request.prompt().isEmpty()) {
       throw new BatonException("the prompt is empty: give some text to go on from");
     }
+    if (!request.raw()) {
+      template
+          .refusal(request.system())
+          .ifPresent(why -> {
+            throw new BatonException(config.model() + ": " + why);
+          });
+    }
     Optional<ChatTemplate> chat = request.raw() ? Optional.empty() : template.template();
     int[] tokens =
         chat.map(form -> form.encode(tokenizer, request.system(), request.prompt()))
@@ -383,7 +391,7 @@ public final class Baton implements AutoCloseable {
     return tokens;
   }
 
-  /** How the model wants a conversation written, or why a prompt is sent to it as it is. */
+  /** How the model wants a conversation written, or why that cannot be done. */
   public ChatTemplate.Recognition chatTemplate() {
     return template;
   }

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param prompt the user's text
  * @param system a system message for models with a chat template, or null
- * @param raw send the prompt as it is, without the model's chat template
+ * @param raw send the prompt as it is, without the model's chat template and a system message
  * @param maxTokens most tokens to answer with; the context may end the answer before
  * @param sampling how to choose tokens
  * @param stop texts that end the answer; they are not part of it
@@ -34,6 +34,10 @@ public record GenerateRequest(
     if (maxTokens < 1) {
       throw new IllegalArgumentException(
           "the answer must be allowed at least one token, got " + maxTokens);
+    }
+    if (raw && system != null) {
+      throw new IllegalArgumentException(
+          "a raw prompt has no place for a system message; leave one of the two out");
     }
     for (String text : stop) {
       if (text.isEmpty()) {
@@ -72,7 +76,11 @@ public record GenerateRequest(
     return new GenerateRequest(prompt, system, raw, maxTokens, sampling, stop, split, name);
   }
 
-  /** Sends the prompt as it is. */
+  /**
+   * Sends the prompt as it is.
+   *
+   * @throws IllegalArgumentException where there is a system message
+   */
   public GenerateRequest asRaw() {
     return new GenerateRequest(prompt, system, true, maxTokens, sampling, stop, split, caller);
   }

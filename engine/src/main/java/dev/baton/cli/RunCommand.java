@@ -7,7 +7,9 @@ import dev.baton.Generation;
 import dev.baton.Report;
 import dev.baton.Split;
 import dev.baton.decode.SamplingParams;
+import dev.baton.gguf.GgufFile;
 import dev.baton.plan.PlanDecision;
+import dev.baton.text.ChatTemplate;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,7 +30,9 @@ import picocli.CommandLine.Parameters;
       "%nPrints the answer on stdout while it is made, and a report on stderr at the end.",
       "Unless --prefill names a running node, a prefill node is started for this call and ends with"
           + " it. The split never changes the answer, unless an accelerator takes part: its numbers"
-          + " agree within a tolerance.%n"
+          + " agree within a tolerance.",
+      "A model that has a chat template is asked through it. ChatML and Llama 3 templates are"
+          + " written; a model with another is refused, unless --raw has its prompt completed.%n"
     },
     footerHeading = "%nExamples:%n",
     footer = {
@@ -85,7 +89,7 @@ final class RunCommand implements Callable<Integer> {
   @Option(
       names = "--system",
       paramLabel = "TEXT",
-      description = "A system message, for models with a chat template.")
+      description = "A system message, for models whose chat template takes one.")
   private @Nullable String system;
 
   @Option(
@@ -158,9 +162,10 @@ final class RunCommand implements Callable<Integer> {
     if (text.isEmpty()) {
       throw new IllegalArgumentException("the prompt is empty; give some text to go on from");
     }
+    Path file = model.file(terminal);
     BatonConfig.Builder builder =
         nodes
-            .config(model.file(terminal), terminal)
+            .config(file, terminal)
             .split(split == null ? null : Split.parse(split))
             .objective(objective.objective())
             .wireType(wire.type())
@@ -171,6 +176,7 @@ final class RunCommand implements Callable<Integer> {
     Split where = builder.build().split();
     GenerateRequest request =
         new GenerateRequest(text, system, raw, maxTokens, params, stop, where, null);
+    ChatTemplate.Recognition chat = chatTemplate(file);
     BatonConfig config = explain ? builder.split(new Split.Auto()).build() : builder.build();
     try (CleanEnd end = CleanEnd.with(this::cancel);
         StatusLine status = new StatusLine(terminal, System::nanoTime);
@@ -179,7 +185,24 @@ final class RunCommand implements Callable<Integer> {
       status.clear();
       baton.compute().notices().forEach(terminal::note);
       baton.planNotice().ifPresent(terminal::note);
+      if (!raw && !chat.note().isEmpty()) {
+        terminal.note(chat.note());
+      }
       return answer(baton, request, status, end);
+    }
+  }
+
+  /** Looked at before the weights, which may take minutes to come by. */
+  private ChatTemplate.Recognition chatTemplate(Path file) {
+    try (GgufFile gguf = GgufFile.open(file)) {
+      ChatTemplate.Recognition chat = ChatTemplate.recognise(gguf.metadata());
+      if (!raw) {
+        chat.refusal(system)
+            .ifPresent(why -> {
+              throw new UserException(file + ": " + why);
+            });
+      }
+      return chat;
     }
   }
 

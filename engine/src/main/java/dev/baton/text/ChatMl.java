@@ -2,7 +2,6 @@ package dev.baton.text;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Pattern;
 
 /**
  * ChatML: {@code <|im_start|>role\ncontent<|im_end|>\n} for each message.
@@ -13,38 +12,24 @@ import java.util.regex.Pattern;
  */
 record ChatMl(String defaultSystem, boolean trimsContent, boolean writesBos)
     implements ChatTemplate {
-  static final String START = "<|im_start|>";
-  static final String END = "<|im_end|>";
+  private static final String START = "<|im_start|>";
+  private static final String END = "<|im_end|>";
+  private static final String SYSTEM = START + "system\n";
 
-  private static final Pattern TRIM = Pattern.compile("\\|\\s*trim\\b");
-
-  static ChatMl from(String jinja) {
+  /**
+   * The form that comes nearest to what a template writes.
+   *
+   * @param written what it writes of the user's message "x", without BOS
+   * @param trimsContent whether it drops white space around a content
+   */
+  static ChatMl of(String written, boolean trimsContent, boolean writesBos) {
+    int end = written.startsWith(SYSTEM) ? written.indexOf(END) : -1;
     return new ChatMl(
-        defaultSystem(jinja), TRIM.matcher(jinja).find(), jinja.contains("bos_token"));
+        end < 0 ? "" : written.substring(SYSTEM.length(), end), trimsContent, writesBos);
   }
 
-  /** The content of the first system turn that stands whole inside one Jinja string, or nothing. */
-  private static String defaultSystem(String jinja) {
-    String opening = START + "system";
-    for (int at = jinja.indexOf(opening); at >= 0; at = jinja.indexOf(opening, at + 1)) {
-      int from = at + opening.length();
-      // The newline in a string may be written or escaped.
-      int newline = jinja.startsWith("\n", from) ? 1 : jinja.startsWith("\\n", from) ? 2 : 0;
-      int end = literalEnd(jinja, from + newline);
-      if (newline > 0 && jinja.startsWith(END, end)) {
-        return JinjaText.unescape(jinja.substring(from + newline, end));
-      }
-    }
-    return "";
-  }
-
-  /** Where the text of a string literal meets its quote, a tag or a marker. */
-  private static int literalEnd(String jinja, int from) {
-    int at = from;
-    while (at < jinja.length() && "\"'{}<".indexOf(jinja.charAt(at)) < 0) {
-      at += jinja.charAt(at) == '\\' ? 2 : 1;
-    }
-    return at;
+  static boolean begins(String written) {
+    return written.startsWith(START);
   }
 
   @Override

@@ -4,13 +4,14 @@ import dev.baton.gguf.GgufException;
 import dev.baton.gguf.GgufMetadata;
 import java.util.List;
 import java.util.Optional;
+import java.util.StringJoiner;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a model wants a conversation written. Baton knows two families and tells them by the markers
- * in the GGUF's {@code tokenizer.chat_template}: {@link ChatMl} and {@link Llama3Chat}. It reads a
- * few facts out of the template's text and does not run it: tool calls, documents and the removal
- * of earlier reasoning are not covered.
+ * How a model wants a conversation written. Baton writes two forms itself, {@link ChatMl} and
+ * {@link Llama3Chat}. A model's own template is run on samples of what Baton sends, a user's
+ * message with or without a system message before it; only where a form writes every one of them as
+ * the template does, it is taken. Longer conversations, tool calls and documents are not covered.
  *
  * <p>What people wrote stays apart from what steers the model ({@link Segment#special}), so that no
  * content can pass for a control token. Immutable; any thread.
@@ -47,17 +48,43 @@ public sealed interface ChatTemplate permits ChatMl, Llama3Chat {
   }
 
   /**
-   * @param template the template, or nothing
-   * @param reason why there is none, to follow "the prompt is sent as it is: "; empty where there
-   *     is one
+   * What was made of a model's chat template. All texts are whole clauses without a full stop.
+   *
+   * @param template the form to write with, or nothing
+   * @param modelHasOne whether the model has a template at all; a prompt to one that has none is
+   *     completed
+   * @param reason why there is no form; empty where there is one
+   * @param systemReason why a system message cannot be placed; empty where it can
+   * @param note what is written otherwise than by the template; empty for nothing
    */
-  record Recognition(Optional<ChatTemplate> template, String reason) {
-    static Recognition of(ChatTemplate template) {
-      return new Recognition(Optional.of(template), "");
+  record Recognition(
+      Optional<ChatTemplate> template,
+      boolean modelHasOne,
+      String reason,
+      String systemReason,
+      String note) {
+    private static Recognition absent() {
+      String reason = "the model has no chat template";
+      return new Recognition(Optional.empty(), false, reason, reason, "");
     }
 
-    static Recognition none(String reason) {
-      return new Recognition(Optional.empty(), reason);
+    private static Recognition none(String why) {
+      String reason = "the model's chat template " + why;
+      return new Recognition(Optional.empty(), true, reason, reason, "");
+    }
+
+    /**
+     * Why a prompt cannot be written for the model, with a way out; empty where it can.
+     *
+     * @param system the system message, or null
+     */
+    public Optional<String> refusal(@Nullable String system) {
+      if (modelHasOne && template.isEmpty()) {
+        return Optional.of(reason + "; --raw completes the prompt as it is");
+      }
+      return system == null || systemReason.isEmpty()
+          ? Optional.empty()
+          : Optional.of(systemReason + "; put the system message into the prompt");
     }
   }
 
@@ -68,13 +95,11 @@ public sealed interface ChatTemplate permits ChatMl, Llama3Chat {
    */
   static Recognition recognise(GgufMetadata metadata) {
     String template = metadata.string("tokenizer.chat_template", "");
-    return template.isBlank()
-        ? Recognition.none("the model has no chat template")
-        : recognise(template);
+    return template.isBlank() ? Recognition.absent() : recognise(template);
   }
 
   /**
-   * The chat template of a model, if Baton knows it; {@link #recognise} says why not.
+   * The chat template of a model, if Baton writes it; {@link #recognise} says why not.
    *
    * @throws GgufException where the template is there but no string
    */
@@ -83,20 +108,61 @@ public sealed interface ChatTemplate permits ChatMl, Llama3Chat {
   }
 
   /**
-   * The template that a Jinja text stands for.
+   * The form that writes what a Jinja text does.
    *
    * @param jinja the text of {@code tokenizer.chat_template}
    */
   static Recognition recognise(String jinja) {
-    if (jinja.contains(ChatMl.START)
-        && jinja.contains(ChatMl.END)
-        && !jinja.contains("<|im_sep|>")) {
-      return Recognition.of(ChatMl.from(jinja));
+    try {
+      return recognise(new ChatProbe(jinja));
+    } catch (JinjaException e) {
+      return Recognition.none(e.getMessage() + ", which this version does not follow");
     }
-    if (jinja.contains(Llama3Chat.START_HEADER) && jinja.contains(Llama3Chat.END_OF_TURN)) {
-      return Llama3Chat.from(jinja);
+  }
+
+  private static Recognition recognise(ChatProbe probe) {
+    String written = probe.written(ChatMessage.user("x"));
+    boolean bos = written.startsWith(ChatProbe.BOS);
+    String first = bos ? written.substring(ChatProbe.BOS.length()) : written;
+    ChatTemplate form;
+    if (ChatMl.begins(first)) {
+      boolean trims = !probe.written(ChatMessage.user(" x ")).contains(" x ");
+      form = ChatMl.of(first, trims, bos);
+    } else if (Llama3Chat.begins(first)) {
+      form = Llama3Chat.of(first, bos, probe);
+    } else {
+      return Recognition.none("is neither ChatML nor Llama 3, which are what this version writes");
     }
-    return Recognition.none("the model's chat template is neither ChatML nor Llama 3");
+    boolean opens = !probe.endsWithTheTurn(form);
+    String difference = probe.difference(form, opens, false);
+    if (!difference.isEmpty()) {
+      return Recognition.none("is not quite " + form.name() + ": it " + difference);
+    }
+    StringJoiner note = new StringJoiner("; ");
+    if (!opens) {
+      note.add("the model's chat template does not open the assistant's turn, Baton does");
+    }
+    if (probe.asksForTheDate()) {
+      note.add(
+          "the model's chat template writes today's date; Baton writes the one in its text, so that"
+              + " a prompt does not change overnight");
+    }
+    return new Recognition(
+        Optional.of(form), true, "", systemReason(probe, form, opens), note.toString());
+  }
+
+  private static String systemReason(ChatProbe probe, ChatTemplate form, boolean opens) {
+    try {
+      String difference = probe.difference(form, opens, true);
+      return difference.isEmpty()
+          ? ""
+          : "with a system message the model's chat template is not quite "
+              + form.name()
+              + ": it "
+              + difference;
+    } catch (JinjaException e) {
+      return "with a system message the model's chat template " + e.getMessage();
+    }
   }
 
   /**

@@ -2,8 +2,7 @@ package dev.baton.text;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Llama 3: {@code <|start_header_id|>role<|end_header_id|>\n\ncontent<|eot_id|>} for each message,
@@ -11,41 +10,46 @@ import java.util.regex.Pattern;
  * taken from the template's text, also where the template would rather have today's, so that a
  * prompt does not change overnight.
  *
- * @param dates the lines before the system message, with the empty line that ends them; empty for
- *     Llama 3.0
+ * @param defaultSystem the system turn where the conversation has none, or null for no such turn
+ * @param systemOpening what a given system message stands behind in its turn; empty for Llama 3.0
  */
-record Llama3Chat(String dates) implements ChatTemplate {
-  static final String START_HEADER = "<|start_header_id|>";
-  static final String END_OF_TURN = "<|eot_id|>";
+record Llama3Chat(@Nullable String defaultSystem, String systemOpening, boolean writesBos)
+    implements ChatTemplate {
+  private static final String START_HEADER = "<|start_header_id|>";
+  private static final String END_OF_TURN = "<|eot_id|>";
   private static final String END_HEADER = "<|end_header_id|>";
+  private static final String SYSTEM = START_HEADER + "system" + END_HEADER + "\n\n";
 
-  private static final String KNOWLEDGE = "Cutting Knowledge Date: ";
-  private static final Pattern KNOWLEDGE_DATE = Pattern.compile(KNOWLEDGE + "([^\"'\\\\\\n{}]+)");
-  private static final Pattern TODAY =
-      Pattern.compile("date_string\\s*=\\s*[\"']([^\"'\\\\\\n]+)[\"']");
+  /**
+   * The form that comes nearest to what a template writes.
+   *
+   * @param written what it writes of the user's message "x", without BOS
+   */
+  static Llama3Chat of(String written, boolean writesBos, ChatProbe probe) {
+    int end = written.startsWith(SYSTEM) ? written.indexOf(END_OF_TURN) : -1;
+    return new Llama3Chat(
+        end < 0 ? null : written.substring(SYSTEM.length(), end),
+        systemOpening(probe, (writesBos ? ChatProbe.BOS : "") + SYSTEM),
+        writesBos);
+  }
 
-  static Recognition from(String jinja) {
-    if (!jinja.contains(KNOWLEDGE)) {
-      return Recognition.of(new Llama3Chat(""));
+  private static String systemOpening(ChatProbe probe, String before) {
+    try {
+      String written = probe.written(ChatMessage.system("y"), ChatMessage.user("x"));
+      int given = written.startsWith(before) ? written.indexOf("y" + END_OF_TURN) : -1;
+      return given < 0 ? "" : written.substring(before.length(), given);
+    } catch (JinjaException _) {
+      return ""; // it takes no system message, as will be seen again
     }
-    Matcher knowledge = KNOWLEDGE_DATE.matcher(jinja);
-    Matcher today = TODAY.matcher(jinja);
-    if (!knowledge.find() || !today.find()) {
-      return Recognition.none("the dates in the model's Llama 3 chat template are not written out");
-    }
-    return Recognition.of(
-        new Llama3Chat(
-            KNOWLEDGE + knowledge.group(1) + "\nToday Date: " + today.group(1) + "\n\n"));
+  }
+
+  static boolean begins(String written) {
+    return written.startsWith(START_HEADER);
   }
 
   @Override
   public String name() {
     return "Llama 3";
-  }
-
-  @Override
-  public boolean writesBos() {
-    return true;
   }
 
   @Override
@@ -55,13 +59,11 @@ record Llama3Chat(String dates) implements ChatTemplate {
     }
     List<Segment> segments = new ArrayList<>();
     List<ChatMessage> rest = messages;
-    if (!dates.isEmpty()) {
-      boolean system = messages.getFirst().isSystem();
-      addTurn(
-          "system",
-          dates + (system ? JinjaText.trim(messages.getFirst().content()) : ""),
-          segments);
-      rest = system ? messages.subList(1, messages.size()) : messages;
+    if (messages.getFirst().isSystem()) {
+      addTurn("system", systemOpening + JinjaText.trim(messages.getFirst().content()), segments);
+      rest = messages.subList(1, messages.size());
+    } else if (defaultSystem != null) {
+      addTurn("system", defaultSystem, segments);
     }
     for (ChatMessage message : rest) {
       addTurn(message.role(), JinjaText.trim(message.content()), segments);

@@ -3,6 +3,7 @@ package dev.baton.text;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -12,6 +13,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
@@ -43,12 +45,25 @@ class ChatTemplateTest {
           {%- else %}
               {{- '<|im_start|>system\\nYou are Qwen.\\nYou\\'re helpful.<|im_end|>\\n' }}
           {%- endif %}
-      {%- endif %}\
+      {%- endif %}
+      {%- for message in messages %}
+          {%- if (message.role == "user") or (message.role == "system" and not loop.first) or (message.role == "assistant" and not message.tool_calls) %}
+              {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' }}
+          {%- elif message.role == "tool" %}
+              {{- '<tool_response>' + (message.content | tojson(indent=2)) }}
+          {%- endif %}
+      {%- endfor %}
+      {%- if add_generation_prompt %}
+          {{- '<|im_start|>assistant\\n' }}
+      {%- endif %}
       """;
 
   private static final String PLAIN_CHATML =
       "{% for m in messages %}{{'<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' +"
           + " '\\n'}}{% endfor %}";
+
+  private static final String OPENS =
+      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
   private static final String LLAMA_3 =
       "{% for m in messages %}{% set c = '<|start_header_id|>' + m['role'] +"
@@ -58,6 +73,9 @@ class ChatTemplateTest {
   private static final String LLAMA_3_2 =
       """
       {{- bos_token }}
+      {%- if custom_tools is defined %}
+          {%- set tools = custom_tools %}
+      {%- endif %}
       {%- if not date_string is defined %}
           {%- if strftime_now is defined %}
               {%- set date_string = strftime_now("%d %b %Y") %}
@@ -65,11 +83,24 @@ class ChatTemplateTest {
               {%- set date_string = "26 Jul 2024" %}
           {%- endif %}
       {%- endif %}
+      {#- The system message comes out of the list. #}
+      {%- if messages[0]['role'] == 'system' %}
+          {%- set system_message = messages[0]['content']|trim %}
+          {%- set messages = messages[1:] %}
+      {%- else %}
+          {%- set system_message = "" %}
+      {%- endif %}
       {{- "<|start_header_id|>system<|end_header_id|>\\n\\n" }}
       {{- "Cutting Knowledge Date: December 2023\\n" }}
       {{- "Today Date: " + date_string + "\\n\\n" }}
       {{- system_message }}
-      {{- "<|eot_id|>" }}\
+      {{- "<|eot_id|>" }}
+      {%- for message in messages %}
+          {{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n'+ message['content'] | trim + '<|eot_id|>' }}
+      {%- endfor %}
+      {%- if add_generation_prompt %}
+          {{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}
+      {%- endif %}
       """;
 
   private static final List<ChatMessage> HELLO = List.of(ChatMessage.user("Hello"));
@@ -175,12 +206,110 @@ class ChatTemplateTest {
     assertEquals(1, recognition.reason().lines().count());
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "'<|im_end|>' + '\\n' -> '<|im_end|>'",
+        "m['content'] -> m['content'] | upper",
+        "m['content'] -> m['content'][:20]",
+        "m['content'] -> m['content'].split('</think>')[-1]",
+        "m['content'] -> ('' if '/no_think' in m['content'] else m['content'])",
+        "m['role'] -> 'human'",
+        "<|im_start|>assistant\\n -> <|im_start|>assistant\\n<think>\\n",
+        "<|im_start|>assistant\\n -> <|im_start|>assistant\\nSure: ",
+        "{% for m in messages %} -> <|im_start|>note\\n<|im_end|>\\n{% for m in messages %}",
+        "{% for m in messages %} -> {% for m in messages | sort %}",
+        "{% for m in messages %} -> {% for m in messages %}{% break %}",
+        "{% for m in messages %} -> {% for m in messages %}{{ strftime_now('%d') }}",
+        "{% for m in messages %} -> {{ raise_exception('no') }}{% for m in messages %}",
+        "{% endfor %} -> ",
+        "{% for m in messages %} -> {% for m in messages %}{{",
+      })
+  void shouldRefuseATemplateThatAFormDoesNotWriteExactly(String change) {
+    String[] words = change.split(" -> ", -1);
+    String whole = PLAIN_CHATML + OPENS;
+    String jinja = whole.replace(words[0], words[1]);
+    assertNotEquals(whole, jinja);
+    ChatTemplate.Recognition recognition = ChatTemplate.recognise(jinja);
+    assertTrue(recognition.template().isEmpty(), change);
+    String refusal = recognition.refusal(null).orElseThrow();
+    assertTrue(refusal.startsWith("the model's chat template "), refusal);
+    assertTrue(refusal.endsWith("--raw completes the prompt as it is"), refusal);
+    assertEquals(1, refusal.lines().count());
+  }
+
+  @Test
+  void shouldSayWhereATemplateDiffers() {
+    assertEquals(
+        "the model's chat template is not quite ChatML: it writes '<think>\\n' where that has"
+            + " nothing",
+        ChatTemplate.recognise(
+                PLAIN_CHATML + OPENS.replace("assistant\\n", "assistant\\n<think>\\n"))
+            .reason());
+    assertEquals(
+        "the model's chat template refuses this conversation: 'not you', which this version does"
+            + " not follow",
+        ChatTemplate.recognise("{{ raise_exception('not you') }}").reason());
+  }
+
+  @Test
+  void shouldWriteLlama3sOwnDefaultSystemText() {
+    String jinja =
+        "{{ bos_token }}{% if messages[0].role != 'system' %}{{"
+            + " '<|start_header_id|>system<|end_header_id|>\\n\\nYou are Fox.<|eot_id|>' }}{% endif"
+            + " %}"
+            + LLAMA_3.replace("bos_token + c", "c");
+    assertEquals(
+        "<|start_header_id|>system<|end_header_id|>\n\nYou are Fox.<|eot_id|>"
+            + "<|start_header_id|>user<|end_header_id|>\n\nHello<|eot_id|>",
+        written(jinja, HELLO, false));
+    assertTrue(
+        written(jinja, TALK, false)
+            .startsWith("<|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"));
+    assertEquals(Optional.empty(), ChatTemplate.recognise(jinja).refusal("Be brief."));
+  }
+
+  @Test
+  void shouldRefuseASystemMessageThatTheTemplateHasNoPlaceFor() {
+    String dropping =
+        PLAIN_CHATML
+                .replace("{{'<|im_start|>'", "{% if m.role != 'system' %}{{'<|im_start|>'")
+                .replace("{% endfor %}", "{% endif %}{% endfor %}")
+            + OPENS;
+    String raising =
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+            + PLAIN_CHATML
+            + OPENS;
+    for (String jinja : List.of(dropping, raising)) {
+      ChatTemplate.Recognition recognition = ChatTemplate.recognise(jinja);
+      assertEquals(Optional.empty(), recognition.refusal(null));
+      String refusal = recognition.refusal("Be brief.").orElseThrow();
+      assertTrue(refusal.startsWith("with a system message the model's chat template"), refusal);
+      assertTrue(refusal.endsWith("put the system message into the prompt"), refusal);
+    }
+    assertTrue(ChatTemplate.recognise(PLAIN_CHATML + OPENS).refusal("Be brief.").isEmpty());
+  }
+
+  @Test
+  void shouldTellWhatItWritesOtherwise() {
+    assertEquals("", ChatTemplate.recognise(SMOLLM2).note());
+    assertEquals("", ChatTemplate.recognise(QWEN).note());
+    assertEquals(
+        "the model's chat template does not open the assistant's turn, Baton does",
+        ChatTemplate.recognise(PLAIN_CHATML).note());
+    assertTrue(ChatTemplate.recognise(LLAMA_3_2).note().contains("writes today's date"));
+  }
+
   @Test
   void shouldSayThatAModelHasNoTemplate() throws IOException {
     try (GgufFile file = GgufFile.open(GoldenCases.BATON_TINY)) {
       assertEquals(
           "the model has no chat template", ChatTemplate.recognise(file.metadata()).reason());
       assertTrue(ChatTemplate.from(file.metadata()).isEmpty());
+      assertEquals(Optional.empty(), ChatTemplate.recognise(file.metadata()).refusal(null));
+      assertEquals(
+          "the model has no chat template; put the system message into the prompt",
+          ChatTemplate.recognise(file.metadata()).refusal("Be brief.").orElseThrow());
     }
   }
 

@@ -1,0 +1,100 @@
+package dev.baton.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.baton.BatonProcess;
+import dev.baton.ChangedModel;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** How prompts reach a model. */
+class RunCommandTest {
+  @TempDir private Path folder;
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+  private String input = "";
+
+  @Test
+  void shouldRefuseATemplateThatItCannotWriteAndNameTheWayOut() throws IOException {
+    Path model = template("[INST]{{ messages[0].content }}[/INST]");
+    assertEquals(1, run(model, "The little fox"));
+    assertEquals(
+        "baton: "
+            + model
+            + ": the model's chat template is neither ChatML nor Llama 3, which are what this"
+            + " version writes; --raw completes the prompt as it is\n",
+        err());
+    assertEquals(0, run(model, "--raw", "The little fox"));
+    assertEquals(" lived in a green garden. His name", out());
+  }
+
+  @Test
+  void shouldRefuseASystemMessageThatHasNoPlace() {
+    assertEquals(1, run(BatonProcess.TINY, "--system", "Be brief.", "The little fox"));
+    assertEquals(
+        "baton: "
+            + BatonProcess.TINY
+            + ": the model has no chat template; put the system message into the prompt\n",
+        err());
+    assertEquals(2, run(BatonProcess.TINY, "--raw", "--system", "Be brief.", "The little fox"));
+    assertEquals(
+        "baton: a raw prompt has no place for a system message; leave one of the two out\n", err());
+    assertEquals("", out());
+  }
+
+  @Test
+  void shouldTellWhatItWritesOtherwiseThanTheTemplate() throws IOException {
+    Path model =
+        template(
+            "{% for m in messages %}<|im_start|>{{ m.role + '\\n' + m.content }}<|im_end|>\n"
+                + "{% endfor %}");
+    assertEquals(0, run(model, "The little fox"), err());
+    assertTrue(
+        err()
+            .startsWith(
+                "baton: the model's chat template does not open the assistant's turn, Baton"
+                    + " does\n"),
+        err());
+    assertEquals(0, run(model, "--raw", "The little fox"), err());
+    assertTrue(!err().contains("template"), err());
+  }
+
+  private Path template(String jinja) throws IOException {
+    return ChangedModel.withTemplate(folder.resolve("model.gguf"), jinja);
+  }
+
+  private int run(Path model, String... words) {
+    List<String> line =
+        new ArrayList<>(List.of("run", "--split", "local", "-n", "8", "--model", model.toString()));
+    line.addAll(List.of(words));
+    out.reset();
+    err.reset();
+    Terminal terminal =
+        new Terminal(
+            new ByteArrayInputStream(input.getBytes(UTF_8)),
+            out,
+            new PrintStream(err, true, UTF_8),
+            false,
+            false,
+            Map.of("BATON_HOME", folder.resolve("home").toString()));
+    return BatonCli.run(terminal, line.toArray(String[]::new));
+  }
+
+  private String out() {
+    return out.toString(UTF_8);
+  }
+
+  private String err() {
+    return err.toString(UTF_8);
+  }
+}
