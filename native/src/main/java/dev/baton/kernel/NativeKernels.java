@@ -24,9 +24,8 @@ public final class NativeKernels implements Kernels {
   private static final long LINE_BYTES = 64;
 
   /** The largest head dimension that the C attention has room for on its stack. */
-  private static final int HEAD_DIM_MAX = 256;
-
   private final CpuIsa isa;
+
   private final int threads;
   private volatile MemorySegment context; // a null pointer once closed
 
@@ -297,12 +296,12 @@ public final class NativeKernels implements Kernels {
       int tokens,
       Activations out) {
     KernelArguments.checkAttention(kv, layer, q, heads, row, firstToken, tokens, out);
-    if (kv.geometry().headDim() > HEAD_DIM_MAX) {
+    if (kv.geometry().headDim() > MAX_HEAD_DIM) {
       throw new IllegalArgumentException(
           "attention heads of "
               + kv.geometry().headDim()
               + "; the C kernels take up to "
-              + HEAD_DIM_MAX);
+              + MAX_HEAD_DIM);
     }
     BatonCalls.attention(
         context(),

@@ -2,6 +2,7 @@ package dev.baton.model;
 
 import dev.baton.gguf.GgufException;
 import dev.baton.gguf.GgufFile;
+import dev.baton.kernel.Kernels;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param ffn inner width of the feed-forward part
  * @param heads query heads
  * @param kvHeads K and V heads, a divisor of {@code heads}
- * @param headDim elements of one head of Q, K and V, an even number
+ * @param headDim elements of one head of Q, K and V, an even number up to {@link
+ *     Kernels#MAX_HEAD_DIM}
  * @param vocab tokens, rows of the output matrix
  * @param contextLength positions the model was made for
  * @param rmsEps epsilon of RMSNorm
@@ -58,6 +60,12 @@ public record ModelConfig(
     require(
         heads % kvHeads == 0,
         "attention.head_count " + heads + " is no multiple of head_count_kv " + kvHeads);
+    require(
+        headDim <= Kernels.MAX_HEAD_DIM,
+        "attention heads of "
+            + headDim
+            + " values (attention.key_length) are wider than this version runs, which is up to "
+            + Kernels.MAX_HEAD_DIM);
     require(headDim % 2 == 0, "attention.key_length " + headDim + " is odd");
     require(
         ropeDim >= 2 && ropeDim % 2 == 0 && ropeDim <= headDim,

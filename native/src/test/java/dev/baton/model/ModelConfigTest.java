@@ -167,6 +167,12 @@ class ModelConfigTest {
             w -> w.integer("llama.attention.key_length", 15),
             "attention.key_length 15 is odd"),
         refused(
+            "wide heads",
+            w ->
+                w.integer("llama.attention.key_length", 320)
+                    .integer("llama.attention.value_length", 320),
+            "attention heads of 320 values (attention.key_length) are wider than this version"),
+        refused(
             "unlike values",
             w -> w.integer("llama.attention.value_length", 8),
             "value_length 8 differs from"),
