@@ -40,12 +40,14 @@ public final class Activations {
     this.maxTokens = maxTokens;
     this.cols = cols;
     this.kinds = kinds.isEmpty() ? EnumSet.noneOf(ActivationKind.class) : EnumSet.copyOf(kinds);
-    this.f32 = arena.allocate((long) maxTokens * cols * Float.BYTES, 64);
+    this.f32 = PageMemory.scratch((long) maxTokens * cols * Float.BYTES, arena);
     this.q8x32 =
-        kinds.contains(ActivationKind.Q8_32) ? arena.allocate(maxTokens * q8x32RowBytes, 64) : null;
+        kinds.contains(ActivationKind.Q8_32)
+            ? PageMemory.scratch(maxTokens * q8x32RowBytes, arena)
+            : null;
     this.q8x256 =
         kinds.contains(ActivationKind.Q8_256)
-            ? arena.allocate(maxTokens * q8x256RowBytes, 64)
+            ? PageMemory.scratch(maxTokens * q8x256RowBytes, arena)
             : null;
   }
 

@@ -29,11 +29,17 @@ public final class PageMemory {
   private static final int MADV_HUGEPAGE = 14;
   private static final int MADV_POPULATE_READ = 22;
   private static final long PAGE_BYTES = 4096;
+  private static final long LARGE_BYTES = 4 << 20;
   private static final String FILE_HUGE = "FilePmdMapped:";
+
+  /** Begins the message of a refusal: it is not of the JVM's heap. */
+  public static final String REFUSED = "the system refuses ";
+
   private static final Path OWN_MAPPINGS = Path.of("/proc/self/smaps");
   private static final boolean MAC =
       System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("mac");
   private static final int MAP_ANONYMOUS = MAC ? 0x1000 : 0x20;
+  private static final int MAP_NORESERVE = MAC ? 0x40 : 0x4000;
 
   private static final Optional<MethodHandle> MMAP =
       handle(
@@ -73,10 +79,34 @@ public final class PageMemory {
    * @throws OutOfMemoryError when the system refuses
    */
   public static MemorySegment allocate(long bytes, Arena arena) {
+    return map(bytes, MAP_PRIVATE | MAP_ANONYMOUS, arena);
+  }
+
+  /**
+   * The same for memory of which most may never be used: the system sets nothing aside for it, so
+   * that also more than it has may be asked for. Whoever then uses more than there is, is ended.
+   *
+   * @throws OutOfMemoryError when the system refuses the address space
+   */
+  public static MemorySegment reserve(long bytes, Arena arena) {
+    return map(bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, arena);
+  }
+
+  /**
+   * Zeroed memory to work in, 64-byte aligned. Much of it costs as much as is ever touched, as a
+   * pass made for large chunks that gets small ones.
+   *
+   * @throws OutOfMemoryError when the system refuses
+   */
+  public static MemorySegment scratch(long bytes, Arena arena) {
+    return bytes < LARGE_BYTES ? arena.allocate(bytes, 64) : reserve(bytes, arena);
+  }
+
+  private static MemorySegment map(long bytes, int flags, Arena arena) {
     if (MMAP.isEmpty() || MADVISE.isEmpty()) {
       return arena.allocate(bytes, 4096);
     }
-    long address = map(bytes);
+    long address = map(bytes, flags);
     return MemorySegment.ofAddress(address)
         .reinterpret(bytes, arena, segment -> unmap(segment.address(), bytes));
   }
@@ -92,7 +122,11 @@ public final class PageMemory {
     }
   }
 
-  /** Takes a mapped file's pages out of this process's memory; they come back when touched. */
+  /**
+   * Takes pages out of this process's memory: a mapped file's come back when they are touched,
+   * those of {@link #allocate} and {@link #reserve} are zeros then. Only whole pages are to be
+   * named of memory whose neighbours are still needed.
+   */
   public static void forget(MemorySegment mapped) {
     advise(mapped, MADV_DONTNEED);
   }
@@ -137,14 +171,12 @@ public final class PageMemory {
     }
   }
 
-  private static long map(long bytes) {
+  private static long map(long bytes, int flags) {
     try {
       long address =
-          (long)
-              MMAP.orElseThrow()
-                  .invokeExact(0L, bytes, PROT_READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+          (long) MMAP.orElseThrow().invokeExact(0L, bytes, PROT_READ_WRITE, flags, -1, 0L);
       if (address == -1L) {
-        throw new OutOfMemoryError("the system has no " + bytes + " bytes of address space left");
+        throw new OutOfMemoryError(REFUSED + bytes + " bytes");
       }
       if (!MAC) {
         // Advice only: without huge pages everything works, a little slower.

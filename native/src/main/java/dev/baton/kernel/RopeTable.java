@@ -26,7 +26,7 @@ public final class RopeTable {
     this.positions = positions;
     this.frequencies = frequencies.clone();
     this.table =
-        PageMemory.allocate(
+        PageMemory.reserve(
             Math.max(1L, (long) positions * frequencies.length * 2 * Float.BYTES), arena);
   }
 

@@ -5,6 +5,7 @@ import dev.baton.kernel.Activations;
 import dev.baton.kernel.Dequantizer;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvView;
+import dev.baton.kernel.PageMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
@@ -76,7 +77,7 @@ public final class ForwardPass implements LayerPass {
   }
 
   private MemorySegment rows(int cols) {
-    return arena.allocate((long) maxTokens * cols * Float.BYTES, 64);
+    return PageMemory.scratch((long) maxTokens * cols * Float.BYTES, arena);
   }
 
   public LlamaModel model() {

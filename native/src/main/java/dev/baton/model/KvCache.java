@@ -65,14 +65,14 @@ public final class KvCache implements AutoCloseable {
     try {
       this.pool =
           inHostMemory
-              ? PageMemory.allocate(Math.multiplyExact(geometry.blockBytes(), (long) blocks), arena)
+              ? PageMemory.reserve(Math.multiplyExact(geometry.blockBytes(), (long) blocks), arena)
               : null;
     } catch (OutOfMemoryError | ArithmeticException e) {
       arena.close();
       throw new ModelException(
           "no room for a KV cache of "
               + (long) blocks * KvGeometry.BLOCK_TOKENS
-              + " tokens: ask for a shorter context",
+              + " tokens: the system has no address space for it",
           e);
     }
   }
