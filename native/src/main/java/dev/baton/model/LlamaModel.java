@@ -219,7 +219,10 @@ public final class LlamaModel implements ModelBackend {
     return Optional.ofNullable(weights.notice());
   }
 
-  /** How the weights came: {@code packed} here, {@code read} from the cache or {@code mapped}. */
+  /**
+   * How the weights came: {@code packed} here, {@code kept} where they are in the cache since then,
+   * {@code read} from the cache or {@code mapped}.
+   */
   public String weightOrigin() {
     return weights.origin().name().toLowerCase(Locale.ROOT);
   }

@@ -26,6 +26,8 @@ record PackedWeights(
   enum Origin {
     /** Packed by this process, in memory of its own. */
     PACKED,
+    /** The same, and kept in a file for later starts. */
+    KEPT,
     /** A copy of the kept file in memory of its own. */
     READ,
     /** The kept file itself, shared with every process that maps it. */

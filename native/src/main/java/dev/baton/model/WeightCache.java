@@ -2,12 +2,13 @@ package dev.baton.model;
 
 import dev.baton.gguf.GgufFile;
 import dev.baton.kernel.Kernels;
+import dev.baton.kernel.MemoryLimit;
+import dev.baton.kernel.PackedMatrix;
 import dev.baton.kernel.PageMemory;
 import dev.baton.model.PackedWeights.Origin;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
@@ -16,7 +17,6 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -25,8 +25,8 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.DoubleConsumer;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -53,14 +53,24 @@ public final class WeightCache {
   private static final double DEFAULT_LIMIT_GB = 20;
   private static final double GB = 1e9;
   private static final String SUFFIX = ".weights";
-  private static final String UNFINISHED = ".part";
+  static final String UNFINISHED = ".part";
 
-  /** Of a first start's time, roughly; the rest is writing. */
-  private static final double PACKING_SHARE = 0.6;
+  /** Of a first start's time, roughly; the rest is waiting for the disk. */
+  private static final double PACKING_SHARE = 0.95;
+
+  /**
+   * Weights of more than one part in so many of all memory are never copied into it: processes
+   * share the file's pages, which the system may also take back.
+   */
+  private static final long SCARCE_SHARE = 3;
+
+  /** How long one process waits for another that does nothing. */
+  private static final long PATIENCE_NS = TimeUnit.MINUTES.toNanos(2);
 
   private final Path folder;
   private final long limitBytes;
   private final WeightFile.Access access;
+  private final long patienceNs;
 
   /**
    * One model's packed weights.
@@ -71,9 +81,14 @@ public final class WeightCache {
   public record Entry(Path file, String source, long bytes, Instant lastUsed) {}
 
   WeightCache(Path folder, long limitBytes, WeightFile.Access access) {
+    this(folder, limitBytes, access, PATIENCE_NS);
+  }
+
+  WeightCache(Path folder, long limitBytes, WeightFile.Access access, long patienceNs) {
     this.folder = folder;
     this.limitBytes = limitBytes;
     this.access = access;
+    this.patienceNs = patienceNs;
   }
 
   /** Keeps nothing. */
@@ -128,7 +143,23 @@ public final class WeightCache {
     return found.weights() != null ? found.weights() : make(wanted, progress);
   }
 
-  private record Wanted(GgufFile file, WeightLayout layout, byte[] identity, Path path) {}
+  private record Wanted(GgufFile file, WeightLayout layout, byte[] identity, Path path) {
+    long bytes() {
+      return layout.bytes();
+    }
+
+    /** Its name until it is whole and on the disk. */
+    Path part() {
+      return path.resolveSibling(path.getFileName() + UNFINISHED);
+    }
+  }
+
+  /** Mapped where a copy would take too much of the memory. */
+  private WeightFile.Access access(long bytes) {
+    return access == WeightFile.Access.BEST && bytes > MemoryLimit.bytes() / SCARCE_SHARE
+        ? WeightFile.Access.MAPPED
+        : access;
+  }
 
   /** Neither where there is no file. */
   private record Found(@Nullable PackedWeights weights, @Nullable String problem) {}
@@ -137,7 +168,8 @@ public final class WeightCache {
     Arena arena = Arena.ofShared();
     try {
       WeightFile.Contents contents =
-          WeightFile.open(wanted.path(), wanted.identity(), wanted.layout().bytes(), access, arena);
+          WeightFile.open(
+              wanted.path(), wanted.identity(), wanted.bytes(), access(wanted.bytes()), arena);
       markUsed(wanted.path());
       MemorySegment run = contents.run();
       return new Found(
@@ -160,7 +192,10 @@ public final class WeightCache {
     try {
       MemorySegment run =
           layout.bytes() == 0 ? MemorySegment.NULL : PageMemory.allocate(layout.bytes(), arena);
-      return new PackedWeights(run, layout.pack(run, progress), Origin.PACKED, null, arena);
+      return new PackedWeights(
+          run, layout.pack(run, _ -> {}, progress), Origin.PACKED, null, arena);
+    } catch (IOException e) {
+      throw new IllegalStateException(e); // nothing is written
     } catch (RuntimeException | Error e) {
       arena.close();
       throw e;
@@ -168,50 +203,153 @@ public final class WeightCache {
   }
 
   private PackedWeights make(Wanted wanted, DoubleConsumer progress) {
-    PackedWeights packed = null;
     try {
       Files.createDirectories(folder);
-      try (Turn _ = Turn.take(folder)) {
+      try (PackingTurn _ = PackingTurn.take(folder, patienceNs)) {
         Found found = find(wanted); // another process may have written it meanwhile
         if (found.weights() != null) {
           return found.weights();
         }
-        packed = pack(wanted.layout(), done -> progress.accept(done * PACKING_SHARE));
-        write(
-            wanted,
-            packed.run(),
-            done -> progress.accept(PACKING_SHARE + (1 - PACKING_SHARE) * done));
-        Found kept = find(wanted);
-        if (kept.weights() != null) {
-          packed.close();
-          packed = kept.weights();
-        }
-        String problem = kept.problem() == null ? found.problem() : kept.problem();
-        return problem == null ? packed : packed.withNotice(notUsed(wanted, problem));
+        PackedWeights packed =
+            access(wanted.bytes()) == WeightFile.Access.MAPPED
+                ? packIntoFile(wanted, progress)
+                : packAndKeep(wanted, progress);
+        return found.problem() == null || packed.notice() != null
+            ? packed
+            : packed.withNotice(notUsed(wanted, found.problem()));
       }
     } catch (IOException e) {
-      PackedWeights inMemory = packed == null ? pack(wanted.layout(), progress) : packed;
-      return inMemory.withNotice(notKept(wanted.file(), e));
-    } catch (RuntimeException | Error e) {
-      if (packed != null) {
-        packed.close();
+      return pack(wanted.layout(), progress).withNotice(notKept(wanted.file(), e));
+    }
+  }
+
+  /**
+   * Packs in memory, and writes that at the same time: a disk that fails costs no second packing.
+   */
+  private PackedWeights packAndKeep(Wanted wanted, DoubleConsumer progress) throws IOException {
+    makeRoom(WeightFile.HEAD_BYTES + wanted.bytes());
+    Arena arena = Arena.ofShared();
+    try {
+      MemorySegment run = PageMemory.allocate(wanted.bytes(), arena);
+      Map<String, PackedMatrix> matrices;
+      IOException failure;
+      try (Keeping keeping = new Keeping(writer(wanted, run, false))) {
+        matrices =
+            wanted.layout().pack(run, keeping, done -> progress.accept(done * PACKING_SHARE));
+        failure = keeping.finish(wanted);
+      } finally {
+        Files.deleteIfExists(wanted.part());
       }
+      if (failure != null) {
+        return new PackedWeights(
+            run, matrices, Origin.PACKED, notKept(wanted.file(), failure), arena);
+      }
+      PackedWeights packed = new PackedWeights(run, matrices, Origin.KEPT, null, arena);
+      return access == WeightFile.Access.READ ? packed : mappedInstead(wanted, packed);
+    } catch (IOException | RuntimeException | Error e) {
+      arena.close();
       throw e;
     }
   }
 
-  /** Under another name until it is whole and on the disk. */
-  private void write(Wanted wanted, MemorySegment run, DoubleConsumer progress) throws IOException {
-    makeRoom(WeightFile.HEAD_BYTES + run.byteSize());
-    Path part = wanted.path().resolveSibling(wanted.path().getFileName() + UNFINISHED);
-    try {
-      String source = wanted.file().path().toAbsolutePath().toString();
-      WeightFile.write(part, wanted.identity(), source, run, progress);
-      Files.move(
-          part, wanted.path(), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(part);
+  /** What is packed is written as long as that works; the packing goes on in any case. */
+  private static final class Keeping implements WeightLayout.Packed, AutoCloseable {
+    private final WeightWriter writer;
+    private @Nullable IOException failure;
+
+    Keeping(WeightWriter writer) {
+      this.writer = writer;
     }
+
+    @Override
+    public void upTo(long bytes) {
+      attempt(() -> writer.upTo(bytes));
+    }
+
+    /** Gives the file its name, or says why there is none. */
+    @Nullable IOException finish(Wanted wanted) {
+      attempt(() -> publish(wanted, writer));
+      return failure;
+    }
+
+    private void attempt(Writing writing) {
+      try {
+        if (failure == null) {
+          writing.run();
+        }
+      } catch (IOException e) {
+        failure = e;
+      }
+    }
+
+    private interface Writing {
+      void run() throws IOException;
+    }
+
+    @Override
+    public void close() throws IOException {
+      writer.close();
+    }
+  }
+
+  /** Gives memory of its own back where the file that was written is as fast. */
+  private static PackedWeights mappedInstead(Wanted wanted, PackedWeights packed) {
+    Arena arena = Arena.ofShared();
+    try {
+      Optional<WeightFile.Contents> file =
+          WeightFile.openOnHugePages(wanted.path(), wanted.identity(), wanted.bytes(), arena);
+      if (file.isPresent()) {
+        MemorySegment run = file.get().run();
+        PackedWeights mapped =
+            new PackedWeights(run, wanted.layout().packed(run), Origin.MAPPED, null, arena);
+        packed.close();
+        return mapped;
+      }
+    } catch (IOException e) {
+      arena.close();
+      return packed.withNotice(notUsed(wanted, reason(e)));
+    } catch (RuntimeException | Error e) {
+      arena.close();
+      throw e;
+    }
+    arena.close();
+    return packed;
+  }
+
+  /** Packs with hardly any memory, which goes back as it is written, and maps the file. */
+  private PackedWeights packIntoFile(Wanted wanted, DoubleConsumer progress) throws IOException {
+    makeRoom(WeightFile.HEAD_BYTES + wanted.bytes());
+    try (Arena scratch = Arena.ofShared();
+        WeightWriter writer = writer(wanted, PageMemory.reserve(wanted.bytes(), scratch), true)) {
+      var _ =
+          wanted
+              .layout()
+              .pack(writer.run(), writer::upTo, done -> progress.accept(done * PACKING_SHARE));
+      publish(wanted, writer);
+    } finally {
+      Files.deleteIfExists(wanted.part());
+    }
+    Found written = find(wanted);
+    if (written.weights() == null) {
+      throw new IOException(written.problem() == null ? "they are gone" : written.problem());
+    }
+    return written.weights();
+  }
+
+  private static WeightWriter writer(Wanted wanted, MemorySegment run, boolean forgets)
+      throws IOException {
+    String source = wanted.file().path().toAbsolutePath().toString();
+    return new WeightWriter(wanted.part(), wanted.identity(), source, run, forgets);
+  }
+
+  /** The file has its name only once it is whole and on the disk. */
+  private static void publish(Wanted wanted, WeightWriter writer) throws IOException {
+    writer.finish();
+    Files.move(
+        wanted.part(),
+        wanted.path(),
+        StandardCopyOption.ATOMIC_MOVE,
+        StandardCopyOption.REPLACE_EXISTING);
   }
 
   /** Removes entries until one of {@code bytes} fits. */
@@ -260,7 +398,7 @@ public final class WeightCache {
     if (!Files.isDirectory(folder)) {
       return 0;
     }
-    try (Turn _ = Turn.take(folder)) {
+    try (PackingTurn _ = PackingTurn.take(folder, patienceNs)) {
       removeUnfinished();
       return removeDownTo(bytes);
     }
@@ -347,54 +485,5 @@ public final class WeightCache {
       case FileSystemException named -> named.getFile() + ": " + named.getClass().getSimpleName();
       default -> String.valueOf(e.getMessage());
     };
-  }
-
-  /** The right to write in a folder, which one thread of one process has at a time. */
-  private record Turn(FileChannel channel) implements AutoCloseable {
-    /** Locks of files are the process's, not a thread's. */
-    private static final ReentrantLock THIS_PROCESS = new ReentrantLock();
-
-    private static final long PATIENCE_NS = TimeUnit.MINUTES.toNanos(2);
-    private static final long POLL_MS = 20;
-
-    static Turn take(Path folder) throws IOException {
-      long deadlineNs = System.nanoTime() + PATIENCE_NS;
-      FileChannel channel = null;
-      boolean locked = false;
-      try {
-        locked = THIS_PROCESS.tryLock(PATIENCE_NS, TimeUnit.NANOSECONDS);
-        channel =
-            FileChannel.open(
-                folder.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        while (!locked || channel.tryLock() == null) {
-          if (!locked || System.nanoTime() - deadlineNs > 0) {
-            throw new IOException("another process has been packing for minutes");
-          }
-          Thread.sleep(POLL_MS);
-        }
-        return new Turn(channel);
-      } catch (IOException | RuntimeException e) {
-        release(channel, locked);
-        throw e;
-      } catch (InterruptedException e) {
-        release(channel, locked);
-        Thread.currentThread().interrupt();
-        throw new IOException("interrupted", e);
-      }
-    }
-
-    private static void release(@Nullable FileChannel channel, boolean locked) throws IOException {
-      if (channel != null) {
-        channel.close();
-      }
-      if (locked) {
-        THIS_PROCESS.unlock();
-      }
-    }
-
-    @Override
-    public void close() throws IOException {
-      release(channel, true);
-    }
   }
 }

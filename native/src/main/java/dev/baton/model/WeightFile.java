@@ -16,7 +16,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.function.DoubleConsumer;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32C;
 
@@ -50,10 +49,10 @@ final class WeightFile {
   /** The run begins on a huge page of its own. */
   static final int HEAD_BYTES = CHUNK_BYTES;
 
-  private static final long MAGIC = 0x31574b504e544142L; // "BATNPKW1"
-  private static final int CRC_AT = 8;
-  private static final int SIZES_AT = 12;
-  private static final int TEXT_AT = 24;
+  static final long MAGIC = 0x31574b504e544142L; // "BATNPKW1"
+  static final int CRC_AT = 8;
+  static final int SIZES_AT = 12;
+  static final int TEXT_AT = 24;
 
   /** Of the mapping, to be worth more than a copy. */
   private static final double HUGE_SHARE = 0.9;
@@ -84,24 +83,12 @@ final class WeightFile {
   static Contents open(Path path, byte[] identity, long bytes, Access access, Arena arena)
       throws IOException {
     try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-      Head head = head(channel);
-      if (!Arrays.equals(head.identity(), identity)) {
-        throw new IOException("it was made for another model or by another version");
-      }
-      if (channel.size() != HEAD_BYTES + bytes || head.sums().length != chunks(bytes)) {
-        throw new IOException("it is cut short");
-      }
+      Head head = head(channel, identity, bytes);
       if (access != Access.READ) {
-        MemorySegment run =
-            channel
-                .map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena)
-                .asSlice(HEAD_BYTES, bytes);
-        PageMemory.populate(run);
-        if (access == Access.MAPPED || isOnHugePages(run)) {
-          eachChunk(run, (chunk, part) -> check(head, chunk, part));
-          return new Contents(run, Origin.MAPPED);
+        Optional<Contents> mapped = map(channel, head, bytes, access == Access.BEST, arena);
+        if (mapped.isPresent()) {
+          return mapped.get();
         }
-        PageMemory.forget(run);
       }
       MemorySegment run = PageMemory.allocate(bytes, arena);
       eachChunk(
@@ -112,6 +99,45 @@ final class WeightFile {
           });
       return new Contents(run, Origin.READ);
     }
+  }
+
+  /**
+   * The checked run of {@code path}, mapped; empty where that is not on huge pages.
+   *
+   * @throws IOException as {@link #open} does
+   */
+  static Optional<Contents> openOnHugePages(Path path, byte[] identity, long bytes, Arena arena)
+      throws IOException {
+    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+      return map(channel, head(channel, identity, bytes), bytes, true, arena);
+    }
+  }
+
+  private static Optional<Contents> map(
+      FileChannel channel, Head head, long bytes, boolean onHugePagesOnly, Arena arena)
+      throws IOException {
+    MemorySegment run =
+        channel
+            .map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena)
+            .asSlice(HEAD_BYTES, bytes);
+    PageMemory.populate(run);
+    if (onHugePagesOnly && !isOnHugePages(run)) {
+      PageMemory.forget(run);
+      return Optional.empty();
+    }
+    eachChunk(run, (chunk, part) -> check(head, chunk, part));
+    return Optional.of(new Contents(run, Origin.MAPPED));
+  }
+
+  private static Head head(FileChannel channel, byte[] identity, long bytes) throws IOException {
+    Head head = head(channel);
+    if (!Arrays.equals(head.identity(), identity)) {
+      throw new IOException("it was made for another model or by another version");
+    }
+    if (channel.size() != HEAD_BYTES + bytes || head.sums().length != chunks(bytes)) {
+      throw new IOException("it is cut short");
+    }
+    return head;
   }
 
   /** Where the system does not tell there are no huge pages to be had in another way either. */
@@ -173,56 +199,11 @@ final class WeightFile {
     buffer.flip();
   }
 
-  /**
-   * Writes a file and waits until it is on the disk.
-   *
-   * @param source what to tell people that it was made of
-   * @throws IOException when it cannot be written; a part of it may be there
-   */
-  static void write(
-      Path path, byte[] identity, String source, MemorySegment run, DoubleConsumer progress)
-      throws IOException {
-    int chunks = chunks(run.byteSize());
-    byte[] sourceBytes = source.getBytes(StandardCharsets.UTF_8);
-    long length = TEXT_AT + identity.length + sourceBytes.length + (long) chunks * Integer.BYTES;
-    if (length > HEAD_BYTES) {
-      throw new IOException("it has too many matrices");
-    }
-    ByteBuffer head = ByteBuffer.allocate((int) length).order(ByteOrder.LITTLE_ENDIAN);
-    head.putLong(MAGIC).putInt(0).putInt(identity.length).putInt(sourceBytes.length).putInt(chunks);
-    head.put(identity).put(sourceBytes);
-    try (FileChannel channel =
-        FileChannel.open(
-            path,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.TRUNCATE_EXISTING,
-            StandardOpenOption.WRITE)) {
-      for (int chunk = 0; chunk < chunks; chunk++) {
-        progress.accept((double) chunk / chunks);
-        ByteBuffer part = chunk(run, chunk).asByteBuffer();
-        head.putInt(crc(part.duplicate()));
-        writeFully(channel, part, HEAD_BYTES + (long) chunk * CHUNK_BYTES);
-      }
-      head.putInt(CRC_AT, crc(head.slice(SIZES_AT, (int) length - SIZES_AT)));
-      writeFully(channel, head.flip(), 0);
-      channel.force(true);
-    }
-    progress.accept(1);
-  }
-
-  private static void writeFully(FileChannel channel, ByteBuffer buffer, long from)
-      throws IOException {
-    long at = from;
-    while (buffer.hasRemaining()) {
-      at += channel.write(buffer, at);
-    }
-  }
-
-  private static int chunks(long bytes) {
+  static int chunks(long bytes) {
     return Math.toIntExact(Math.ceilDiv(bytes, CHUNK_BYTES));
   }
 
-  private static MemorySegment chunk(MemorySegment run, int chunk) {
+  static MemorySegment chunk(MemorySegment run, int chunk) {
     long from = (long) chunk * CHUNK_BYTES;
     return run.asSlice(from, Math.min(CHUNK_BYTES, run.byteSize() - from));
   }
@@ -255,7 +236,7 @@ final class WeightFile {
     }
   }
 
-  private static int crc(ByteBuffer bytes) {
+  static int crc(ByteBuffer bytes) {
     CRC32C crc = new CRC32C();
     crc.update(bytes);
     return (int) crc.getValue();

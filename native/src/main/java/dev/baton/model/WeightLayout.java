@@ -5,6 +5,7 @@ import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.PackedMatrix;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
@@ -97,21 +98,29 @@ final class WeightLayout {
     return slots;
   }
 
+  /** What is done with the run as it is packed. */
+  interface Packed {
+    /** The run's first {@code bytes} are packed. */
+    void upTo(long bytes) throws IOException;
+  }
+
   /**
    * Packs every matrix into {@code run}.
    *
+   * @param packed told after each matrix; what it throws ends the packing
    * @param progress told the share done, 0..1
    * @return the matrices by tensor name
    */
-  Map<String, PackedMatrix> pack(MemorySegment run, DoubleConsumer progress) {
+  Map<String, PackedMatrix> pack(MemorySegment run, Packed packed, DoubleConsumer progress)
+      throws IOException {
     Map<String, PackedMatrix> matrices = new HashMap<>();
-    for (int i = 0; i < slots.size(); i++) {
-      progress.accept((double) i / slots.size());
-      Slot slot = slots.get(i);
+    for (Slot slot : slots) {
+      progress.accept((double) slot.offset() / Math.max(1, bytes));
       SegmentAllocator memory = SegmentAllocator.prefixAllocator(slot.in(run));
       matrices.put(
           slot.tensor().name(),
           kernels.pack(slot.type(), file.data(slot.tensor()), slot.rows(), slot.cols(), memory));
+      packed.upTo(slot.offset() + slot.bytes());
     }
     progress.accept(1);
     return matrices;

@@ -5,7 +5,10 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.NativeKernels;
+import java.io.FileInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -13,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.DoubleConsumer;
 
@@ -21,6 +25,8 @@ import java.util.function.DoubleConsumer;
  * hash of its logits, and its notice.
  */
 final class LoadingProcess {
+  private static final long SLOW_NS = 250_000_000;
+
   private LoadingProcess() {}
 
   /** What a load gave. */
@@ -65,11 +71,21 @@ final class LoadingProcess {
   }
 
   public static void main(String[] args) {
-    WeightCache cache = new WeightCache(Path.of(args[1]), 1_000_000_000L, WeightFile.Access.BEST);
+    List<String> options = List.of(args).subList(2, args.length);
+    WeightFile.Access access =
+        options.contains("read")
+            ? WeightFile.Access.READ
+            : options.contains("mapped") ? WeightFile.Access.MAPPED : WeightFile.Access.BEST;
+    WeightCache cache = new WeightCache(Path.of(args[1]), 1_000_000_000L, access);
+    DoubleConsumer progress =
+        options.contains("stop") ? stopAt(0.8) : options.contains("slow") ? slowed() : _ -> {};
+    AnonymousMemory anonymous = options.contains("anonymous") ? AnonymousMemory.watch() : null;
     try (Kernels kernels = NativeKernels.open(KernelsConfig.defaults());
-        LlamaModel model =
-            LlamaModel.load(
-                Path.of(args[0]), kernels, cache, args.length > 2 ? stopAt(0.8) : _ -> {})) {
+        LlamaModel model = LlamaModel.load(Path.of(args[0]), kernels, cache, progress)) {
+      if (anonymous != null) {
+        System.out.println(anonymous.mostGrownBytes());
+        return;
+      }
       System.out.println(model.weightOrigin());
       System.out.println(Arrays.hashCode(logits(model)));
       model.weightNotice().ifPresent(System.out::println);
@@ -84,6 +100,65 @@ final class LoadingProcess {
         LockSupport.park();
       }
     };
+  }
+
+  /** Says that it has begun, and takes its time for each matrix. */
+  private static DoubleConsumer slowed() {
+    AtomicBoolean begun = new AtomicBoolean();
+    return _ -> {
+      if (!begun.getAndSet(true)) {
+        System.out.println("writing");
+      }
+      LockSupport.parkNanos(SLOW_NS);
+    };
+  }
+
+  /** How much memory of no file the process gains, looked at all the time by a thread. */
+  private static final class AnonymousMemory {
+    private static final byte[] KEY = "RssAnon:".getBytes(UTF_8);
+
+    private final byte[] status = new byte[8192]; // garbage would be memory as well
+    private final long before = now();
+    private volatile long most;
+    private volatile boolean ended;
+
+    static AnonymousMemory watch() {
+      AnonymousMemory memory = new AnonymousMemory();
+      Thread.ofPlatform().daemon().start(memory::look);
+      return memory;
+    }
+
+    private void look() {
+      while (!ended) {
+        most = Math.max(most, now());
+        LockSupport.parkNanos(1_000_000);
+      }
+    }
+
+    long mostGrownBytes() {
+      ended = true;
+      return most - before;
+    }
+
+    private long now() {
+      int length;
+      try (InputStream in = new FileInputStream("/proc/self/status")) {
+        length = in.read(status);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      int at = 0;
+      while (!Arrays.equals(status, at, at + KEY.length, KEY, 0, KEY.length)) {
+        at++;
+      }
+      long kilobytes = 0;
+      for (at += KEY.length; at < length && status[at] != 'k'; at++) {
+        if (status[at] >= '0') {
+          kilobytes = 10 * kilobytes + status[at] - '0';
+        }
+      }
+      return kilobytes << 10;
+    }
   }
 
   /** Logits behind a short prompt, bit for bit. */

@@ -25,6 +25,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -36,6 +37,9 @@ import org.junit.jupiter.api.io.TempDir;
 class WeightCacheTest {
   private static final Path MODEL = ForwardPassTest.BATON_TINY;
   private static final long PLENTY = 1_000_000_000;
+
+  /** What a JVM that loads a model gains beside. */
+  private static final long JVM_BYTES = 40_000_000;
 
   private static Kernels kernels;
   private static int[] expected;
@@ -263,6 +267,72 @@ class WeightCacheTest {
     assertEquals("", after.notice());
     entry();
     assertEquals(0, unfinished());
+  }
+
+  @Test
+  void shouldWaitForAProcessAsLongAsItMakesProgress() throws Exception {
+    Path model = largeModel();
+    Process slow = LoadingProcess.start(List.of(), "true", model, folder(), "slow");
+    assertEquals("writing", slow.inputReader().readLine());
+    WeightCache hasty =
+        new WeightCache(
+            folder(), PLENTY, WeightFile.Access.BEST, TimeUnit.MILLISECONDS.toNanos(1_500));
+    long startNs = System.nanoTime();
+    Loaded loaded = load(model, hasty);
+    assertEquals("", loaded.notice());
+    assertNotEquals("packed", loaded.origin());
+    assertNotEquals("kept", loaded.origin());
+    assertTrue(System.nanoTime() - startNs > TimeUnit.SECONDS.toNanos(2), "there was no wait");
+    slow.waitFor();
+    entry();
+  }
+
+  @Test
+  void shouldLeaveAProcessThatStandsStillAndTakeOverFromOneThatDied() throws Exception {
+    Process writer = LoadingProcess.start(List.of(), "true", MODEL, folder(), "stop");
+    assertEquals("writing", writer.inputReader().readLine());
+    Process waiting = LoadingProcess.start(List.of(), "true", MODEL, folder());
+    WeightCache hasty =
+        new WeightCache(
+            folder(), PLENTY, WeightFile.Access.BEST, TimeUnit.MILLISECONDS.toNanos(300));
+    Loaded here = load(MODEL, hasty);
+    assertArrayEquals(expected, here.logits());
+    assertTrue(here.notice().contains("makes no progress"), here.notice());
+    assertTrue(waiting.isAlive(), "it has more patience");
+    writer.destroyForcibly().waitFor();
+    LoadingProcess.Result tookOver = LoadingProcess.result(waiting);
+    assertEquals(Arrays.hashCode(expected), tookOver.logitsHash());
+    assertEquals("", tookOver.notice());
+    entry();
+    assertEquals(0, unfinished());
+  }
+
+  @Test
+  void shouldHoldPackedWeightsOnceWhileTheyAreMadeAndHardlyAtAllWhereTheyAreMapped()
+      throws Exception {
+    assumeTrue(Files.exists(Path.of("/proc/self/status")), "only Linux tells");
+    Path model = largeModel();
+    long anonymous = mostAnonymous(model, "read");
+    long packed = Files.size(entry()) - WeightFile.HEAD_BYTES;
+    assertTrue(packed > 60_000_000, "" + packed);
+    assertTrue(anonymous < 1.15 * packed + JVM_BYTES, anonymous + " for " + packed);
+    Files.delete(entry());
+    long mapped = mostAnonymous(model, "mapped");
+    assertTrue(mapped < 0.3 * packed + JVM_BYTES, mapped + " for " + packed);
+  }
+
+  private long mostAnonymous(Path model, String access) throws Exception {
+    Process process = LoadingProcess.start(List.of(), "true", model, folder(), access, "anonymous");
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(0, process.waitFor(), said);
+    return Long.parseLong(said.strip());
+  }
+
+  /** Of some 80 MB, in a few matrices. */
+  private Path largeModel() throws IOException {
+    ModelConfig shape =
+        new ModelConfig(2, 1024, 10240, 8, 8, 128, 4096, 512, 1e-5f, 10_000, 128, 1);
+    return RandomModel.of(shape, GgmlType.Q8_0, false, 7).write(work.resolve("large.gguf"));
   }
 
   @Test
