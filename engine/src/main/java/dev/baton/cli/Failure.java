@@ -21,9 +21,13 @@ import org.jspecify.annotations.Nullable;
 final class Failure {
   private static final String TRACE = "BATON_TRACE";
 
+  /** Enough for every model; less than that was somebody's wish. */
+  private static final long LEAST_HEAP_MB = 256;
+
   private Failure() {}
 
-  static int report(Throwable failure, Terminal terminal) {
+  static int report(Throwable thrown, Terminal terminal) {
+    Throwable failure = cause(thrown);
     if (failure instanceof OutputException output && output.isReaderGone()) {
       return BatonCli.DONE;
     }
@@ -40,10 +44,7 @@ final class Failure {
   private static String line(Throwable failure) {
     return switch (failure) {
       case OutputException e -> "cannot write the result: " + oneLine(e.getMessage());
-      case OutOfMemoryError e ->
-          "out of memory ("
-              + oneLine(e.getMessage())
-              + "); use a smaller model, or give the JVM more: BATON_JAVA_OPTS=-Xmx8g";
+      case OutOfMemoryError e -> outOfMemory(oneLine(e.getMessage()));
       case InterruptedException _ -> "interrupted";
       case InvalidPathException e -> FileName.misfit(e.getInput());
       default ->
@@ -51,6 +52,41 @@ final class Failure {
               ? oneLine(failure.getMessage())
               : "internal error: " + oneLine(failure.toString());
     };
+  }
+
+  /** The JVM's heap can be made larger; of the rest the system has as much as it has. */
+  private static String outOfMemory(String what) {
+    if (what.contains("heap") || what.contains("GC overhead") || what.contains("array size")) {
+      long heapMb = Runtime.getRuntime().maxMemory() >> 20;
+      return "the JVM's heap of "
+          + heapMb
+          + " MB is too small for this; give it more: BATON_JAVA_OPTS=-Xmx"
+          + Math.max(LEAST_HEAP_MB, 2 * heapMb)
+          + "m";
+    }
+    if (what.contains("direct buffer memory")) {
+      return "the JVM's limit on memory outside its heap is too small for this ("
+          + what
+          + "); raise it: BATON_JAVA_OPTS=-XX:MaxDirectMemorySize=1t";
+    }
+    if (what.contains("thread")) {
+      return "the system allows no more threads ("
+          + what
+          + "); raise the limit (ulimit -u), or use fewer --threads";
+    }
+    return "the system has no memory for this ("
+        + what
+        + "); use a smaller model or a smaller --ctx-size, or end other processes";
+  }
+
+  /** What was meant where an Error of the JVM comes wrapped, as by a class that could not load. */
+  private static Throwable cause(Throwable failure) {
+    for (Throwable at = failure; at != null && !isKnown(failure); at = at.getCause()) {
+      if (at instanceof OutOfMemoryError) {
+        return at;
+      }
+    }
+    return failure;
   }
 
   /**
