@@ -5,6 +5,7 @@ import dev.baton.calibrate.CalibrationException;
 import dev.baton.calibrate.PairProfile;
 import dev.baton.calibrate.ProfileStore;
 import dev.baton.calibrate.Trial;
+import dev.baton.cluster.KvDemand;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
@@ -102,7 +103,8 @@ final class AutoSplit implements AutoCloseable {
     }
 
     Calibration calibration(Trial trial, Calibration.Effort effort, DoubleConsumer progress) {
-      return AutoSplit.calibration(compute, largestChunkTokens(), trial, effort, progress);
+      int contextTokens = Math.min(compute.contextTokens(), peer.longestPrompt());
+      return new Calibration(trial, model(), contextTokens, largestChunkTokens(), effort, progress);
     }
 
     Trial trial() {
@@ -125,12 +127,7 @@ final class AutoSplit implements AutoCloseable {
       Calibration.Effort effort,
       DoubleConsumer progress) {
     return new Calibration(
-        trial,
-        model(compute),
-        compute.model().config().contextLength(),
-        largestChunkTokens,
-        effort,
-        progress);
+        trial, model(compute), compute.contextTokens(), largestChunkTokens, effort, progress);
   }
 
   static Trial trial(NodeCompute compute, DecodeLoop loop) {
@@ -260,8 +257,34 @@ final class AutoSplit implements AutoCloseable {
     Cluster cluster = cluster(known.profile, pair.there(), known.corrections, ask.promptTokens);
     PlanDecision free = planner.plan(pair.model(), shape, cluster, pair.config().objective());
     PlanDecision decision =
-        fidelity(ask.split instanceof Split.Auto ? free : asked(shape, cluster, ask.split, free));
+        fidelity(
+            ask.split instanceof Split.Auto
+                ? fitting(shape, cluster, free)
+                : asked(shape, cluster, ask.split, free));
     return new Planned(known, decision, ask);
+  }
+
+  /** A prompt that is too long for the other node stays here. */
+  private PlanDecision fitting(RequestShape shape, Cluster cluster, PlanDecision free) {
+    if (free.chosen().isLocal() || shape.promptTokens() <= pair.peer().longestPrompt()) {
+      return free;
+    }
+    PlanDecision local = asked(shape, cluster, new Split.Local(), free);
+    return new PlanDecision(
+        local.shape(),
+        local.chosen(),
+        local.alternatives(),
+        tooLong(shape.promptTokens(), pair.peer()));
+  }
+
+  /** Why a prompt is not prefilled there. */
+  static String tooLong(int promptTokens, PrefillPeer peer) {
+    return "a prompt of "
+        + promptTokens
+        + " tokens is longer than the prefill node's context of "
+        + peer.longestPrompt()
+        + ": start it with a larger "
+        + KvDemand.CONTEXT_OPTION;
   }
 
   /** Says where unlike backends share a request: there the same bits are promised by nobody. */

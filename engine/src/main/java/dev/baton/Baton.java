@@ -6,6 +6,7 @@ import dev.baton.calibrate.PairProfile;
 import dev.baton.catalog.CacheFolder;
 import dev.baton.cluster.ChildNode;
 import dev.baton.cluster.ClusterException;
+import dev.baton.cluster.KvDemand;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.cluster.PrefillLink;
 import dev.baton.decode.DecodeLoop;
@@ -178,11 +179,13 @@ public final class Baton implements AutoCloseable {
                 .build(),
             () ->
                 ChildNode.start(
-                    config.model(),
-                    config.prefillDevice(),
-                    config.threads(),
-                    config.lease(),
-                    config.clusterKey(),
+                    new ChildNode.Setup(
+                        config.model(),
+                        config.prefillDevice(),
+                        config.threads(),
+                        config.contextTokens(),
+                        config.lease(),
+                        config.clusterKey()),
                     NODE_MAIN));
     NodeCompute compute = null;
     Baton opened = null;
@@ -196,7 +199,7 @@ public final class Baton implements AutoCloseable {
               config.model(),
               config.device(),
               kernels(config.threads()),
-              config.kvTokens(),
+              config.kvDemand(),
               progress);
       Baton baton = new Baton(config, compute, whatWasRead(tokenizer), link);
       opened = baton;
@@ -230,6 +233,9 @@ public final class Baton implements AutoCloseable {
     } catch (CompletionException e) {
       if (e.getCause() instanceof RuntimeException refused) {
         throw refused;
+      }
+      if (e.getCause() instanceof Error error) {
+        throw error;
       }
       throw e;
     }
@@ -273,15 +279,15 @@ public final class Baton implements AutoCloseable {
    */
   public Generation generateExactly(int[] prompt, int outputTokens, Split split) {
     long startedNs = System.nanoTime();
-    int context = compute.model().config().contextLength();
+    int context = compute.contextTokens();
     if (prompt.length == 0 || outputTokens > context - prompt.length) {
       throw new BatonException(
           "a prompt of "
               + prompt.length
               + " tokens and "
               + outputTokens
-              + " after it do not fit the model's context of "
-              + context);
+              + " after it do not fit "
+              + contextName());
     }
     int vocabulary = compute.model().config().vocab();
     for (int token : prompt) {
@@ -296,15 +302,29 @@ public final class Baton implements AutoCloseable {
     return start(prompt.clone(), request, true, startedNs);
   }
 
+  /** The context that is served, and whose choice that is. */
+  private String contextName() {
+    int own = compute.model().config().contextLength();
+    return compute.contextTokens() == own
+        ? "the model's context of " + own
+        : "the context of "
+            + compute.contextTokens()
+            + " (of the model's "
+            + own
+            + "; "
+            + KvDemand.CONTEXT_OPTION
+            + " sets it)";
+  }
+
   private Generation start(int[] prompt, GenerateRequest request, boolean exactly, long startedNs) {
-    int context = compute.model().config().contextLength();
+    int context = compute.contextTokens();
     if (prompt.length >= context) {
       throw new BatonException(
           "the prompt has "
               + prompt.length
-              + " tokens, but the model's context is "
-              + context
-              + " with the answer: shorten the prompt");
+              + " tokens, and with the answer it has to fit "
+              + contextName()
+              + ": shorten the prompt");
     }
     int maxTokens = Math.min(request.maxTokens(), context - prompt.length);
     int layers = compute.model().config().layers();
@@ -322,10 +342,17 @@ public final class Baton implements AutoCloseable {
                     new AutoSplit.Ask(prompt.length, maxTokens, exactly, request.caller(), split));
         SplitPlan plan = planned.decision().chosen();
         if (!plan.isLocal()) {
-          remote = remote(plan.boundaryLayer(), plan.chunks(), plan.wireType(), patient);
+          remote =
+              remote(prompt.length, plan.boundaryLayer(), plan.chunks(), plan.wireType(), patient);
         }
       } else if (split.boundaryLayer(layers) > 0) {
-        remote = remote(split.boundaryLayer(layers), config.chunks(), config.wireType(), patient);
+        remote =
+            remote(
+                prompt.length,
+                split.boundaryLayer(layers),
+                config.chunks(),
+                config.wireType(),
+                patient);
       }
     } catch (StreamException | ClusterException | CalibrationException e) {
       unplanned = e.getMessage();
@@ -365,8 +392,12 @@ public final class Baton implements AutoCloseable {
   }
 
   private RemotePrefill remote(
-      int boundary, ChunkSchedule chunks, KvWireType wireType, boolean patient) {
-    return new RemotePrefill(link.peer(compute), boundary, chunks, wireType, patient);
+      int promptTokens, int boundary, ChunkSchedule chunks, KvWireType wireType, boolean patient) {
+    PrefillPeer peer = link.peer(compute);
+    if (promptTokens > peer.longestPrompt()) {
+      throw new ClusterException(AutoSplit.tooLong(promptTokens, peer));
+    }
+    return new RemotePrefill(peer, boundary, chunks, wireType, patient);
   }
 
   private int[] promptTokens(GenerateRequest request) {

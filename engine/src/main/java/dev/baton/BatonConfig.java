@@ -1,5 +1,6 @@
 package dev.baton;
 
+import dev.baton.cluster.KvDemand;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
@@ -39,6 +40,9 @@ import org.jspecify.annotations.Nullable;
  * @param maxSessions requests decoded at once; more wait
  * @param kvTokens size of the KV cache here, in tokens; 0 for several contexts, as far as memory
  *     goes. A request waits until there is room for its prompt and its longest answer
+ * @param contextTokens the longest prompt and answer together that are served, here and at a
+ *     prefill node that is started; 0 for the model's own context, or as much of it as memory has
+ *     room for
  */
 public record BatonConfig(
     Path model,
@@ -57,7 +61,8 @@ public record BatonConfig(
     boolean patient,
     boolean timeline,
     int maxSessions,
-    int kvTokens) {
+    int kvTokens,
+    int contextTokens) {
   /** Largest chunk that nodes take. */
   public static final int MAX_CHUNK_TOKENS = 1024;
 
@@ -83,10 +88,13 @@ public record BatonConfig(
       throw new IllegalArgumentException(
           "an engine decodes at least one session, got " + maxSessions);
     }
-    if (kvTokens < 0) {
-      throw new IllegalArgumentException(
-          "a KV cache holds 1 token or more (0 for the usual size), got " + kvTokens);
-    }
+    KvDemand _ = new KvDemand(contextTokens, kvTokens, 1);
+  }
+
+  /** The KV that this process is to have room for, beside a prefill node that it may start. */
+  KvDemand kvDemand() {
+    boolean alone = prefill != null || split instanceof Split.Local;
+    return new KvDemand(contextTokens, kvTokens, alone ? 1 : 2);
   }
 
   private static String chunkMisfit(int chunkTokens) {
@@ -118,6 +126,7 @@ public record BatonConfig(
     private boolean timeline;
     private int maxSessions = 16;
     private int kvTokens;
+    private int contextTokens;
 
     private Builder(Path model) {
       this.model = model;
@@ -222,6 +231,12 @@ public record BatonConfig(
       return this;
     }
 
+    /** Serves prompts and answers of so many tokens together, at most the model's own context. */
+    public Builder contextTokens(int contextTokens) {
+      this.contextTokens = contextTokens;
+      return this;
+    }
+
     /**
      * @throws IllegalArgumentException naming the value that cannot be
      */
@@ -251,7 +266,8 @@ public record BatonConfig(
           patient,
           timeline,
           maxSessions,
-          kvTokens);
+          kvTokens,
+          contextTokens);
     }
   }
 }

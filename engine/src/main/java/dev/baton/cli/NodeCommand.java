@@ -1,6 +1,7 @@
 package dev.baton.cli;
 
 import dev.baton.BatonConfig;
+import dev.baton.cluster.KvDemand;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.cluster.PrefillNode;
 import dev.baton.ggml.GgmlAbort;
@@ -63,6 +64,8 @@ final class NodeCommand implements Callable<Integer> {
 
   @Mixin private ThreadsOption threads = new ThreadsOption();
 
+  @Mixin private ContextOption context = new ContextOption();
+
   @Option(
       names = "--max-chunk",
       paramLabel = "N",
@@ -116,7 +119,7 @@ final class NodeCommand implements Callable<Integer> {
                 model.file(terminal),
                 device.name(),
                 kernels,
-                kvTokens,
+                new KvDemand(context.tokens(), kvTokens, child ? 2 : 1),
                 done -> status.show("loading " + model.nameOrPath(), done));
         PrefillNode node =
             PrefillNode.launch(compute, listen, maxChunk, Duration.ofMillis(leaseMs), key)) {

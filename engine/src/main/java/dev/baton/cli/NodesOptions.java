@@ -47,6 +47,8 @@ final class NodesOptions {
           "Compute threads of each node; 0: one per processor (default: ${DEFAULT-VALUE}).")
   private int threads;
 
+  @Mixin private ContextOption context = new ContextOption();
+
   @Option(
       names = "--chunk",
       paramLabel = "N",
@@ -65,6 +67,7 @@ final class NodesOptions {
         .device(device.name())
         .prefillDevice(prefillDevice)
         .threads(threads)
+        .contextTokens(context.tokens())
         .chunkTokens(chunk);
   }
 }

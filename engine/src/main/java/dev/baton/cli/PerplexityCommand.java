@@ -30,6 +30,7 @@ final class PerplexityCommand implements Callable<Integer> {
   @Mixin private ScoredText text = new ScoredText();
   @Mixin private ModelOption model = new ModelOption();
   @Mixin private WireOption wire = new WireOption();
+  @Mixin private ContextOption context = new ContextOption();
 
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
@@ -45,7 +46,9 @@ final class PerplexityCommand implements Callable<Integer> {
         NodeCompute compute =
             NodeCompute.open(
                 model.file(terminal),
+                NodeCompute.CPU,
                 text.kernels(terminal),
+                context.demand(),
                 done -> status.show("loading " + model.nameOrPath(), done))) {
       compute.notices().forEach(terminal::note);
       Vocabulary vocabulary = Vocabulary.from(compute.model().file().metadata());

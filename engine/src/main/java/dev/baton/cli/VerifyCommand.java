@@ -2,6 +2,7 @@ package dev.baton.cli;
 
 import dev.baton.Perplexity;
 import dev.baton.Verification;
+import dev.baton.cluster.KvDemand;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.text.Tokenizer;
 import dev.baton.text.Vocabulary;
@@ -38,6 +39,7 @@ final class VerifyCommand implements Callable<Integer> {
   @Mixin private ScoredText text = new ScoredText();
   @Mixin private ModelOption model = new ModelOption();
   @Mixin private DeviceOption device = new DeviceOption();
+  @Mixin private ContextOption context = new ContextOption();
 
   @Option(
       names = "--against",
@@ -94,7 +96,7 @@ final class VerifyCommand implements Callable<Integer> {
         model.file(terminal),
         name,
         text.kernels(terminal),
-        2 * Perplexity.WINDOW,
+        new KvDemand(context.tokens(), 2 * Perplexity.WINDOW, 1),
         done -> status.show("loading " + model.nameOrPath() + " on " + name, done));
   }
 

@@ -31,21 +31,30 @@ public final class ChildNode implements AutoCloseable {
   }
 
   /**
-   * Starts the process and returns at once; it loads its model meanwhile.
+   * What the node is to be.
    *
    * @param device what computes there
+   * @param threads compute threads; 0 for one per processor
+   * @param contextTokens the context that it serves; 0 for what memory has room for
    * @param key what the two talk with; null for nothing
-   * @param main the class whose {@code node} command runs a node
-   * @throws ClusterException when no process can be started
    */
-  public static ChildNode start(
+  public record Setup(
       Path model,
       String device,
       int threads,
+      int contextTokens,
       Duration lease,
-      @Nullable ClusterKey key,
-      String main) {
-    List<String> command = new ArrayList<>(JavaCommand.of(main));
+      @Nullable ClusterKey key) {}
+
+  /**
+   * Starts the process and returns at once; it loads its model meanwhile.
+   *
+   * @param main the class whose {@code node} command runs a node
+   * @throws ClusterException when no process can be started
+   */
+  public static ChildNode start(Setup setup, String main) {
+    List<String> command =
+        new ArrayList<>(JavaCommand.of(main, JavaCommand.nodeHeap(System.getenv())));
     command.addAll(
         List.of(
             "node",
@@ -54,19 +63,22 @@ public final class ChildNode implements AutoCloseable {
             "--listen",
             "127.0.0.1:0",
             "--model",
-            model.toAbsolutePath().toString(),
+            setup.model().toAbsolutePath().toString(),
             "--device",
-            device,
+            setup.device(),
             "--threads",
-            Integer.toString(threads),
+            Integer.toString(setup.threads()),
+            KvDemand.CONTEXT_OPTION,
+            Integer.toString(setup.contextTokens()),
             "--lease-ms",
-            Long.toString(lease.toMillis()),
+            Long.toString(setup.lease().toMillis()),
             "--child"));
     try {
       ProcessBuilder builder =
           new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.PIPE);
       // Not on the command line, which every user of the machine can read.
       builder.environment().keySet().removeAll(ClusterKey.VARIABLES);
+      ClusterKey key = setup.key();
       if (key != null) {
         builder.environment().put(ClusterKey.VARIABLE, key.text());
       }

@@ -5,7 +5,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.jar.Attributes;
 import java.util.jar.JarFile;
 import java.util.jar.Manifest;
@@ -25,6 +27,19 @@ public final class JavaCommand {
           UNSAFE_ALLOWED,
           "--enable-native-access=ALL-UNNAMED");
 
+  /** More options for JVMs, which the launcher reads as well. */
+  private static final String OPTIONS_VARIABLE = "BATON_JAVA_OPTS";
+
+  /**
+   * The heap of a JVM that runs a node, unless {@value #OPTIONS_VARIABLE} has another: vocabularies
+   * of 256 thousand tokens fit. What is computed with is outside of it, has no limit of its own,
+   * and wants the memory. The launcher has the same.
+   */
+  private static final String NODE_HEAP = "-Xmx256m";
+
+  private static final String NO_DIRECT_LIMIT = "-XX:MaxDirectMemorySize=1t";
+  private static final String HEAP_OPTION = "-Xmx";
+
   private static final String JAR = ".jar";
   private static final String START_RECORD = ".aot";
 
@@ -38,6 +53,15 @@ public final class JavaCommand {
    */
   public static List<String> of(String main, String... options) {
     return inClassPath(System.getProperty("java.class.path"), main, options);
+  }
+
+  /** How large the heap of a node is, as options of its JVM. */
+  static String[] nodeHeap(Map<String, String> env) {
+    String heap =
+        Arrays.stream(env.getOrDefault(OPTIONS_VARIABLE, "").split("\\s+"))
+            .filter(option -> option.startsWith(HEAP_OPTION))
+            .reduce(NODE_HEAP, (_, later) -> later);
+    return new String[] {heap, NO_DIRECT_LIMIT};
   }
 
   static List<String> inClassPath(String classPath, String main, String... options) {

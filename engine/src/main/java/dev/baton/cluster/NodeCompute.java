@@ -5,17 +5,19 @@ import dev.baton.catalog.KeptWeights;
 import dev.baton.ggml.GgmlDevice;
 import dev.baton.ggml.GgmlLibrary;
 import dev.baton.ggml.GgmlModel;
+import dev.baton.gguf.GgufFile;
+import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
-import dev.baton.kernel.KvGeometry;
+import dev.baton.kernel.MemoryLimit;
 import dev.baton.kvstream.Fidelity;
 import dev.baton.kvstream.NodeIdentity;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.model.KvCache;
 import dev.baton.model.LlamaModel;
 import dev.baton.model.ModelBackend;
-import java.lang.management.ManagementFactory;
+import dev.baton.model.ModelConfig;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -31,47 +33,50 @@ public final class NodeCompute implements AutoCloseable {
   public static final String CPU = "cpu";
 
   private static final int CONTEXTS_IN_CACHE = 8;
-  private static final long MEMORY_SHARE = 4;
   private static final int CONTEXTS_ON_DEVICE = 4;
   private static final long DEVICE_MEMORY_SHARE = 2;
 
+  /**
+   * What a process takes beside weights, KV and the JVM's heap: classes, code, threads, scratch.
+   */
+  private static final long PROCESS_BYTES = 128L << 20;
+
+  /** Of the memory that is left, for KV; the rest is for what was not thought of. */
+  private static final double KV_SHARE = 0.75;
+
   private final KernelChoice choice;
   private final ModelBackend model;
-  private final KvCache cache;
+  private final KvRoom room;
 
-  private NodeCompute(KernelChoice choice, ModelBackend model, KvCache cache) {
+  private NodeCompute(KernelChoice choice, ModelBackend model, KvRoom room) {
     this.choice = choice;
     this.model = model;
-    this.cache = cache;
+    this.room = room;
   }
 
-  /** {@link #open(Path, KernelsConfig, int, DoubleConsumer)} with a KV cache of the usual size. */
+  /** {@link #open(Path, String, KernelsConfig, KvDemand, DoubleConsumer)} with what is usual. */
   public static NodeCompute open(Path path, KernelsConfig kernels, DoubleConsumer progress) {
-    return open(path, kernels, 0, progress);
+    return open(path, CPU, kernels, KvDemand.USUAL, progress);
   }
 
   /**
    * Chooses kernels and loads the model.
    *
+   * @param device {@value #CPU} for Baton's kernels, else what {@code baton devices} lists
    * @param kernels what to compute with
-   * @param kvTokens size of the KV cache; 0 for several contexts, as far as memory goes
+   * @param demand how much KV to have room for
    * @param progress told the share done, 0..1
    * @throws dev.baton.gguf.GgufException when the file is no sound GGUF
-   * @throws dev.baton.model.ModelException when it holds a model that this version does not run
-   */
-  public static NodeCompute open(
-      Path path, KernelsConfig kernels, int kvTokens, DoubleConsumer progress) {
-    return open(path, CPU, kernels, kvTokens, progress);
-  }
-
-  /**
-   * The same on a device.
-   *
-   * @param device {@value #CPU} for Baton's kernels, else what {@code baton devices} lists
+   * @throws dev.baton.model.ModelException when it holds a model that this version does not run, or
+   *     the system refuses the memory
    * @throws dev.baton.ggml.GgmlException when there is no such device, or it cannot run the model
+   * @throws IllegalArgumentException when the demand is for more than the model's context
    */
   public static NodeCompute open(
-      Path path, String device, KernelsConfig kernels, int kvTokens, DoubleConsumer progress) {
+      Path path, String device, KernelsConfig kernels, KvDemand demand, DoubleConsumer progress) {
+    if (demand.contextTokens() > 0) {
+      checkContext(path, demand);
+    }
     GgmlLibrary ggml = device.equals(CPU) ? null : ggml(System.getenv());
     GgmlDevice where = ggml == null ? null : ggml.device(device);
     KernelChoice choice = KernelChoice.open(kernels);
@@ -81,11 +86,15 @@ public final class NodeCompute implements AutoCloseable {
               ? LlamaModel.load(path, choice.kernels(), KeptWeights.of(System.getenv()), progress)
               : GgmlModel.load(ggml, where, path, choice.kernels(), progress);
       try {
-        int blocks =
-            kvTokens > 0
-                ? KvCache.blocksFor(kvTokens)
-                : where == null ? cacheBlocks(model) : deviceBlocks(model, freeBytes(ggml, where));
-        return new NodeCompute(choice, model, model.cache(blocks));
+        KvRoom room =
+            where == null
+                ? KvRoom.of(demand, model, freeBytes(model, demand), CONTEXTS_IN_CACHE)
+                : KvRoom.of(
+                    demand,
+                    model,
+                    freeBytes(ggml, where) / DEVICE_MEMORY_SHARE,
+                    CONTEXTS_ON_DEVICE);
+        return new NodeCompute(choice, model, room);
       } catch (RuntimeException | Error e) {
         model.close();
         throw e;
@@ -110,33 +119,22 @@ public final class NodeCompute implements AutoCloseable {
    */
   private static long freeBytes(@Nullable GgmlLibrary ggml, GgmlDevice device) {
     GgmlDevice now = Objects.requireNonNull(ggml).device(device.label());
-    return now.freeBytes() > 0 ? now.freeBytes() : physicalBytes();
+    return now.freeBytes() > 0 ? now.freeBytes() : MemoryLimit.bytes();
   }
 
-  /**
-   * Room for several whole contexts, but no more than a share of the memory; at least one context.
-   */
-  private static int cacheBlocks(ModelBackend model) {
-    KvGeometry geometry = model.kvGeometry();
-    long perContext = KvCache.blocksFor(model.config().contextLength());
-    long fitting = physicalBytes() / MEMORY_SHARE / geometry.blockBytes();
-    long blocks = Math.max(perContext, Math.min(CONTEXTS_IN_CACHE * perContext, fitting));
-    return (int) Math.min(blocks, Integer.MAX_VALUE / KvGeometry.BLOCK_TOKENS);
+  /** Before minutes go into packing weights. */
+  private static void checkContext(Path path, KvDemand demand) {
+    try (GgufFile file = GgufFile.open(path)) {
+      demand.check(ModelConfig.from(file));
+    }
   }
 
-  /** The same in a device's memory, which is there or is not: whatever fits a share of it. */
-  private static int deviceBlocks(ModelBackend model, long freeBytes) {
-    long perContext = KvCache.blocksFor(model.config().contextLength());
-    long fitting = freeBytes / DEVICE_MEMORY_SHARE / model.kvGeometry().blockBytes();
-    long blocks = Math.max(1, Math.min(CONTEXTS_ON_DEVICE * perContext, fitting));
-    return (int) Math.min(blocks, Integer.MAX_VALUE / KvGeometry.BLOCK_TOKENS);
-  }
-
-  private static long physicalBytes() {
-    return ManagementFactory.getOperatingSystemMXBean()
-            instanceof com.sun.management.OperatingSystemMXBean os
-        ? os.getTotalMemorySize()
-        : Runtime.getRuntime().maxMemory();
+  /** Memory for this process's KV: what the model, packed, and the JVMs leave. */
+  private static long freeBytes(ModelBackend model, KvDemand demand) {
+    long weights = model.file().tensors().stream().mapToLong(GgufTensor::byteSize).sum();
+    long processes = demand.processes() * (Runtime.getRuntime().maxMemory() + PROCESS_BYTES);
+    long left = Math.max(0, MemoryLimit.bytes() - weights - processes);
+    return (long) (left * KV_SHARE / demand.processes());
   }
 
   public ModelBackend model() {
@@ -144,7 +142,12 @@ public final class NodeCompute implements AutoCloseable {
   }
 
   public KvCache cache() {
-    return cache;
+    return room.cache();
+  }
+
+  /** The longest prompt and answer together that this node serves. */
+  public int contextTokens() {
+    return room.contextTokens();
   }
 
   public Kernels kernels() {
@@ -157,11 +160,14 @@ public final class NodeCompute implements AutoCloseable {
   }
 
   /**
-   * Why the native kernels do not run or packed weights were not kept, with how to mend it; a line
-   * each, none where all is well.
+   * Why the native kernels do not run, packed weights were not kept or memory limits the context,
+   * with how to mend it; a line each, none where all is well.
    */
   public List<String> notices() {
-    return Stream.of(Optional.ofNullable(choice.whyNotNative()), model.weightNotice())
+    return Stream.of(
+            Optional.ofNullable(choice.whyNotNative()),
+            model.weightNotice(),
+            Optional.ofNullable(room.notice()))
         .flatMap(Optional::stream)
         .toList();
   }
@@ -178,7 +184,7 @@ public final class NodeCompute implements AutoCloseable {
         model.file().fingerprint(),
         model.kvGeometry(),
         model.config().dim(),
-        model.config().contextLength(),
+        contextTokens(),
         Kernels.NUMERICS_VERSION,
         description(),
         model.isExact() ? Fidelity.EXACT : Fidelity.TOLERANT);
@@ -187,7 +193,7 @@ public final class NodeCompute implements AutoCloseable {
   /** Frees everything. Nothing may be computing. Twice is fine. */
   @Override
   public void close() {
-    cache.close();
+    room.cache().close();
     model.close();
     choice.kernels().close();
   }

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.jar.Attributes;
 import java.util.jar.JarOutputStream;
 import java.util.jar.Manifest;
@@ -51,6 +52,14 @@ final class JavaCommandTest {
     assertTrue(
         JavaCommand.inClassPath(jar.toString(), MAIN).contains("-XX:AOTCache=" + record),
         "the record is not used");
+  }
+
+  @Test
+  void shouldGiveNodesALittleHeapUnlessTheUserWantsAnother() {
+    assertEquals("-Xmx256m", JavaCommand.nodeHeap(Map.of())[0]);
+    assertEquals("-Xmx256m", JavaCommand.nodeHeap(Map.of("BATON_JAVA_OPTS", "-Dx=y"))[0]);
+    assertEquals(
+        "-Xmx8g", JavaCommand.nodeHeap(Map.of("BATON_JAVA_OPTS", "-Xmx1g -Dx=y  -Xmx8g "))[0]);
   }
 
   /** A record holds for the very options that it was made with. */

@@ -73,15 +73,7 @@ final class Handshake {
               + decode.numericsVersion()
               + ": run the same version of Baton on both");
     }
-    if (prefill.contextTokens() < decode.contextTokens()) {
-      return new Refusal(
-          HelloOutcome.CONTEXT_TOO_SMALL,
-          "the prefill node takes "
-              + prefill.contextTokens()
-              + " tokens, the decode node "
-              + decode.contextTokens()
-              + ": start both with the same --context");
-    }
+    // Unlike contexts are no hindrance: an order that is too long is not given.
     return null;
   }
 

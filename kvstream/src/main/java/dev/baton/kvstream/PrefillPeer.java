@@ -45,6 +45,11 @@ public final class PrefillPeer implements PrefillTarget, AutoCloseable {
     return link.roundTripNs();
   }
 
+  /** Tokens of the longest prompt that can be ordered of it. */
+  public int longestPrompt() {
+    return Math.min(identity.contextTokens(), config.longestOrder(self.contextTokens()));
+  }
+
   @Override
   public KvReceiver order(PrefillOrder order, KvSink sink) {
     int layers = self.geometry().layers();
@@ -52,15 +57,14 @@ public final class PrefillPeer implements PrefillTarget, AutoCloseable {
       throw new IllegalArgumentException(
           "boundary layer " + order.boundaryLayer() + " of a model with " + layers + " layers");
     }
-    int longest = Math.min(identity.contextTokens(), config.longestOrder(self.contextTokens()));
-    if (order.tokens().length > longest) {
+    if (order.tokens().length > longestPrompt()) {
       throw new IllegalArgumentException(
           "a prompt of "
               + order.tokens().length
               + " tokens; "
               + link.label()
               + " takes "
-              + longest);
+              + longestPrompt());
     }
     ReceiveSession session =
         new ReceiveSession(

@@ -48,7 +48,7 @@ final class GgmlMemory implements AutoCloseable {
               + " has too little memory for "
               + what
               + GgmlLog.lastError()
-              + "; use a smaller model, fewer --kv-tokens or another device");
+              + "; use a smaller model, a smaller --ctx-size or --kv-tokens, or another device");
     }
     if (zeroed) {
       ggml.backends().bufferClear(buffer, (byte) 0);

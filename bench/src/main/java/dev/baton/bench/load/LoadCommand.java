@@ -11,6 +11,7 @@ import dev.baton.bench.report.Spread;
 import dev.baton.bench.report.WrongResult;
 import dev.baton.catalog.CacheFolder;
 import dev.baton.catalog.ModelCatalog;
+import dev.baton.cli.ContextOption;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -21,6 +22,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -48,6 +50,8 @@ public final class LoadCommand implements Callable<Integer> {
       description = "What to load.")
   private String model = "";
 
+  @Mixin private ContextOption context = new ContextOption();
+
   @Option(
       names = "--repeat",
       paramLabel = "N",
@@ -65,14 +69,14 @@ public final class LoadCommand implements Callable<Integer> {
 
   /** A process that has started and stays. */
   private record Started(ChildJvm process, Start start, double processMs) implements AutoCloseable {
-    static Started of(Path model, Path home) throws InterruptedException {
+    static Started of(Path model, int contextTokens, Path home) throws InterruptedException {
       long startNs = System.nanoTime();
       ChildJvm process =
           ChildJvm.start(
               List.of(),
               Map.of("BATON_HOME", home.toString()),
               ChildJvm.BENCH,
-              List.of("load-start", "--model=" + model));
+              List.of("load-start", "--model=" + model, "--ctx-size=" + contextTokens));
       String line = process.readLine();
       if (line == null) {
         try (process) {
@@ -130,7 +134,7 @@ public final class LoadCommand implements Callable<Integer> {
     progress.show("the first start");
     Start first;
     double firstProcessMs;
-    try (Started started = Started.of(file, home)) {
+    try (Started started = Started.of(file, context.tokens(), home)) {
       first = started.start();
       firstProcessMs = started.processMs();
     }
@@ -138,8 +142,8 @@ public final class LoadCommand implements Callable<Integer> {
     List<Double> pair = new ArrayList<>();
     for (int i = 0; i < repeat; i++) {
       progress.show("start " + (i + 1) + " of " + repeat);
-      try (Started one = Started.of(file, home);
-          Started other = Started.of(file, home)) {
+      try (Started one = Started.of(file, context.tokens(), home);
+          Started other = Started.of(file, context.tokens(), home)) {
         for (Started started : List.of(one, other)) {
           if (!started.start().answer().equals(first.answer())) {
             throw new WrongResult("a start gives another answer than the first");

@@ -6,6 +6,7 @@ import dev.baton.Generation;
 import dev.baton.Split;
 import dev.baton.bench.report.WrongResult;
 import dev.baton.catalog.ModelCatalog;
+import dev.baton.cli.ContextOption;
 import dev.baton.model.LlamaModel;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -32,6 +34,8 @@ public final class StartCommand implements Callable<Integer> {
   private static final int OUTPUT_TOKENS = 4;
 
   private final PrintStream out;
+
+  @Mixin private ContextOption context = new ContextOption();
 
   @Option(names = "--model", required = true)
   private String model = "";
@@ -57,7 +61,8 @@ public final class StartCommand implements Callable<Integer> {
     Path file = ModelCatalog.of(System.getenv()).resolve(model);
     long before = bytes(STATUS, "VmRSS:");
     long startNs = System.nanoTime();
-    BatonConfig config = BatonConfig.builder(file).split(new Split.Local()).build();
+    BatonConfig config =
+        BatonConfig.builder(file).split(new Split.Local()).contextTokens(context.tokens()).build();
     try (Baton baton = Baton.open(config)) {
       double readyMs = (System.nanoTime() - startNs) / 1e6;
       int[] prompt = IntStream.range(10, 10 + PROMPT_TOKENS).toArray();

@@ -4,8 +4,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The shapes of published models. The context is as long as any measurement here wants it, not as
- * long as the model was trained for.
+ * The shapes of published models.
  *
  * @param name as the command line has it
  * @param architecture as GGUF has it
@@ -16,6 +15,7 @@ import java.util.List;
  * @param kvHeads K and V heads
  * @param headDim elements of a head
  * @param vocab tokens
+ * @param context as long as the model was made for, or as any measurement here wants it
  * @param rmsEps epsilon of RMSNorm
  * @param ropeBase base of the RoPE frequencies
  * @param ropeStretch Llama 3's stretch of low frequencies, 1 for none
@@ -32,12 +32,14 @@ record ModelShape(
     int kvHeads,
     int headDim,
     int vocab,
+    int context,
     float rmsEps,
     float ropeBase,
     double ropeStretch,
     boolean tied,
     boolean headNorms) {
-  static final int CONTEXT = 16384;
+  private static final int LONG_CONTEXT = 131072;
+  private static final int CONTEXT = 16384;
 
   static final List<ModelShape> ALL =
       List.of(
@@ -51,6 +53,7 @@ record ModelShape(
               4,
               64,
               32000,
+              CONTEXT,
               1e-5f,
               1e4f,
               1,
@@ -66,6 +69,7 @@ record ModelShape(
               8,
               64,
               128256,
+              LONG_CONTEXT,
               1e-5f,
               5e5f,
               32,
@@ -81,6 +85,7 @@ record ModelShape(
               8,
               128,
               128256,
+              LONG_CONTEXT,
               1e-5f,
               5e5f,
               8,
@@ -96,6 +101,7 @@ record ModelShape(
               8,
               128,
               151936,
+              CONTEXT,
               1e-6f,
               1e6f,
               1,
@@ -152,6 +158,7 @@ record ModelShape(
         2,
         64,
         fewTokens,
+        context,
         rmsEps,
         ropeBase,
         ropeStretch,

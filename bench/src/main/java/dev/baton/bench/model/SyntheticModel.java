@@ -70,7 +70,7 @@ final class SyntheticModel {
         .integer(prefix + "attention.key_length", shape.headDim())
         .integer(prefix + "attention.value_length", shape.headDim())
         .integer(prefix + "vocab_size", shape.vocab())
-        .integer(prefix + "context_length", ModelShape.CONTEXT)
+        .integer(prefix + "context_length", shape.context())
         .real(prefix + "attention.layer_norm_rms_epsilon", shape.rmsEps())
         .real(prefix + "rope.freq_base", shape.ropeBase())
         .integer(prefix + "rope.dimension_count", shape.headDim());

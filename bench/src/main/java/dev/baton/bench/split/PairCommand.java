@@ -108,7 +108,7 @@ public final class PairCommand implements Callable<Integer> {
   /** Runs each kind of request once as well, so that the first one measured is not the first. */
   private static Facts facts(Baton baton, double openSeconds) throws InterruptedException {
     int layers = baton.compute().model().config().layers();
-    int context = baton.compute().model().config().contextLength();
+    int context = baton.compute().contextTokens();
     int tokens = Math.min(WARM_UP_TOKENS, context / 2);
     String prefillNode = "";
     for (Split split : List.of(new Split.Local(), new Split.At(layers / 2), new Split.Remote())) {

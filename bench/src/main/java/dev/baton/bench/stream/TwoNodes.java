@@ -77,7 +77,7 @@ final class TwoNodes implements AutoCloseable {
 
   /** The longest prompt that leaves room for the answer. */
   int longestPrompt() {
-    return compute.model().config().contextLength() - ANSWER_TOKENS;
+    return compute.contextTokens() - ANSWER_TOKENS;
   }
 
   /** Seeded tokens: for time it does not matter what they say. */
