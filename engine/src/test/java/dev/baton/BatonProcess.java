@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,16 +49,31 @@ public final class BatonProcess implements AutoCloseable {
   /** Starts it by another class, which does something beside. */
   public static BatonProcess startMain(
       String main, List<String> prefix, Map<String, String> environment, String... arguments) {
-    List<String> command = new ArrayList<>(prefix);
-    command.addAll(JavaCommand.of(main));
-    command.addAll(List.of(arguments));
     try {
+      List<String> command = new ArrayList<>(interruptible());
+      command.addAll(prefix);
+      command.addAll(JavaCommand.of(main));
+      command.addAll(List.of(arguments));
       ProcessBuilder builder = new ProcessBuilder(command);
       builder.environment().putAll(environment);
       return new BatonProcess(builder.start());
     } catch (IOException e) {
       throw new AssertionError(e);
     }
+  }
+
+  /**
+   * What gives a process SIGINT back where this one ignores it, as under nohup and in some CI: it
+   * would inherit that, and a JVM that does leaves Ctrl-C alone.
+   */
+  private static List<String> interruptible() throws IOException {
+    Path status = Path.of("/proc/self/status");
+    return Files.exists(status)
+            && Files.readAllLines(status).stream()
+                .filter(line -> line.startsWith("SigIgn:"))
+                .anyMatch(line -> (Long.parseUnsignedLong(line.substring(7).strip(), 16) & 2) != 0)
+        ? List.of("/usr/bin/env", "--default-signal=INT")
+        : List.of();
   }
 
   private static void read(java.io.InputStream stream, StringBuffer into) {

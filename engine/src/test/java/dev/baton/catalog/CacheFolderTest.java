@@ -8,6 +8,14 @@ import org.junit.jupiter.api.Test;
 
 final class CacheFolderTest {
   @Test
+  void shouldKeepWhatTestsLeaveOutOfTheUsersFolders() {
+    assertEquals(
+        Path.of("target", "home").toAbsolutePath(),
+        CacheFolder.of(System.getenv()),
+        "Maven gives tests a folder of their own");
+  }
+
+  @Test
   void shouldTakeBatonHomeFirst() {
     assertEquals(
         Path.of("/data/baton"),

@@ -44,15 +44,26 @@ final class SplitCommandTest {
   }
 
   private ProcessBuilder builder(String... words) throws IOException {
-    List<String> command =
-        new ArrayList<>(
-            JavaCommand.of(
-                "dev.baton.bench.BenchCli",
-                "-Dbaton.terminals=2",
-                "-Djava.io.tmpdir=" + Files.createDirectories(folder.resolve("tmp"))));
+    List<String> command = new ArrayList<>(interruptible());
+    command.addAll(
+        JavaCommand.of(
+            "dev.baton.bench.BenchCli",
+            "-Dbaton.terminals=2",
+            "-Djava.io.tmpdir=" + Files.createDirectories(folder.resolve("tmp"))));
     command.addAll(List.of("split", "--out", folder.resolve("out").toString()));
     command.addAll(List.of(words));
     return new ProcessBuilder(command);
+  }
+
+  /** What gives a process SIGINT back where this one ignores it, as under nohup. */
+  private static List<String> interruptible() throws IOException {
+    Path status = Path.of("/proc/self/status");
+    return Files.exists(status)
+            && Files.readAllLines(status).stream()
+                .filter(line -> line.startsWith("SigIgn:"))
+                .anyMatch(line -> (Long.parseUnsignedLong(line.substring(7).strip(), 16) & 2) != 0)
+        ? List.of("/usr/bin/env", "--default-signal=INT")
+        : List.of();
   }
 
   private List<String> left(Path in) throws IOException {
