@@ -127,6 +127,35 @@ class FullFaultIT {
   }
 
   @Test
+  void shouldAnswerOrSayThatSharedMemoryIsFullAndLeaveNothingThere() {
+    for (int mib : new int[] {64, 36, 20}) {
+      List<String> command = new ArrayList<>(withSharedMemory(mib));
+      command.removeLast();
+      command.add(command.removeLast().replace("exec \"$@\"", "\"$@\"") + LISTED);
+      command.add("sh");
+      try (BatonProcess process =
+          BatonProcess.start(
+              command, Map.of(), "run", "--split", "3", "--json", "--max-tokens", "4", SHORT)) {
+        process.closeInput();
+        int code = process.await();
+        String error = process.err();
+        assertTrue(error.endsWith("left: \n"), mib + " MiB: " + error);
+        if (mib == 64 || code == 0) {
+          assertEquals(0, code, mib + " MiB: " + error);
+          assertTrue(process.out().contains("\"fallback\":null"), process.out());
+        } else {
+          assertEquals(1, code, error);
+          assertEquals(2, error.lines().count(), error);
+          assertTrue(error.contains("/dev/shm is full: "), mib + " MiB: " + error);
+        }
+      }
+    }
+  }
+
+  /** Also says what is in /dev/shm in the end. */
+  private static final String LISTED = "; code=$?; echo left: $(ls -A /dev/shm) >&2; exit $code";
+
+  @Test
   void shouldOutliveSharedMemoryThatFillsUpLater() throws IOException {
     BatonConfig local = BatonConfig.builder(BatonProcess.TINY).split(new Split.Local()).build();
     GenerateRequest request = RelayedNodes.request(SHORT, new Split.Remote());

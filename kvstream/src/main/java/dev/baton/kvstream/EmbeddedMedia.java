@@ -5,11 +5,16 @@ import io.aeron.ChannelUriStringBuilder;
 import io.aeron.Image;
 import io.aeron.Subscription;
 import io.aeron.driver.MediaDriver;
+import io.aeron.driver.reports.LossReportUtil;
 import io.aeron.exceptions.AeronException;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.InetSocketAddress;
 import java.nio.channels.DatagramChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
@@ -26,13 +31,20 @@ final class EmbeddedMedia implements AutoCloseable {
   /** A stream's log: that many terms, and a little. */
   private static final int TERMS = 3;
 
-  /** The driver's own file of counters and commands. */
-  private static final long DRIVER_BYTES = 12 << 20;
+  private static final int LOG_OVERHEAD_BYTES = 16 << 10;
+
+  /** A KV stream with shorter terms would be a slower one. */
+  private static final int LEAST_KV_TERM_BYTES = 1 << 20;
+
+  /** The other node's files are often in the same place, and are made a little later. */
+  private static final int LINKS = 2;
+
+  /** There may be more of them for a while: with a connection that is made anew. */
+  private static final int COMFORTABLE_LINKS = 4;
 
   private static final long BIND_LIMIT_NS = TimeUnit.SECONDS.toNanos(5);
 
-  private final StreamConfig config;
-  private final int controlTermBytes;
+  private final Terms terms;
   private final StreamTransport transport;
   private final MediaDirectory directory;
   private final MediaDriver driver;
@@ -44,19 +56,38 @@ final class EmbeddedMedia implements AutoCloseable {
 
   private String endpoint = "";
 
+  /** Lengths of the terms of a link's three streams. */
+  record Terms(int orderBytes, int kvBytes) {
+    long linkBytes() {
+      long terms = (long) orderBytes + StreamConfig.LEAST_CONTROL_TERM_BYTES + kvBytes;
+      return TERMS * (terms + LOG_OVERHEAD_BYTES);
+    }
+
+    long nodeBytes(int links) {
+      return StreamTransport.DRIVER_BYTES + links * linkBytes();
+    }
+
+    /** Those that are asked for, or with shorter ones for KV where there is little room. */
+    static Terms fitting(int orderBytes, int kvBytes, long freeBytes) {
+      Terms terms = new Terms(orderBytes, kvBytes);
+      while (terms.kvBytes > LEAST_KV_TERM_BYTES
+          && terms.nodeBytes(COMFORTABLE_LINKS) > freeBytes) {
+        terms = new Terms(orderBytes, terms.kvBytes / 2);
+      }
+      return terms;
+    }
+  }
+
   private EmbeddedMedia(
-      StreamConfig config,
-      int controlTermBytes,
-      StreamTransport transport,
-      MediaDirectory directory) {
-    this.config = config;
-    this.controlTermBytes = controlTermBytes;
+      Terms terms, StreamTransport transport, MediaDirectory directory) throws IOException {
+    this.terms = terms;
     this.transport = transport;
     this.directory = directory;
     this.driver = MediaDriver.launch(transport.driver(directory.driver()).errorHandler(this::note));
     try {
+      allocate(directory.driver().resolve(LossReportUtil.LOSS_REPORT_FILE_NAME));
       this.aeron = Aeron.connect(clientContext());
-    } catch (RuntimeException e) {
+    } catch (IOException | RuntimeException e) {
       driver.close();
       throw e;
     }
@@ -72,16 +103,29 @@ final class EmbeddedMedia implements AutoCloseable {
             : listen.isLoopback() ? LOOPBACK_MTU_BYTES : NETWORK_MTU_BYTES;
     MediaDirectory directory = MediaDirectory.create(config.directoryParent());
     try {
-      directory.requireRoom(DRIVER_BYTES + 2L * TERMS * (controlTermBytes + config.kvTermBytes()));
-      return new EmbeddedMedia(
-          config, controlTermBytes, new StreamTransport(config, mtuBytes), directory);
-    } catch (StreamException e) {
+      long free = directory.freeBytes();
+      Terms terms = Terms.fitting(controlTermBytes, config.kvTermBytes(), free);
+      if (terms.nodeBytes(LINKS) > free) {
+        throw new StreamException(directory.full(free, terms.nodeBytes(LINKS)));
+      }
+      return new EmbeddedMedia(terms, new StreamTransport(config, mtuBytes), directory);
+    } catch (StreamException | Error e) {
       directory.close();
       throw e;
-    } catch (RuntimeException e) {
+    } catch (Exception e) {
+      // Also one that is checked and not declared: Aeron throws what the system says as it is.
+      String said = directory.explain(String.valueOf(e.getMessage()));
       directory.close();
-      throw new StreamException("the media driver does not start: " + e.getMessage(), e);
+      throw new StreamException("the media driver does not start: " + said, e);
     }
+  }
+
+  /** Aeron makes it sparse, and what does not fit when it is written to is a dead JVM. */
+  private static void allocate(Path lossReport) throws IOException {
+    Files.write(
+        lossReport,
+        new byte[Math.toIntExact(Files.size(lossReport))],
+        StandardOpenOption.WRITE);
   }
 
   private Aeron.Context clientContext() {
@@ -149,14 +193,27 @@ final class EmbeddedMedia implements AutoCloseable {
     return endpoint;
   }
 
-  /** A control stream to another node. */
+  /** A control stream to a prefill node: takes orders. */
   LaterPublication control(Endpoint to) {
-    return later(to, controlTermBytes, CONTROL_STREAM);
+    return later(to, terms.orderBytes(), CONTROL_STREAM);
+  }
+
+  /** A control stream to a decode node: all that is said there is short. */
+  LaterPublication replies(Endpoint to) {
+    return later(to, StreamConfig.LEAST_CONTROL_TERM_BYTES, CONTROL_STREAM);
   }
 
   /** A KV stream to another node. */
   LaterPublication kv(Endpoint to) {
-    return later(to, config.kvTermBytes(), KV_STREAM);
+    return later(to, terms.kvBytes(), KV_STREAM);
+  }
+
+  /** Why a node may not be able to answer, where its files and this one's are in one place. */
+  Optional<String> noRoomForAnother() {
+    long free = directory.freeBytes();
+    return free < terms.linkBytes()
+        ? Optional.of(directory.full(free, terms.linkBytes()))
+        : Optional.empty();
   }
 
   private LaterPublication later(Endpoint to, int termBytes, int streamId) {

@@ -14,6 +14,9 @@ interface Line {
   /** Where the peer's answers are heard, {@code address:port}. */
   String replyTo();
 
+  /** What may be the cause where the peer does not answer. */
+  String doubt();
+
   /** Hears no more of the streams on which this link's peer has spoken so far. */
   void forget(Link link);
 }

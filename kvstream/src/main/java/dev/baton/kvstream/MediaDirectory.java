@@ -4,20 +4,26 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -25,17 +31,24 @@ import org.jspecify.annotations.Nullable;
  * One node's folder for its media driver: {@code baton-PID-N}, readable by its owner alone. A lock
  * in it says that its process lives; the kernel drops the lock with the process, however that ends,
  * also where process numbers are those of another container. Folders without one are removed when
- * the next node starts.
+ * their owner's next node starts.
+ *
+ * <p>The parent is one that every user of the machine may write to. So what another user made there
+ * is neither opened nor removed, whatever its name, and no link is followed.
  */
 final class MediaDirectory implements AutoCloseable {
   private static final String PREFIX = "baton-";
   private static final String LOCK = "lock";
 
-  /** Aeron's words for a file that does not fit. */
-  private static final String NO_ROOM = "insufficient usable storage";
+  /** Aeron's words and the system's for a file that does not fit. */
+  private static final List<String> NO_ROOM =
+      List.of("insufficient usable storage", "No space left on device");
 
   /** A folder without a lock file may be just being made. */
   private static final Duration YOUNG = Duration.ofSeconds(10);
+
+  /** After that many names that somebody has taken already, numbers are drawn. */
+  private static final int NAMES_IN_ORDER = 64;
 
   private static final AtomicInteger COUNT = new AtomicInteger();
 
@@ -50,23 +63,44 @@ final class MediaDirectory implements AutoCloseable {
     this.lockFile = lockFile;
   }
 
-  /** Makes a new folder under a parent, after removing those of dead processes there. */
+  /** Makes a new folder under a parent, and removes those of its owner's dead processes there. */
   static MediaDirectory create(Path parent) {
-    removeStale(parent);
-    String process = PREFIX + ProcessHandle.current().pid() + "-";
     try {
-      while (true) {
-        Path path = parent.resolve(process + COUNT.incrementAndGet());
-        if (!Files.exists(path)) {
-          OURS.add(path);
-          Files.createDirectory(path, ownerOnly(parent));
-          return new MediaDirectory(path, lock(path));
-        }
-      }
+      MediaDirectory made = make(parent);
+      removeStale(parent, owner(made.path));
+      return made;
     } catch (IOException e) {
       throw new StreamException(
           "the stream needs a folder for its files under " + parent + ": " + e, e);
     }
+  }
+
+  private static MediaDirectory make(Path parent) throws IOException {
+    String process = PREFIX + ProcessHandle.current().pid() + "-";
+    while (true) {
+      int number = COUNT.incrementAndGet();
+      if (number > NAMES_IN_ORDER) {
+        number = ThreadLocalRandom.current().nextInt(NAMES_IN_ORDER, Integer.MAX_VALUE);
+      }
+      Path path = parent.resolve(process + number);
+      if (OURS.add(path)) {
+        try {
+          Files.createDirectory(path, ownerOnly(parent));
+          return new MediaDirectory(path, lock(path));
+        } catch (FileAlreadyExistsException _) {
+          OURS.remove(path); // an earlier process of that number, or somebody's joke
+        } catch (IOException | RuntimeException e) {
+          OURS.remove(path);
+          Files.deleteIfExists(path.resolve(LOCK));
+          Files.deleteIfExists(path);
+          throw e;
+        }
+      }
+    }
+  }
+
+  private static UserPrincipal owner(Path path) throws IOException {
+    return Files.getOwner(path, LinkOption.NOFOLLOW_LINKS);
   }
 
   private static FileAttribute<?>[] ownerOnly(Path parent) throws IOException {
@@ -94,17 +128,10 @@ final class MediaDirectory implements AutoCloseable {
     return path.resolve("aeron");
   }
 
-  /**
-   * Makes sure that the streams' files fit.
-   *
-   * @throws StreamException when they do not
-   */
-  void requireRoom(long bytes) {
+  /** Bytes that still fit here. */
+  long freeBytes() {
     try {
-      long free = Files.getFileStore(path).getUsableSpace();
-      if (free < bytes) {
-        throw new StreamException(full(free, bytes));
-      }
+      return Files.getFileStore(path).getUsableSpace();
     } catch (IOException e) {
       throw new StreamException("the stream's folder " + path + " cannot be used: " + e, e);
     }
@@ -112,7 +139,7 @@ final class MediaDirectory implements AutoCloseable {
 
   /** What the media driver says, as one line; that there is no room, with what to do. */
   String explain(String said) {
-    if (!said.contains(NO_ROOM)) {
+    if (NO_ROOM.stream().noneMatch(said::contains)) {
       return said.lines().findFirst().orElse("");
     }
     try {
@@ -122,7 +149,12 @@ final class MediaDirectory implements AutoCloseable {
     }
   }
 
-  private String full(long freeBytes, long neededBytes) {
+  /**
+   * That files do not fit, with what to do.
+   *
+   * @param neededBytes 0 where it is not known
+   */
+  String full(long freeBytes, long neededBytes) {
     return String.format(
         Locale.ROOT,
         "%s is full: %.1f MB are free%s; free some, or make it larger (mount -o"
@@ -148,15 +180,16 @@ final class MediaDirectory implements AutoCloseable {
     }
   }
 
-  private static void removeStale(Path parent) {
+  private static void removeStale(Path parent, UserPrincipal owner) {
     try (DirectoryStream<Path> folders = Files.newDirectoryStream(parent, PREFIX + "*-*")) {
       for (Path folder : folders) {
         if (!OURS.contains(folder) && isNodeFolder(folder)) {
-          removeIfStale(folder);
+          removeIfStale(folder, owner);
         }
       }
-    } catch (IOException e) {
-      throw new StreamException("the stream's folder " + parent + " cannot be read: " + e, e);
+    } catch (IOException | DirectoryIteratorException e) {
+      // What others left behind is no reason not to start.
+      return;
     }
   }
 
@@ -164,23 +197,27 @@ final class MediaDirectory implements AutoCloseable {
     return folder.getFileName().toString().matches("baton-\\d+-\\d+");
   }
 
-  private static void removeIfStale(Path folder) {
+  private static void removeIfStale(Path folder, UserPrincipal owner) {
     Path lockPath = folder.resolve(LOCK);
     try {
-      if (!Files.exists(lockPath)) {
+      if (!Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS) || !owner.equals(owner(folder))) {
+        return;
+      }
+      if (!Files.isRegularFile(lockPath, LinkOption.NOFOLLOW_LINKS)) {
         if (Files.getLastModifiedTime(folder).toInstant().isBefore(Instant.now().minus(YOUNG))) {
           remove(folder);
         }
         return;
       }
-      try (FileChannel file = FileChannel.open(lockPath, StandardOpenOption.WRITE)) {
+      try (FileChannel file =
+          FileChannel.open(lockPath, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS)) {
         FileLock lock = file.tryLock();
         if (lock != null) {
           remove(folder);
         }
       }
     } catch (IOException e) {
-      // Another user's folder, or one that another node removes at this moment: not ours to mend.
+      // One that another node removes at this moment: not ours to mend.
       return;
     }
   }

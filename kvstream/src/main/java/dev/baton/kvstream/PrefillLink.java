@@ -331,7 +331,8 @@ final class PrefillLink implements Link {
                 + label
                 + " within "
                 + seconds(handshakeTimeoutNs)
-                + ": is it running?");
+                + ": "
+                + line.doubt());
       }
     } else if (lease.isOver(nowNs)) {
       end(silence());

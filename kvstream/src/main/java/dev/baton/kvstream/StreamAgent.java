@@ -152,7 +152,7 @@ final class StreamAgent implements Agent {
 
     @Override
     public LinkControl open() {
-      return controlTo(endpoint);
+      return new LinkControl(media.control(endpoint), writer);
     }
 
     @Override
@@ -171,6 +171,11 @@ final class StreamAgent implements Agent {
       return (told != null ? told : Endpoint.parseLiteral(media.endpoint()).asSeenFrom(endpoint))
           .withoutScope()
           .toString();
+    }
+
+    @Override
+    public String doubt() {
+      return media.noRoomForAnother().orElse("is it running?");
     }
 
     @Override
@@ -324,7 +329,7 @@ final class StreamAgent implements Agent {
   }
 
   private LinkControl controlTo(Endpoint replyTo) {
-    return new LinkControl(media.control(replyTo), writer);
+    return new LinkControl(media.replies(replyTo), writer);
   }
 
   private long newLinkId() {

@@ -19,9 +19,9 @@ import org.jspecify.annotations.Nullable;
  * @param handshakeTimeoutNs how long an answer to the first message is waited for
  * @param mtuBytes largest datagram, a multiple of 32, or 0 for what suits the address
  * @param kvTermBytes length of a KV stream's term, a power of two; three of them are taken for each
- *     stream and direction
- * @param controlTermBytes the same for control streams; an eighth bounds the longest order. 0 for
- *     what the model's context needs
+ *     stream. Shorter where there is little room for them, down to 1 MiB
+ * @param controlTermBytes the same for control streams to prefill nodes; an eighth bounds the
+ *     longest order. 0 for what the model's context needs
  * @param receiveWindowBytes what a sender may have under way; no more than the kernel's socket
  *     buffer is used
  * @param creditBytes payload that a session's sender may send before it hears more
@@ -52,7 +52,7 @@ public record StreamConfig(
   private static final int ORDER_OVERHEAD_BYTES = 256;
 
   /** Half of it holds the largest datagram twice. */
-  private static final int LEAST_CONTROL_TERM_BYTES = 256 << 10;
+  static final int LEAST_CONTROL_TERM_BYTES = 256 << 10;
 
   private static final int MAX_TERM_BYTES = 1 << 30;
   private static final int MIN_MTU_BYTES = 512;

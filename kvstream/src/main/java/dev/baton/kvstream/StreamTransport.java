@@ -1,6 +1,7 @@
 package dev.baton.kvstream;
 
 import io.aeron.ChannelUriStringBuilder;
+import io.aeron.driver.Configuration;
 import io.aeron.driver.MediaDriver;
 import io.aeron.driver.ThreadingMode;
 import java.io.IOException;
@@ -26,6 +27,23 @@ public final class StreamTransport {
    * Driver and client share a process: when it was stopped for long, neither is dead to the other.
    */
   static final long SAME_PROCESS_NS = TimeUnit.DAYS.toNanos(365);
+
+  /** The least that Aeron takes: what is counted in a driver of a few streams is a small part. */
+  private static final int COUNTERS_BYTES = 1 << 20;
+
+  private static final int LOSS_REPORT_BYTES = 1 << 20;
+
+  /**
+   * A driver's files but for the streams': commands, answers and errors as Aeron has them at least,
+   * counters and (four times as much) their names, the loss report.
+   */
+  static final long DRIVER_BYTES =
+      Configuration.CONDUCTOR_BUFFER_LENGTH_DEFAULT
+          + Configuration.TO_CLIENTS_BUFFER_LENGTH_DEFAULT
+          + Configuration.ERROR_BUFFER_LENGTH_DEFAULT
+          + 5L * COUNTERS_BYTES
+          + LOSS_REPORT_BYTES
+          + (64 << 10);
 
   /** A datagram up to this long is charged to a socket's buffer as a whole page and more. */
   private static final int SMALL_DATAGRAM_BYTES = 4096;
@@ -69,6 +87,11 @@ public final class StreamTransport {
         .sharedThreadFactory(StreamTransport::daemon)
         // A sparse file that does not fit when it is written to is a dead JVM, not an error.
         .termBufferSparseFile(false)
+        .counterValuesBufferLength(COUNTERS_BYTES)
+        .errorBufferLength(Configuration.ERROR_BUFFER_LENGTH_DEFAULT)
+        .lossReportBufferLength(LOSS_REPORT_BYTES)
+        // Whether files fit is checked before; a warning that there is little left helps nobody.
+        .lowStorageWarningThreshold(0)
         .mtuLength(mtuBytes)
         .initialWindowLength(windowBytes)
         .socketRcvbufLength(socketBufferBytes)

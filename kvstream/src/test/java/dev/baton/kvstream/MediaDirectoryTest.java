@@ -4,13 +4,17 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
+import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 class MediaDirectoryTest {
@@ -34,6 +38,54 @@ class MediaDirectoryTest {
       assertTrue(Files.exists(second.driver().resolveSibling("lock")));
     }
     assertEquals(1, Nodes.folders(parent).stream().filter(it -> !it.equals(other)).count());
+  }
+
+  @Test
+  @Timeout(10)
+  void shouldLeaveAloneWhatOnlyLooksLikeAFolderOfItsOwn(@TempDir Path parent) throws Exception {
+    Path trap = Files.createDirectory(parent.resolve("baton-1-1"));
+    assertEquals(0, new ProcessBuilder("mkfifo", trap.resolve("lock").toString()).start().waitFor());
+    Path elsewhere = Files.createDirectory(parent.resolve("elsewhere"));
+    Path kept = Files.writeString(elsewhere.resolve("kept"), "x");
+    Files.createFile(elsewhere.resolve("lock"));
+    Path link = Files.createSymbolicLink(parent.resolve("baton-1-2"), elsewhere);
+    Path target = Files.writeString(elsewhere.resolve("target"), "x");
+    Path linked = Files.createDirectory(parent.resolve("baton-1-3"));
+    Files.createSymbolicLink(linked.resolve("lock"), target);
+    Path file = Files.writeString(parent.resolve("baton-1-4"), "x");
+    try (MediaDirectory directory = MediaDirectory.create(parent)) {
+      assertTrue(Files.exists(directory.driver().resolveSibling("lock")));
+    }
+    for (Path path : List.of(trap, kept, link, target, file)) {
+      assertTrue(Files.exists(path), path::toString);
+    }
+  }
+
+  @Test
+  void shouldLeaveAloneWhatAnotherUserOwns(@TempDir Path parent) throws Exception {
+    Path other = Files.createDirectory(parent.resolve("baton-1-1"));
+    Files.createFile(other.resolve("lock"));
+    try {
+      Files.setOwner(
+          other,
+          parent.getFileSystem().getUserPrincipalLookupService().lookupPrincipalByName("nobody"));
+    } catch (FileSystemException e) {
+      assumeTrue(false, "no right to give a folder away: " + e);
+    }
+    MediaDirectory.create(parent).close();
+    assertTrue(Files.exists(other));
+  }
+
+  @Test
+  void shouldTakeAnotherNameWhereSomebodyHasTakenIt(@TempDir Path parent) throws Exception {
+    String process = "baton-" + ProcessHandle.current().pid() + "-";
+    for (int i = 1; i <= 300; i++) {
+      Files.createSymbolicLink(parent.resolve(process + i), parent.resolve("nowhere"));
+    }
+    try (MediaDirectory directory = MediaDirectory.create(parent)) {
+      assertTrue(Files.exists(directory.driver().resolveSibling("lock")));
+    }
+    assertFalse(Files.exists(parent.resolve("nowhere")));
   }
 
   @Test

@@ -38,6 +38,11 @@ final class TestLine implements Line {
   }
 
   @Override
+  public String doubt() {
+    return "is it running?";
+  }
+
+  @Override
   public void forget(Link link) {
     forgotten++;
   }

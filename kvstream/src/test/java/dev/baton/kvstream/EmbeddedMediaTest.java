@@ -1,0 +1,76 @@
+package dev.baton.kvstream;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.baton.kvstream.EmbeddedMedia.Terms;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class EmbeddedMediaTest {
+  private static final int MIB = 1 << 20;
+  private static final StreamConfig CONFIG = StreamConfig.builder().build();
+
+  @Test
+  void shouldTakeShorterTermsWhereThereIsLittleRoom() {
+    assertEquals(4 * MIB, Terms.fitting(MIB, 4 * MIB, 1L << 30).kvBytes());
+    assertEquals(2 * MIB, Terms.fitting(MIB / 2, 4 * MIB, 52L * MIB).kvBytes());
+    assertEquals(MIB, Terms.fitting(MIB, 4 * MIB, 0).kvBytes());
+    assertEquals(MIB / 2, Terms.fitting(MIB, MIB / 2, 0).kvBytes(), "no longer than asked for");
+  }
+
+  @Test
+  void shouldFitTwoNodesWithLongOrdersIntoWhatDockerGives() {
+    long free = 64L * MIB;
+    int orderBytes = CONFIG.controlTermBytes(65_536);
+    // The second one starts when the first one's driver is there.
+    long left = free - StreamTransport.DRIVER_BYTES;
+    assertTrue(Terms.fitting(orderBytes, 4 * MIB, left).nodeBytes(2) <= left);
+  }
+
+  @Test
+  void shouldTakeWhatItCountsOnAndAllOfItAtOnce(@TempDir Path parent) throws Exception {
+    Terms terms = Terms.fitting(CONFIG.controlTermBytes(4096), MIB, 0);
+    StreamConfig config =
+        StreamConfig.builder().directoryParent(parent).kvTermBytes(terms.kvBytes()).build();
+    StreamConfig listening =
+        StreamConfig.builder()
+            .directoryParent(parent)
+            .kvTermBytes(terms.kvBytes())
+            .listen("127.0.0.1:0")
+            .build();
+    try (StreamNode prefill = StreamNode.launch(listening, Nodes.node(), new PatternPrefill(Nodes.node()));
+        StreamNode decode = StreamNode.launch(config, Nodes.node(), null);
+        PrefillPeer peer = decode.connect(prefill.endpoint())) {
+      assertTrue(peer.isAlive());
+      long counted = 2 * terms.nodeBytes(1);
+      long length = 0;
+      for (Path file : files(parent)) {
+        length += Files.size(file);
+        if (Files.size(file) > 0) {
+          assertTrue(allocated(file) >= Files.size(file), () -> file + " is sparse");
+        }
+      }
+      assertTrue(length <= counted && length > 0.95 * counted, length + " of " + counted);
+    }
+  }
+
+  private static List<Path> files(Path parent) throws IOException {
+    try (Stream<Path> all = Files.walk(parent)) {
+      return all.filter(Files::isRegularFile).toList();
+    }
+  }
+
+  /** Bytes on the disk. */
+  private static long allocated(Path file) throws Exception {
+    Process stat = new ProcessBuilder("stat", "-c", "%b %B", file.toString()).start();
+    String[] words = new String(stat.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip().split(" ");
+    return Long.parseLong(words[0]) * Long.parseLong(words[1]);
+  }
+}
