@@ -28,7 +28,6 @@ import dev.baton.plan.Prediction;
 import dev.baton.plan.RequestShape;
 import dev.baton.plan.SplitPlan;
 import dev.baton.plan.SplitPlanner;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -59,11 +58,15 @@ final class AutoSplit implements AutoCloseable {
   /** Whom all of it is about, and how they are measured. */
   private final Pair pair;
 
+  private final ProfileStore store;
   private final SplitPlanner planner;
   private final Journal journal;
   private final Trial trial;
   private final OutputLengths lengths;
   private volatile Learnt learnt;
+
+  /** Why the journal could not be read, or null. */
+  private @Nullable String unread;
 
   /** Keeps the journal's disk away from the decode thread; one thread, so that order is kept. */
   private final ExecutorService writer = Executors.newSingleThreadExecutor(AutoSplit::daemon);
@@ -143,12 +146,13 @@ final class AutoSplit implements AutoCloseable {
 
   private AutoSplit(Pair pair, PairProfile profile, ProfileStore store, Journal journal) {
     this.pair = pair;
+    this.store = store;
     this.planner = new SplitPlanner(pair.largestChunkTokens());
     this.journal = journal;
     this.trial = pair.trial();
     this.lengths = new OutputLengths(pair.modelName());
     this.learnt = learntOf(profile);
-    this.refiner = profile.coarse() ? refiner(store) : null;
+    this.refiner = profile.coarse() ? refiner() : null;
     if (refiner != null) {
       refiner.start();
     }
@@ -165,25 +169,27 @@ final class AutoSplit implements AutoCloseable {
    *
    * @param home where profiles and the journal are kept
    * @throws dev.baton.calibrate.CalibrationException when it cannot be measured
-   * @throws dev.baton.journal.JournalException when the journal cannot be opened
    */
   static AutoSplit of(Pair pair, Path home, DoubleConsumer progress) throws InterruptedException {
     ProfileStore store = store(home);
     PairProfile profile = store.find(pair.key()).orElse(null);
     if (profile == null) {
-      profile = measure(pair, home, Calibration.Effort.COARSE, progress);
+      profile = pair.calibration(pair.trial(), Calibration.Effort.COARSE, progress).pair(pair.peer());
+      store.keepOrNote(pair.key(), profile);
     } else {
       pair.warmUp();
     }
-    return new AutoSplit(pair, profile, store, Journal.open(home.resolve("journal")));
+    return new AutoSplit(pair, profile, store, Journal.openOrNone(home.resolve("journal")));
   }
 
   /** Measures both nodes and their link, whatever is known of them, and keeps that. */
   static PairProfile measure(
       Pair pair, Path home, Calibration.Effort effort, DoubleConsumer progress)
       throws InterruptedException {
+    ProfileStore store = store(home);
+    store.requireRoom();
     PairProfile profile = pair.calibration(pair.trial(), effort, progress).pair(pair.peer());
-    store(home).keep(pair.key(), profile);
+    store.keep(pair.key(), profile);
     return profile;
   }
 
@@ -193,16 +199,20 @@ final class AutoSplit implements AutoCloseable {
 
   private Learnt learntOf(PairProfile profile) {
     Corrections corrections = new Corrections();
-    journal.replay(entry -> {
-      lengths.observe(entry);
-      if (profile.measuredAt().equals(entry.profile())) {
-        corrections.observe(entry);
-      }
-    });
+    try {
+      journal.replay(entry -> {
+        lengths.observe(entry);
+        if (profile.measuredAt().equals(entry.profile())) {
+          corrections.observe(entry);
+        }
+      });
+    } catch (JournalException e) {
+      unread = e.getMessage();
+    }
     return new Learnt(profile, corrections);
   }
 
-  private Thread refiner(ProfileStore store) {
+  private Thread refiner() {
     return Thread.ofPlatform()
         .daemon()
         .name("baton-calibration")
@@ -214,10 +224,10 @@ final class AutoSplit implements AutoCloseable {
             PairProfile better =
                 pair.calibration(trial, Calibration.Effort.FULL, done -> {}).pair(pair.peer());
             learnt = new Learnt(better, new Corrections());
-            store.keep(pair.key(), better);
+            store.keepOrNote(pair.key(), better);
           } catch (InterruptedException _) {
             // The engine is closed.
-          } catch (CalibrationException | IllegalStateException | UncheckedIOException e) {
+          } catch (CalibrationException | IllegalStateException e) {
             // The coarse figures stay; they are measured again in the next process.
             System.getLogger("dev.baton").log(System.Logger.Level.WARNING, e.getMessage());
           }
@@ -422,6 +432,16 @@ final class AutoSplit implements AutoCloseable {
       // The answer is there; only a restarted node will not know what was learnt from it.
       System.getLogger("dev.baton").log(System.Logger.Level.WARNING, e.getMessage());
     }
+  }
+
+  /** What to know of what is kept on the disk, a line each. */
+  List<String> notices() {
+    List<String> notices = new ArrayList<>(store.notices());
+    notices.addAll(journal.notices());
+    if (unread != null) {
+      notices.add(unread);
+    }
+    return notices;
   }
 
   /** True as long as it plans with what a few seconds gave. */

@@ -151,6 +151,11 @@ public final class Baton implements AutoCloseable {
         : Optional.empty();
   }
 
+  /** What could not be read or kept of what {@link Split.Auto} learns, a line each for people. */
+  public synchronized List<String> diskNotices() {
+    return auto == null ? List.of() : auto.notices();
+  }
+
   /** {@link #open(BatonConfig, DoubleConsumer)} without progress. */
   public static Baton open(BatonConfig config) {
     return open(config, done -> {});

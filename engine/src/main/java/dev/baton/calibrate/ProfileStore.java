@@ -1,27 +1,44 @@
 package dev.baton.calibrate;
 
+import static com.fasterxml.jackson.annotation.JsonInclude.Include.NON_NULL;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import dev.baton.catalog.SetAside;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
  * Keeps what was measured, a JSON file for each pair of nodes and model, so that it is measured
- * once. A file that cannot be read counts as none: it is measured again and replaced.
+ * once. A file that is not as it was written is put aside and counts as none: it is measured again.
+ * Any thread.
  */
 public final class ProfileStore {
   private static final JsonMapper MAPPER = JsonMapper.builder().build();
   private static final int NAME_BYTES = 12;
+  private static final int MAX_FILE_BYTES = 1 << 20;
+  private static final int PROBE_BYTES = 16 << 10;
+  private static final String PART = ".part";
 
   private final Path folder;
+  private final List<String> notices = new CopyOnWriteArrayList<>();
 
   /**
    * @param folder made when something is first kept
@@ -53,20 +70,82 @@ public final class ProfileStore {
     }
   }
 
-  /** The file's form: the key is there for people. */
-  private record Kept(Key key, PairProfile profile) {}
+  /**
+   * The file's form: the key is there for people.
+   *
+   * @param sum CRC-32C of the same without it
+   */
+  private record Kept(
+      @Nullable Key key, @Nullable PairProfile profile, @JsonInclude(NON_NULL) @Nullable String sum) {
+    static Kept of(Key key, PairProfile profile) {
+      return new Kept(key, profile, new Kept(key, profile, null).wholeSum());
+    }
+
+    boolean isWhole() {
+      return key != null && profile != null && new Kept(key, profile, null).wholeSum().equals(sum);
+    }
+
+    private String wholeSum() {
+      CRC32C crc = new CRC32C();
+      crc.update(MAPPER.writeValueAsBytes(this));
+      return HexFormat.of().toHexDigits((int) crc.getValue());
+    }
+  }
+
+  /** What was put aside, or could not be kept, a line each. */
+  public List<String> notices() {
+    return List.copyOf(notices);
+  }
 
   /** What was measured for this key. */
   public Optional<PairProfile> find(Key key) {
     Path file = folder.resolve(key.fileName());
-    if (!Files.isRegularFile(file)) {
+    if (!Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
       return Optional.empty();
     }
-    try {
-      Kept kept = MAPPER.readValue(Files.readString(file), Kept.class);
-      return kept.key().equals(key) ? Optional.of(kept.profile()) : Optional.empty();
-    } catch (IOException | JacksonException e) {
+    Kept kept = read(file);
+    if (kept == null || !kept.isWhole()) {
+      putAside(file);
       return Optional.empty();
+    }
+    return key.equals(kept.key()) ? Optional.ofNullable(kept.profile()) : Optional.empty();
+  }
+
+  private static @Nullable Kept read(Path file) {
+    try {
+      return Files.isRegularFile(file) && Files.size(file) <= MAX_FILE_BYTES
+          ? MAPPER.readValue(Files.readString(file), Kept.class)
+          : null;
+    } catch (IOException | JacksonException _) {
+      return null;
+    }
+  }
+
+  private void putAside(Path file) {
+    String what = "what was measured, in " + file + ", is not as it was written, and is not used";
+    try {
+      notices.add(what + "; it is called " + SetAside.put(file).getFileName() + " now");
+    } catch (IOException _) {
+      notices.add(what);
+    }
+  }
+
+  /**
+   * Makes sure that something can be kept.
+   *
+   * @throws UncheckedIOException if the folder cannot be written; the message is for people
+   */
+  public void requireRoom() {
+    try {
+      Files.createDirectories(folder);
+      Path probe = Files.createTempFile(folder, "profile", PART);
+      try {
+        Files.write(probe, new byte[PROBE_BYTES]);
+      } finally {
+        Files.deleteIfExists(probe);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(notKept(e), e);
     }
   }
 
@@ -79,18 +158,41 @@ public final class ProfileStore {
     try {
       write(key, profile);
     } catch (IOException e) {
-      throw new UncheckedIOException(
-          "what was measured cannot be kept: set BATON_HOME to a folder that can be written", e);
+      throw new UncheckedIOException(notKept(e), e);
     }
+  }
+
+  /** As {@link #keep}; where that is not possible, there is a notice. */
+  public void keepOrNote(Key key, PairProfile profile) {
+    try {
+      write(key, profile);
+    } catch (IOException e) {
+      notices.add(notKept(e));
+    }
+  }
+
+  private String notKept(IOException e) {
+    String reason =
+        switch (e) {
+          case AccessDeniedException _ -> "permission denied";
+          case FileAlreadyExistsException taken -> taken.getFile() + " is no folder";
+          case FileSystemException named when named.getReason() != null -> named.getReason();
+          default -> String.valueOf(e.getMessage());
+        };
+    return "what was measured cannot be kept in "
+        + folder
+        + " ("
+        + reason
+        + "), so that it is measured at each start: set BATON_HOME to a folder that can be written";
   }
 
   private void write(Key key, PairProfile profile) throws IOException {
     Files.createDirectories(folder);
-    Path fresh = Files.createTempFile(folder, "profile", ".part");
+    Path fresh = Files.createTempFile(folder, "profile", PART);
     try {
       Files.writeString(
           fresh,
-          MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(new Kept(key, profile)));
+          MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(Kept.of(key, profile)));
       Files.move(
           fresh,
           folder.resolve(key.fileName()),

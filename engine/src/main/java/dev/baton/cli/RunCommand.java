@@ -188,6 +188,7 @@ final class RunCommand implements Callable<Integer> {
       if (!raw && !chat.note().isEmpty()) {
         terminal.note(chat.note());
       }
+      baton.diskNotices().forEach(terminal::note);
       return answer(baton, request, status, end);
     }
   }

@@ -1,17 +1,14 @@
 package dev.baton.journal;
 
 import java.io.IOException;
-import java.nio.file.Files;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
 import net.openhft.chronicle.core.time.SystemTimeProvider;
 import net.openhft.chronicle.core.time.TimeProvider;
-import net.openhft.chronicle.queue.ChronicleQueue;
-import net.openhft.chronicle.queue.ExcerptAppender;
 import net.openhft.chronicle.queue.ExcerptTailer;
-import net.openhft.chronicle.queue.RollCycles;
 import net.openhft.chronicle.wire.DocumentContext;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -25,7 +22,12 @@ import tools.jackson.databind.json.JsonMapper;
  * <p>Any thread may call any method. Processes may share a folder: they append in turn, under a
  * lock that is taken from one that died holding it. An entry is safe from {@code kill -9} once
  * {@link #append} has returned, not from a loss of power; one that was cut off in the middle is
- * skipped.
+ * skipped, and so is one whose checksum is wrong. Files that are not as they were left are put aside
+ * and begun anew with what is whole in them ({@link #notices}).
+ *
+ * <p>It never costs more than itself: a disk that is full or cannot be written is an exception or,
+ * with {@link #openOrNone}, a journal that keeps nothing, and nothing here waits for others longer
+ * than a second or two.
  *
  * <p>Bounded: only the newest {@value #MAX_FILES} days that have entries are kept, and fewer where
  * they hold more than {@value #MAX_BYTES} bytes; today's file always stays. Old days go when a
@@ -43,12 +45,6 @@ public final class Journal implements AutoCloseable {
    */
   static final int VERSION = 1;
 
-  private static final String FILE_SUFFIX = ".cq4";
-  private static final int BLOCK_BYTES = 1 << 20;
-
-  /** How long an append waits for another process's before it asks whether that still lives. */
-  private static final long LOCK_TIMEOUT_MS = 2_000;
-
   private static final JsonMapper JSON =
       JsonMapper.builder()
           .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
@@ -64,15 +60,18 @@ public final class Journal implements AutoCloseable {
   /** An entry as it is written. */
   record Line(int version, @Nullable JournalEntry entry) {}
 
-  private final Path folder;
-  private final ChronicleQueue queue;
-  private final ExcerptAppender appender;
-  private int appendedCycle = -1;
+  /** A folder in use. */
+  private record Open(JournalFolder files, JournalQueue queue) {}
 
-  private Journal(Path folder, ChronicleQueue queue, ExcerptAppender appender) {
+  private final Path folder;
+  private final List<String> notices;
+  private @Nullable Open open; // null where nothing is kept, or any more; guarded by this
+  private int appendedDay = -1;
+
+  private Journal(Path folder, @Nullable Open open, List<String> notices) {
     this.folder = folder;
-    this.queue = queue;
-    this.appender = appender;
+    this.open = open;
+    this.notices = new ArrayList<>(notices);
   }
 
   /**
@@ -85,33 +84,34 @@ public final class Journal implements AutoCloseable {
     return open(folder, SystemTimeProvider.INSTANCE);
   }
 
-  static Journal open(Path folder, TimeProvider clock) {
+  /** As {@link #open}; where that is not possible, a journal that keeps nothing and says why. */
+  public static Journal openOrNone(Path folder) {
     try {
-      Files.createDirectories(folder);
-      ChronicleQueue queue =
-          ChronicleQueue.singleBuilder(folder)
-              .rollCycle(RollCycles.FAST_DAILY)
-              .blockSize(BLOCK_BYTES)
-              .timeoutMS(LOCK_TIMEOUT_MS)
-              .timeProvider(clock)
-              .build();
-      try {
-        ExcerptAppender appender = queue.createAppender();
-        // Under this object's lock one thread at a time appends, but not always the same.
-        appender.singleThreadedCheckDisabled(true);
-        Journal journal = new Journal(folder, queue, appender);
-        journal.dropOldDays();
-        return journal;
-      } catch (RuntimeException | Error e) {
-        queue.close();
-        throw e;
+      return open(folder);
+    } catch (JournalException e) {
+      return new Journal(
+          folder, null, List.of("what becomes of requests is not noted: " + e.getMessage()));
+    }
+  }
+
+  static Journal open(Path folder, TimeProvider clock) {
+    JournalFolder files = null;
+    try {
+      files = JournalFolder.open(folder, clock.currentTimeMillis());
+      try (JournalFolder.Turn _ = files.firstTurn()) {
+        files.dropOldDays(MAX_FILES, MAX_BYTES);
+        JournalQueue.reserve(folder, clock.currentTimeMillis());
       }
-    } catch (IOException | RuntimeException e) {
+      JournalQueue queue = JournalQueue.open(folder, clock);
+      Journal journal = new Journal(folder, new Open(files, queue), files.notices());
+      files = null;
+      return journal;
+    } catch (IOException | RuntimeException | InternalError e) {
       throw new JournalException(
           "cannot keep a journal in "
               + folder
               + " ("
-              + e
+              + JournalException.reason(e)
               + "); set BATON_HOME to a folder that can be written",
           e);
     } catch (AssertionError | ExceptionInInitializerError | NoClassDefFoundError e) {
@@ -122,25 +122,50 @@ public final class Journal implements AutoCloseable {
               + " java.base/sun.nio.ch=ALL-UNNAMED --add-opens"
               + " java.base/java.lang.reflect=ALL-UNNAMED",
           e);
+    } finally {
+      if (files != null) {
+        files.close();
+      }
     }
   }
 
+  /** What to know of the journal's files: what was put aside, or why nothing is kept. A line each. */
+  public synchronized List<String> notices() {
+    return List.copyOf(notices);
+  }
+
   /**
-   * Appends an entry.
+   * Appends an entry, unless nothing is kept.
    *
-   * @throws JournalException when it cannot be written
+   * @throws JournalException when it cannot be written; nothing is kept any more then
    */
   public synchronized void append(JournalEntry entry) {
-    String line = JSON.writeValueAsString(new Line(VERSION, entry));
-    try {
-      appender.writeText(line);
-      int cycle = appender.cycle();
-      if (cycle != appendedCycle) {
-        appendedCycle = cycle;
-        dropOldDays();
+    Open current = open;
+    if (current == null) {
+      return;
+    }
+    String line = SealedLine.seal(JSON.writeValueAsString(new Line(VERSION, entry)));
+    if (line.getBytes(StandardCharsets.UTF_8).length > JournalQueue.MAX_LINE_BYTES) {
+      return; // a caller's or a model's name is no name
+    }
+    try (JournalFolder.Turn _ = current.files.turn()) {
+      current.queue.append(line);
+      if (current.queue.day() != appendedDay) {
+        appendedDay = current.queue.day();
+        if (current.files.dropOldDays(MAX_FILES, MAX_BYTES)) {
+          current.queue.refresh();
+        }
       }
-    } catch (IOException | RuntimeException e) {
-      throw new JournalException("cannot append to the journal in " + folder + " (" + e + ")", e);
+    } catch (IOException | RuntimeException | AssertionError | InternalError e) {
+      close();
+      String notice =
+          "cannot append to the journal in "
+              + folder
+              + " ("
+              + JournalException.reason(e)
+              + "); what becomes of requests is not noted any more";
+      notices.add(notice);
+      throw new JournalException(notice, e);
     }
   }
 
@@ -163,8 +188,15 @@ public final class Journal implements AutoCloseable {
    * @throws JournalException when it cannot be read
    */
   public long tail(long from, Consumer<JournalEntry> consumer) {
+    Open current;
+    synchronized (this) {
+      current = open;
+    }
+    if (current == null) {
+      return from;
+    }
     long end = from;
-    try (ExcerptTailer tailer = tailer(from)) {
+    try (ExcerptTailer tailer = tailer(current.queue, from)) {
       for (Found found = next(tailer); found != null; found = next(tailer)) {
         // The first one found is the last one of the call before.
         JournalEntry entry = found.index > from ? read(found.line) : null;
@@ -177,12 +209,12 @@ public final class Journal implements AutoCloseable {
     return end;
   }
 
-  private ExcerptTailer tailer(long from) {
+  private ExcerptTailer tailer(JournalQueue queue, long from) {
     try {
-      ExcerptTailer tailer = queue.createTailer();
+      ExcerptTailer tailer = queue.tailer();
       // Where that day has been dropped there is nothing to move to, and the rest is newer.
       return from != 0 && tailer.moveToIndex(from) ? tailer : tailer.toStart();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | AssertionError | InternalError e) {
       throw unreadable(e);
     }
   }
@@ -197,54 +229,44 @@ public final class Journal implements AutoCloseable {
       }
       String line = document.wire().getValueIn().text();
       return new Found(document.index(), line == null ? "" : line);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | AssertionError | InternalError e) {
       throw unreadable(e);
     }
   }
 
-  private JournalException unreadable(RuntimeException e) {
+  private JournalException unreadable(Throwable e) {
     return new JournalException(
-        "cannot read the journal in " + folder + " (" + e + "); move the folder away to begin anew",
+        "cannot read the journal in "
+            + folder
+            + " ("
+            + JournalException.reason(e)
+            + "); move the folder away to begin anew",
         e);
   }
 
-  /** Null for a line that a later version wrote, or that is none. */
+  /** Null for a line that a later version wrote, or that is none or spoiled. */
   static @Nullable JournalEntry read(String text) {
+    String unsealed = SealedLine.unseal(text);
+    if (unsealed == null) {
+      return null;
+    }
     try {
-      Line line = JSON.readValue(text, Line.class);
-      return line.version() <= VERSION ? line.entry() : null;
+      Line line = JSON.readValue(unsealed, Line.class);
+      return line != null && line.version() <= VERSION ? line.entry() : null;
     } catch (JacksonException _) {
       return null;
     }
   }
 
-  private void dropOldDays() throws IOException {
-    List<Path> newestFirst;
-    try (Stream<Path> files = Files.list(folder)) {
-      newestFirst =
-          files
-              .filter(file -> file.getFileName().toString().endsWith(FILE_SUFFIX))
-              .sorted((a, b) -> b.getFileName().compareTo(a.getFileName()))
-              .toList();
-    }
-    long bytes = 0;
-    boolean dropped = false;
-    for (int i = 0; i < newestFirst.size(); i++) {
-      Path file = newestFirst.get(i);
-      bytes += Files.exists(file) ? Files.size(file) : 0;
-      if (i > 0 && (i >= MAX_FILES || bytes > MAX_BYTES)) {
-        dropped |= Files.deleteIfExists(file);
-      }
-    }
-    if (dropped) {
-      queue.refreshDirectoryListing();
-    }
-  }
-
+  /** Twice is fine. */
   @Override
   public synchronized void close() {
-    appender.close();
-    queue.close();
+    Open current = open;
+    open = null;
+    if (current != null) {
+      current.queue.close();
+      current.files.close();
+    }
   }
 
   private static void setUnlessSet(String property, String value) {

@@ -139,7 +139,7 @@ class FullFaultIT {
         process.closeInput();
         int code = process.await();
         String error = process.err();
-        assertTrue(error.endsWith("left: \n"), mib + " MiB: " + error);
+        assertTrue(error.endsWith("left:\n"), mib + " MiB: " + error);
         if (mib == 64 || code == 0) {
           assertEquals(0, code, mib + " MiB: " + error);
           assertTrue(process.out().contains("\"fallback\":null"), process.out());
