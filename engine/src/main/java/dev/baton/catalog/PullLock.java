@@ -3,6 +3,7 @@ package dev.baton.catalog;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.concurrent.locks.ReentrantLock;
@@ -29,6 +30,9 @@ final class PullLock implements AutoCloseable {
     FileChannel channel = null;
     try {
       Path lockFile = file.resolveSibling(file.getFileName() + ".lock");
+      if (Files.exists(lockFile) && !Files.isRegularFile(lockFile)) {
+        throw new IOException(lockFile + " is no file; remove it"); // a pipe would be waited for
+      }
       channel = FileChannel.open(lockFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
       FileLock lock = channel.tryLock();
       if (lock == null) {

@@ -30,6 +30,10 @@ record PackingTurn(FileChannel channel) implements AutoCloseable {
    */
   static PackingTurn take(Path folder, long patienceNs) throws IOException {
     Patience patience = new Patience(folder, patienceNs);
+    Path lock = folder.resolve("lock");
+    if (Files.exists(lock) && !Files.isRegularFile(lock)) {
+      throw new IOException(lock + " is no file; remove it"); // a pipe would be waited for
+    }
     FileChannel channel = null;
     boolean locked = false;
     try {
@@ -38,7 +42,7 @@ record PackingTurn(FileChannel channel) implements AutoCloseable {
       }
       channel =
           FileChannel.open(
-              folder.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+              lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
       for (; channel.tryLock() == null; patience.check()) {
         Thread.sleep(POLL_MS);
       }

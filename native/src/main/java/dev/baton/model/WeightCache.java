@@ -14,6 +14,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -54,6 +55,7 @@ public final class WeightCache {
   private static final double GB = 1e9;
   private static final String SUFFIX = ".weights";
   static final String UNFINISHED = ".part";
+  private static final String BAD = ".bad";
 
   /** Of a first start's time, roughly; the rest is waiting for the disk. */
   private static final double PACKING_SHARE = 0.95;
@@ -345,6 +347,10 @@ public final class WeightCache {
   /** The file has its name only once it is whole and on the disk. */
   private static void publish(Wanted wanted, WeightWriter writer) throws IOException {
     writer.finish();
+    if (Files.isDirectory(wanted.path(), LinkOption.NOFOLLOW_LINKS)) {
+      // It may hold something, and would be in the way at each start.
+      Files.move(wanted.path(), wanted.path().resolveSibling(wanted.path().getFileName() + BAD));
+    }
     Files.move(
         wanted.part(),
         wanted.path(),

@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
@@ -82,7 +83,7 @@ final class WeightFile {
    */
   static Contents open(Path path, byte[] identity, long bytes, Access access, Arena arena)
       throws IOException {
-    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+    try (FileChannel channel = openToRead(path)) {
       Head head = head(channel, identity, bytes);
       if (access != Access.READ) {
         Optional<Contents> mapped = map(channel, head, bytes, access == Access.BEST, arena);
@@ -108,7 +109,7 @@ final class WeightFile {
    */
   static Optional<Contents> openOnHugePages(Path path, byte[] identity, long bytes, Arena arena)
       throws IOException {
-    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+    try (FileChannel channel = openToRead(path)) {
       return map(channel, head(channel, identity, bytes), bytes, true, arena);
     }
   }
@@ -127,6 +128,14 @@ final class WeightFile {
     }
     eachChunk(run, (chunk, part) -> check(head, chunk, part));
     return Optional.of(new Contents(run, Origin.MAPPED));
+  }
+
+  /** A pipe in a file's place would be waited for. */
+  private static FileChannel openToRead(Path path) throws IOException {
+    if (Files.exists(path) && !Files.isRegularFile(path)) {
+      throw new IOException("it is no regular file");
+    }
+    return FileChannel.open(path, StandardOpenOption.READ);
   }
 
   private static Head head(FileChannel channel, byte[] identity, long bytes) throws IOException {
@@ -154,7 +163,7 @@ final class WeightFile {
 
   /** The GGUF that the file was made of, as it was called then. */
   static String source(Path path) throws IOException {
-    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+    try (FileChannel channel = openToRead(path)) {
       return head(channel).source();
     }
   }

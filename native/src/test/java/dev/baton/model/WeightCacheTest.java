@@ -31,6 +31,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Packed weights that are kept, with real files and real processes. */
@@ -185,6 +186,30 @@ class WeightCacheTest {
         assertEquals(0, unfinished());
       }
     }
+  }
+
+  @Test
+  @Timeout(60)
+  void shouldWaitForNothingThatIsNoFile() throws Exception {
+    load(MODEL, cache());
+    Path entry = entry();
+    for (String[] makes :
+        new String[][] {{"mkfifo"}, {"mkdir", "-p"}, {"ln", "-s", "/dev/zero"}, {"ln", "-s", "x"}}) {
+      Files.delete(entry);
+      List<String> command = new ArrayList<>(List.of(makes));
+      command.add(entry.toString());
+      assertEquals(0, new ProcessBuilder(command).start().waitFor());
+      Loaded packed = load(MODEL, cache());
+      assertArrayEquals(expected, packed.logits(), makes[0]);
+      assertEquals("", load(MODEL, cache()).notice(), makes[0]);
+    }
+    Files.delete(entry);
+    Path lock = entry.resolveSibling("lock");
+    Files.delete(lock);
+    assertEquals(0, new ProcessBuilder("mkfifo", lock.toString()).start().waitFor());
+    Loaded packed = load(MODEL, cache());
+    assertArrayEquals(expected, packed.logits());
+    assertTrue(packed.notice().contains("lock is no file"), packed.notice());
   }
 
   @Test
