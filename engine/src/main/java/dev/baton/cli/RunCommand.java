@@ -8,6 +8,7 @@ import dev.baton.Report;
 import dev.baton.Split;
 import dev.baton.decode.SamplingParams;
 import dev.baton.gguf.GgufFile;
+import dev.baton.model.ModelKind;
 import dev.baton.plan.PlanDecision;
 import dev.baton.text.ChatTemplate;
 import java.io.IOException;
@@ -195,7 +196,8 @@ final class RunCommand implements Callable<Integer> {
 
   /** Looked at before the weights, which may take minutes to come by. */
   private ChatTemplate.Recognition chatTemplate(Path file) {
-    try (GgufFile gguf = GgufFile.open(file)) {
+    try (GgufFile gguf = GgufFile.openMetadata(file)) {
+      ModelKind.requireRunnable(file, gguf.metadata());
       ChatTemplate.Recognition chat = ChatTemplate.recognise(gguf.metadata());
       if (!raw) {
         chat.refusal(system)

@@ -4,7 +4,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.baton.gguf.GgufFile;
 import dev.baton.text.Tokenizer;
-import dev.baton.text.Vocabulary;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.util.Arrays;
@@ -23,7 +22,8 @@ import picocli.CommandLine.Parameters;
     header = "Show a text as a model's tokens: ids and pieces.",
     description = {
       "%nOne token a line: its id, a tab, its piece. BOS and EOS are put where the model wants"
-          + " them. Works with a GGUF that holds a vocabulary only.",
+          + " them. Only the vocabulary of the GGUF is read, so any kind of model will do, and one"
+          + " part of a split one.",
       "Bytes of a piece that are no whole character are shown as \\xNN.%n"
     },
     footerHeading = "%nExamples:%n",
@@ -68,8 +68,8 @@ final class TokenizeCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     String input = terminal.textOrInput(text);
-    try (GgufFile file = GgufFile.open(model.file(terminal))) {
-      Tokenizer tokenizer = Tokenizer.of(Vocabulary.from(file.metadata()));
+    try (GgufFile file = GgufFile.openMetadata(model.file(terminal))) {
+      Tokenizer tokenizer = Tokenizer.from(file.metadata());
       int[] ids = tokenizer.encode(input, true, special);
       if (json) {
         terminal.println(

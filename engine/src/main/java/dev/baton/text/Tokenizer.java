@@ -45,16 +45,18 @@ public final class Tokenizer {
    * @throws dev.baton.gguf.GgufException as {@link Vocabulary#from} and {@link #of}
    */
   public static Tokenizer from(GgufMetadata metadata) {
-    return of(Vocabulary.from(metadata));
+    Vocabulary vocabulary = Vocabulary.from(metadata);
+    return metadata.naming(() -> of(vocabulary));
   }
 
   /**
    * The tokenizer of the model in a file.
    *
-   * @throws dev.baton.gguf.GgufException as {@link #from}, and when the file is no sound GGUF
+   * @throws dev.baton.gguf.GgufException as {@link #from}, and when the file is no GGUF; its
+   *     tensors do not matter
    */
   public static Tokenizer of(Path model) {
-    try (GgufFile file = GgufFile.open(model)) {
+    try (GgufFile file = GgufFile.openMetadata(model)) {
       return from(file.metadata());
     }
   }

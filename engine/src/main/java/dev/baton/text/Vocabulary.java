@@ -36,10 +36,12 @@ public record Vocabulary(Scheme scheme, List<Token> tokens, SpecialIds special, 
       refuseOutside(tokens.size(), "end-of-generation id", id);
     }
     if (framing.addsBos() && special.bos() == NONE) {
-      throw refused("add_bos_token", "a BOS is to be added but bos_token_id is missing");
+      throw refused(
+          "add_bos_token", "a BOS is to be added but bos_token_id is missing or no token's");
     }
     if (framing.addsEos() && special.eos() == NONE) {
-      throw refused("add_eos_token", "an EOS is to be added but eos_token_id is missing");
+      throw refused(
+          "add_eos_token", "an EOS is to be added but eos_token_id is missing or no token's");
     }
   }
 
@@ -95,7 +97,7 @@ public record Vocabulary(Scheme scheme, List<Token> tokens, SpecialIds special, 
    *     supported
    */
   public static Vocabulary from(GgufMetadata metadata) {
-    return new VocabularyReader(metadata).read();
+    return metadata.naming(() -> new VocabularyReader(metadata).read());
   }
 
   public int size() {

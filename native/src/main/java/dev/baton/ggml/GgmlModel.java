@@ -12,6 +12,7 @@ import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.ModelConfig;
+import dev.baton.model.ModelKind;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.function.DoubleConsumer;
@@ -68,7 +69,7 @@ public final class GgmlModel implements ModelBackend {
 
   static GgmlModel untested(
       GgmlLibrary ggml, GgmlDevice device, Path path, Kernels kernels, DoubleConsumer progress) {
-    GgufFile file = GgufFile.open(path);
+    GgufFile file = GgufFile.open(path, metadata -> ModelKind.requireRunnable(path, metadata));
     try {
       return new GgmlModel(ggml, device, kernels, file, progress);
     } catch (RuntimeException | Error e) {

@@ -28,13 +28,16 @@ final class ForeignFormat {
     if (lower.startsWith("{") || lower.startsWith("[")) {
       return "it looks like JSON; name the model's .gguf file";
     }
-    if (text.startsWith("PK\3\4") || text.startsWith("\u0080\2")) {
+    if (text.startsWith("PK\3\4") || text.matches("(?s)\u0080[\2-\5].*")) {
       return "it looks like a zip archive or a PyTorch checkpoint; unpack it or convert it to GGUF"
           + " first";
     }
     if (text.startsWith("\u001f\u008b")
         || text.startsWith("(\u00b5/\u00fd")
-        || text.startsWith("\u00fd7zXZ")) {
+        || text.startsWith("\u00fd7zXZ")
+        || text.startsWith("7z\u00bc\u00af")
+        || text.startsWith("Rar!")
+        || text.startsWith("BZh")) {
       return "it looks like a compressed file; unpack it first";
     }
     if (text.startsWith("lmgg")
@@ -42,6 +45,10 @@ final class ForeignFormat {
         || text.startsWith("fmgg")
         || text.startsWith("algg")) {
       return "it is a ggml file from before GGUF; convert the model again";
+    }
+    if (text.contains(".weight") && head[3] == 0) {
+      return "it looks like an importance matrix, not a model: llama.cpp's llama-quantize makes a"
+          + " model with it (--imatrix)";
     }
     if (text.chars().allMatch(c -> c == 0)) {
       return "it starts with zeros only, as after a broken download; download it again";

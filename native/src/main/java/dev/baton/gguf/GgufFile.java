@@ -18,6 +18,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.zip.CRC32;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -45,11 +47,11 @@ public final class GgufFile implements AutoCloseable {
   private final Map<String, GgufTensor> byName;
   private @Nullable String fingerprint;
 
-  private GgufFile(Path path, Arena arena, MemorySegment bytes) {
+  private GgufFile(Path path, Arena arena, MemorySegment bytes, GgufParser.Head head) {
     this.path = path;
     this.arena = arena;
     this.bytes = bytes;
-    this.head = GgufParser.parse(path.toString(), bytes);
+    this.head = head;
     this.byName = LinkedHashMap.newLinkedHashMap(head.tensors().size());
     head.tensors().forEach(tensor -> byName.put(tensor.name(), tensor));
   }
@@ -59,16 +61,40 @@ public final class GgufFile implements AutoCloseable {
    *
    * @throws GgufException if the file cannot be read or is no GGUF file that Baton reads
    */
-  @SuppressWarnings("MustBeClosedChecker") // the arena goes to the file, or is closed here
   public static GgufFile open(Path path) {
+    return open(path, metadata -> {});
+  }
+
+  /**
+   * As {@link #open(Path)}.
+   *
+   * @param check told the metadata before the tensor table is looked at, so that it can refuse a
+   *     kind of file whose tensors would be refused for a lesser reason
+   */
+  public static GgufFile open(Path path, Consumer<GgufMetadata> check) {
+    return map(path, bytes -> GgufParser.parse(path.toString(), bytes, check));
+  }
+
+  /**
+   * Maps {@code path} and reads its metadata only: it has no tensors then, and those of the file
+   * may be missing, cut off or of any type.
+   *
+   * @throws GgufException if the file cannot be read or its metadata is none that Baton reads
+   */
+  public static GgufFile openMetadata(Path path) {
+    return map(path, bytes -> GgufParser.parseMetadata(path.toString(), bytes));
+  }
+
+  @SuppressWarnings("MustBeClosedChecker") // the arena goes to the file, or is closed here
+  private static GgufFile map(Path path, Function<MemorySegment, GgufParser.Head> parser) {
     if (Files.exists(path) && !Files.isRegularFile(path)) {
       String what = Files.isDirectory(path) ? "a directory" : "no regular file";
       throw new GgufException(path + ": it is " + what + "; name a .gguf file");
     }
     Arena arena = Arena.ofShared();
     try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-      return new GgufFile(
-          path, arena, channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena));
+      MemorySegment bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+      return new GgufFile(path, arena, bytes, parser.apply(bytes));
     } catch (RuntimeException e) {
       arena.close();
       throw e;

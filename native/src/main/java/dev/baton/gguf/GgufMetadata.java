@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SequencedSet;
 import java.util.StringJoiner;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +33,16 @@ public final class GgufMetadata {
   GgufMetadata(String file, Map<String, GgufValue> values) {
     this.file = file;
     this.values = Collections.unmodifiableMap(values);
+  }
+
+  /** Reads what these values mean; a refusal that does not name the file will. */
+  public <T> T naming(Supplier<T> reading) {
+    try {
+      return reading.get();
+    } catch (GgufException e) {
+      String message = String.valueOf(e.getMessage());
+      throw message.startsWith(file) ? e : new GgufException(file + ": " + message, e);
+    }
   }
 
   /** All keys, in file order. */

@@ -10,6 +10,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /**
  * Turns the bytes of a GGUF file into its metadata and its tensor table, or refuses them naming the
@@ -52,22 +53,33 @@ final class GgufParser {
   /**
    * @param file what messages call the file
    * @param bytes the whole file
+   * @param check told the metadata before the tensor table is read
    */
-  static Head parse(String file, MemorySegment bytes) {
-    return new GgufParser(file, bytes).head();
+  static Head parse(String file, MemorySegment bytes, Consumer<GgufMetadata> check) {
+    GgufParser parser = new GgufParser(file, bytes);
+    int version = parser.version();
+    int tensorCount = parser.tensorCount();
+    GgufMetadata metadata = parser.metadata();
+    check.accept(metadata);
+    long alignment = parser.alignment(metadata);
+    List<TensorEntry> entries = parser.tensorEntries(tensorCount);
+    long dataStart = (parser.cursor.position() + alignment - 1) & -alignment;
+    List<GgufTensor> tensors = parser.place(entries, dataStart, alignment);
+    parser.refuseOverlaps(tensors);
+    return new Head(version, metadata, tensors, Math.min(dataStart, bytes.byteSize()));
   }
 
-  private Head head() {
-    int version = version();
-    int tensorCount = cursor.count("tensor count", MIN_TENSOR_BYTES, MAX_TENSORS);
-    int metadataCount = cursor.count("metadata count", MIN_METADATA_BYTES, MAX_METADATA);
-    GgufMetadata metadata = metadata(metadataCount);
-    long alignment = alignment(metadata);
-    List<TensorEntry> entries = tensorEntries(tensorCount);
-    long dataStart = (cursor.position() + alignment - 1) & -alignment;
-    List<GgufTensor> tensors = place(entries, dataStart, alignment);
-    refuseOverlaps(tensors);
-    return new Head(version, metadata, tensors, Math.min(dataStart, bytes.byteSize()));
+  /** The head without its tensor table, whatever that holds. */
+  static Head parseMetadata(String file, MemorySegment bytes) {
+    GgufParser parser = new GgufParser(file, bytes);
+    int version = parser.version();
+    parser.tensorCount();
+    GgufMetadata metadata = parser.metadata();
+    return new Head(version, metadata, List.of(), parser.cursor.position());
+  }
+
+  private int tensorCount() {
+    return cursor.count("tensor count", MIN_TENSOR_BYTES, MAX_TENSORS);
   }
 
   private int version() {
@@ -90,7 +102,8 @@ final class GgufParser {
     return version;
   }
 
-  private GgufMetadata metadata(int count) {
+  private GgufMetadata metadata() {
+    int count = cursor.count("metadata count", MIN_METADATA_BYTES, MAX_METADATA);
     Map<String, GgufValue> values = LinkedHashMap.newLinkedHashMap(count);
     for (int i = 0; i < count; i++) {
       cursor.enter("metadata entry", i, count);

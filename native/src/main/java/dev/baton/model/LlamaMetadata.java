@@ -24,7 +24,7 @@ final class LlamaMetadata {
   }
 
   ModelConfig config() {
-    refuseOthers();
+    ModelKind.requireRunnable(file.path(), metadata);
     int layers = size("block_count");
     int dim = size("embedding_length");
     int heads = uniform("attention.head_count", layers);
@@ -48,30 +48,6 @@ final class LlamaMetadata {
     } catch (IllegalArgumentException e) {
       throw new ModelException(
           file.path() + ": " + e.getMessage() + "; convert the model again or take another", e);
-    }
-  }
-
-  private void refuseOthers() {
-    String architecture = metadata.string("general.architecture");
-    if (!architecture.equals("llama")) {
-      throw refused(
-          "architecture "
-              + quoted(architecture)
-              + " is not run by this version, which runs 'llama'");
-    }
-    if (metadata.integer("split.count", 1) > 1) {
-      throw refused(
-          "it is one of "
-              + metadata.integer("split.count")
-              + " parts of a split model; join them into one file");
-    }
-    if (metadata.integer(PREFIX + "expert_count", 0) > 0) {
-      throw refused("mixture-of-experts models (expert_count) are not run by this version");
-    }
-    if (!metadata.bool(PREFIX + "attention.causal", true)) {
-      throw refused(
-          "models without causal attention (attention.causal) are not run: they do not generate"
-              + " text");
     }
   }
 

@@ -73,8 +73,7 @@ public final class LlamaModel implements ModelBackend {
       this.layers = List.copyOf(loaded);
       this.outputNorm = vector("output_norm.weight");
       this.output = matrix(WeightLayout.outputName(file));
-      this.rope =
-          new RopeTable(config.contextLength(), config.ropeFrequencies(ropeFactors()), arena);
+      this.rope = new RopeTable(config.contextLength(), ropeFrequencies(), arena);
     } catch (RuntimeException | Error e) {
       weights.close();
       throw e;
@@ -103,7 +102,7 @@ public final class LlamaModel implements ModelBackend {
    */
   public static LlamaModel load(
       Path path, Kernels kernels, WeightCache cache, DoubleConsumer progress) {
-    GgufFile file = GgufFile.open(path);
+    GgufFile file = GgufFile.open(path, metadata -> ModelKind.requireRunnable(path, metadata));
     Arena arena = Arena.ofShared();
     try {
       return new LlamaModel(file, kernels, arena, cache, progress);
@@ -144,6 +143,14 @@ public final class LlamaModel implements ModelBackend {
     MemorySegment floats = arena.allocate((long) n * Float.BYTES, 64);
     new Dequantizer().row(tensor.type(), file.data(tensor), 0, n, floats, 0);
     return floats;
+  }
+
+  private double[] ropeFrequencies() {
+    try {
+      return config.ropeFrequencies(ropeFactors());
+    } catch (ModelException e) {
+      throw new ModelException(file.path() + ": " + e.getMessage(), e);
+    }
   }
 
   private float @Nullable [] ropeFactors() {

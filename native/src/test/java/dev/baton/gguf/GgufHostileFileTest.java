@@ -57,6 +57,12 @@ class GgufHostileFileTest {
             "safetensors"),
         arguments("JSON", ascii("{\"error\": \"not found\"}"), "looks like JSON"),
         arguments("PyTorch checkpoint", ascii("PK\3\4archive/data.pkl"), "PyTorch"),
+        arguments("a later pickle", ascii("\u0080\4\u0095 data"), "PyTorch"),
+        arguments("7z", ascii("7z\u00bc\u00af data"), "compressed"),
+        arguments(
+            "an old importance matrix",
+            new RawGguf().u32(210).u32(19).ascii("blk.0.attn_k.weight").u32(9).bytes(),
+            "importance matrix"),
         arguments("gzip", ascii("\u001f\u008b\b data"), "compressed"),
         arguments("old ggml", ascii("tjgg\3\0\0\0"), "before GGUF"),
         arguments("zeros", new byte[4096], "zeros only"),
