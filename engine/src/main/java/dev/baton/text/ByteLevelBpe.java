@@ -1,10 +1,8 @@
 package dev.baton.text;
 
-import static dev.baton.gguf.GgufException.quoted;
-import static dev.baton.text.Vocabulary.refused;
-
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,7 +10,9 @@ import java.util.Map;
 /**
  * Byte-level byte-pair encoding: text is split into words, and the UTF-8 bytes of each word merge
  * by the vocabulary's list of pairs. In the vocabulary each byte is spelled as a printable
- * character. A byte that the vocabulary has no token for is left out, as llama.cpp does.
+ * character. A byte that the vocabulary has no token for is left out, as llama.cpp does. Merges may
+ * go through texts that are no tokens, as where a vocabulary was pruned: a word that ends as one of
+ * them is spelled in its bytes.
  *
  * <p>Source: the tokenizer of GPT-2 (Radford et al., 2019); the spelling of bytes is its {@code
  * bytes_to_unicode}.
@@ -27,6 +27,11 @@ final class ByteLevelBpe implements TextModel {
 
   private final Vocabulary vocabulary;
   private final TextIds ids;
+
+  /** Texts of merges that are no tokens: symbols from the vocabulary's size on. */
+  private final Map<String, Integer> others = new HashMap<>();
+
+  private final List<int[]> spellings = new ArrayList<>();
 
   ByteLevelBpe(Vocabulary vocabulary, Vocabulary.Scheme.RankedBytePairs scheme) {
     preTokenizer = scheme.preTokenizer();
@@ -45,9 +50,25 @@ final class ByteLevelBpe implements TextModel {
       addMerge(parts, rank);
     }
     for (int b = 0; b < byteIds.length; b++) {
-      parts.of(String.valueOf(BYTE_SPELLING[b]));
-      byteIds[b] = plainId(parts);
+      byteIds[b] = symbolOf(BYTE_SPELLING[b], parts);
     }
+    String[] names = new String[others.size()];
+    others.forEach((text, symbol) -> names[symbol - vocabulary.size()] = text);
+    for (String text : names) {
+      spellings.add(
+          text.chars()
+              .map(c -> symbolOf((char) c, parts))
+              .filter(symbol -> symbol >= 0 && symbol < vocabulary.size())
+              .toArray());
+    }
+  }
+
+  /** What a byte begins as: a plain token, a text of a merge, or {@link TextIds#NONE}. */
+  private int symbolOf(char spelled, TextIds.Hashes parts) {
+    parts.of(String.valueOf(spelled));
+    return ids.find(parts, 0, 1) >= 0
+        ? plainId(parts)
+        : others.getOrDefault(parts.text(), TextIds.NONE);
   }
 
   /** The plain token that is the whole text, or {@link TextIds#NONE}; no two have the same. */
@@ -56,33 +77,28 @@ final class ByteLevelBpe implements TextModel {
     return id >= 0 && vocabulary.token(id).type().isPlain() ? id : TextIds.NONE;
   }
 
+  /** What is no pair merges nothing, as in llama.cpp. */
   private void addMerge(TextIds.Hashes parts, int rank) {
     String pair = parts.text();
     int space = pair.indexOf(' ', 1);
     if (space < 0 || space + 1 == pair.length()) {
-      throw refused("merges", "merge " + rank + " " + quoted(pair) + " is no pair of tokens");
+      return;
     }
     int left = ids.find(parts, 0, space);
     int right = ids.find(parts, space + 1, pair.length());
     int merged = ids.findWithout(parts, space);
-    if (left < 0 || right < 0 || merged < 0) {
-      String first = pair.substring(0, space);
-      String second = pair.substring(space + 1);
-      String lacking = left < 0 ? first : right < 0 ? second : first + second;
-      throw refused(
-          "merges",
-          "merge "
-              + rank
-              + " "
-              + quoted(pair)
-              + " needs "
-              + quoted(lacking)
-              + ", which is no token");
-    }
     // Plain text never becomes a control token, whatever the merges say.
-    if (vocabulary.token(merged).type().isPlain()) {
-      merges.put(left, right, rank, merged);
+    if (merged < 0 || vocabulary.token(merged).type().isPlain()) {
+      merges.put(
+          left < 0 ? other(pair.substring(0, space)) : left,
+          right < 0 ? other(pair.substring(space + 1)) : right,
+          rank,
+          merged < 0 ? other(pair.substring(0, space) + pair.substring(space + 1)) : merged);
     }
+  }
+
+  private int other(String text) {
+    return others.computeIfAbsent(text, _ -> vocabulary.size() + others.size());
   }
 
   @Override
@@ -123,10 +139,15 @@ final class ByteLevelBpe implements TextModel {
     return spelling.toString();
   }
 
-  private static void emit(PairMerge merge, IdBuffer out) {
+  private void emit(PairMerge merge, IdBuffer out) {
     for (int i = 0; i != PairMerge.END; i = merge.next(i)) {
-      if (merge.symbol(i) >= 0) {
-        out.add(merge.symbol(i));
+      int symbol = merge.symbol(i);
+      if (symbol >= vocabulary.size()) {
+        for (int id : spellings.get(symbol - vocabulary.size())) {
+          out.add(id);
+        }
+      } else if (symbol >= 0) {
+        out.add(symbol);
       }
     }
   }

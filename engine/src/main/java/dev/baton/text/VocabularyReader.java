@@ -59,6 +59,45 @@ final class VocabularyReader {
           "<reponame>",
           "<|file_sep|>");
 
+  /** Tokens around code that is to be filled in; they are control tokens under any type. */
+  private static final Set<String> FRAMING_NAMES =
+      Set.of(
+          "<|fim_prefix|>",
+          "<fim-prefix>",
+          "<fim_prefix>",
+          "<｜fim▁begin｜>",
+          "<PRE>",
+          "▁<PRE>",
+          "<|fim_suffix|>",
+          "<fim-suffix>",
+          "<fim_suffix>",
+          "<｜fim▁hole｜>",
+          "<SUF>",
+          "▁<SUF>",
+          "<|fim_middle|>",
+          "<fim-middle>",
+          "<fim_middle>",
+          "<｜fim▁end｜>",
+          "<MID>",
+          "▁<MID>");
+
+  private static final List<String> SPECIAL_KEYS =
+      List.of(
+          "bos_token_id",
+          "eos_token_id",
+          "eot_token_id",
+          "eom_token_id",
+          "unknown_token_id",
+          "seperator_token_id",
+          "padding_token_id",
+          "mask_token_id",
+          "fim_pre_token_id",
+          "fim_suf_token_id",
+          "fim_mid_token_id",
+          "fim_pad_token_id",
+          "fim_rep_token_id",
+          "fim_sep_token_id");
+
   private static final List<String> ENDING_KEYS =
       List.of(
           "eos_token_id",
@@ -113,10 +152,14 @@ final class VocabularyReader {
             false));
   }
 
+  /** Files without scores, and those with whole numbers or more of them than tokens, are known. */
   private float[] scores() {
-    float[] scores = metadata.floats(PREFIX + "scores");
     int count = metadata.arrayLength(PREFIX + "tokens");
-    if (scores.length != count) {
+    if (!metadata.has(PREFIX + "scores")) {
+      return new float[count];
+    }
+    float[] scores = numbers(PREFIX + "scores");
+    if (scores.length < count) {
       throw refused("scores", scores.length + " scores for " + count + " tokens");
     }
     for (int id = 0; id < count; id++) {
@@ -127,21 +170,79 @@ final class VocabularyReader {
     return scores;
   }
 
+  private float[] numbers(String key) {
+    if (!metadata.typeName(key).equals("array of INT32")) {
+      return metadata.floats(key);
+    }
+    int[] whole = metadata.ints(key);
+    float[] numbers = new float[whole.length];
+    for (int i = 0; i < whole.length; i++) {
+      numbers[i] = whole[i];
+    }
+    return numbers;
+  }
+
   private List<Vocabulary.Token> tokens(float[] scores) {
     List<String> texts = metadata.strings(PREFIX + "tokens");
     int[] types = metadata.has(PREFIX + "token_type") ? metadata.ints(PREFIX + "token_type") : null;
-    if (types != null && types.length != texts.size()) {
+    if (types != null && types.length < texts.size()) {
       throw refused("token_type", types.length + " types for " + texts.size() + " tokens");
     }
+    boolean scored = metadata.string(PREFIX + "model").equals("llama");
+    Set<Long> named = namedIds();
     List<Vocabulary.Token> tokens = new ArrayList<>(texts.size());
     for (int id = 0; id < texts.size(); id++) {
       String text = texts.get(id);
       TokenType type = types == null ? TokenType.NORMAL : TokenType.numbered(types[id]);
-      tokens.add(
-          new Vocabulary.Token(
-              text, scores[id], ENDING_NAMES.contains(text) ? TokenType.CONTROL : type));
+      if (scored && isByte(text)) {
+        type = TokenType.BYTE;
+      } else if (steers(text, type, named.contains((long) id))) {
+        type = TokenType.CONTROL;
+      }
+      tokens.add(new Vocabulary.Token(text, scores[id], type));
     }
     return tokens;
+  }
+
+  /** Whether a token stands for a byte under whatever type, as converters give it. */
+  private static boolean isByte(String text) {
+    int named = TextModel.namedByte(text);
+    return named >= 0 && text.chars().noneMatch(c -> c >= 'a' && c <= 'f');
+  }
+
+  /**
+   * Whether a token is a control token under whatever type, so that nobody's text becomes it: one
+   * of those that end or frame, one that the file gives a meaning, or one that is written as only
+   * control tokens are.
+   *
+   * @param named whether one of the file's ids for special tokens is this one's
+   */
+  private static boolean steers(String text, TokenType type, boolean named) {
+    if (ENDING_NAMES.contains(text) || FRAMING_NAMES.contains(text)) {
+      return true;
+    }
+    boolean bars =
+        (text.startsWith("<|") && text.endsWith("|>"))
+            || (text.startsWith("<｜") && text.endsWith("｜>"));
+    boolean brackets =
+        (text.startsWith("<") && text.endsWith(">"))
+            || (text.startsWith("[") && text.endsWith("]"));
+    return (type == TokenType.USER_DEFINED && bars && text.length() > 4)
+        || (type.isPlain() && named && brackets && text.length() > 2);
+  }
+
+  /** The ids of special tokens that the file names, and those that it leaves to be known. */
+  private Set<Long> namedIds() {
+    Set<Long> ids = new HashSet<>();
+    if (metadata.string(PREFIX + "model").equals("llama")) {
+      ids.addAll(List.of(0L, 1L, 2L));
+    }
+    for (String key : SPECIAL_KEYS) {
+      if (metadata.has(PREFIX + key)) {
+        ids.add(metadata.integer(PREFIX + key));
+      }
+    }
+    return ids;
   }
 
   private Vocabulary.SpecialIds specialIds(
@@ -167,19 +268,17 @@ final class VocabularyReader {
         ending);
   }
 
-  /** The id at a key; a default that the vocabulary is too small for counts as none. */
+  /** The id at a key; one that the vocabulary is too small for counts as not given. */
   private int id(String key, int ifMissing, int size) {
+    int other = ifMissing < size ? ifMissing : NONE;
     if (!metadata.has(PREFIX + key)) {
-      return ifMissing < size ? ifMissing : NONE;
+      return other;
     }
     long id = metadata.integer(PREFIX + key);
     if (id == UNSIGNED_NONE || id == NONE) {
       return NONE;
     }
-    if (id < 0 || id >= size) {
-      throw refused(key, id + " is outside the vocabulary of " + size + " tokens");
-    }
-    return (int) id;
+    return id < 0 || id >= size ? other : (int) id;
   }
 
   private boolean flag(String key, boolean ifMissing) {

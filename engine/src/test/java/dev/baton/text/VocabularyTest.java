@@ -1,5 +1,6 @@
 package dev.baton.text;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -11,6 +12,8 @@ import dev.baton.gguf.GgufValueType;
 import dev.baton.gguf.GgufWriter;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -118,6 +121,7 @@ class VocabularyTest {
     assertRefused(BYTE_PAIRS, "tokens", List.of("a", "b\n", "b\n"), "ids 1 and 2 are both 'b?'");
     assertRefused(BYTE_PAIRS, "tokens", List.of(), "the vocabulary is empty");
     assertRefused(BYTE_PAIRS, "token_type", new long[] {1}, "1 types for 3 tokens");
+    assertRefused(SCORED_PAIRS, "scores", "high", "wanted an array of floating-point numbers");
     assertRefused(SCORED_PAIRS, "scores", new float[] {1, 2}, "2 scores for 4 tokens");
     assertRefused(
         SCORED_PAIRS,
@@ -130,17 +134,115 @@ class VocabularyTest {
   }
 
   @Test
-  void shouldRefuseIdsOutsideTheVocabulary() {
-    for (String key :
+  void shouldTakeIdsOutsideTheVocabularyForNotGiven() throws IOException {
+    for (long id : new long[] {4L, 0xFFFF_FFFEL}) {
+      Map<String, Object> outside =
+          Map.of(
+              "bos_token_id",
+              id,
+              "eos_token_id",
+              id,
+              "unknown_token_id",
+              id,
+              "eot_token_id",
+              id,
+              "fim_pad_token_id",
+              id);
+      assertEquals(
+          new Vocabulary.SpecialIds(1, 2, 0, Set.of(2)),
+          read(with(SCORED_PAIRS, outside)).special());
+      assertEquals(
+          new Vocabulary.SpecialIds(-1, -1, -1, Set.of()),
+          read(with(BYTE_PAIRS, outside)).special());
+    }
+    Map<String, Object> noBos = with(BYTE_PAIRS, Map.of("bos_token_id", 9L));
+    assertRefused(noBos, "add_bos_token", true, "bos_token_id is missing or no token's");
+  }
+
+  @Test
+  void shouldReadScoresThatAreMissingWholeOrTooMany() throws IOException {
+    assertEquals(0f, read(without(SCORED_PAIRS, "scores")).token(3).score());
+    Map<String, Object> whole = Map.of("scores", new long[] {0, 0, 0, -7, 5});
+    assertEquals(-7f, read(with(SCORED_PAIRS, whole)).token(3).score());
+    Map<String, Object> surplus =
+        Map.of("scores", new float[] {0, 0, 0, -2, 9}, "token_type", new long[] {2, 3, 3, 1, 1});
+    assertEquals(-2f, read(with(SCORED_PAIRS, surplus)).token(3).score());
+    assertEquals(4, read(with(SCORED_PAIRS, surplus)).size());
+  }
+
+  @Test
+  void shouldKnowByteTokensByTheirNamesUnderAnyType() throws IOException {
+    List<String> tokens = new ArrayList<>(List.of("<unk>", "<s>", "</s>", "a"));
+    for (int b = 0; b < 256; b++) {
+      tokens.add(String.format("<0x%02X>", b));
+    }
+    for (long type : new long[] {1, 3, 4, 5, 6}) {
+      long[] types = new long[tokens.size()];
+      Arrays.fill(types, type);
+      System.arraycopy(new long[] {2, 3, 3, 1}, 0, types, 0, 4);
+      Map<String, Object> bytes =
+          Map.of(
+              "tokens",
+              tokens,
+              "scores",
+              new float[tokens.size()],
+              "token_type",
+              types,
+              "add_space_prefix",
+              false);
+      Tokenizer tokenizer = Tokenizer.of(read(with(SCORED_PAIRS, bytes)));
+      String text = "a\n\uD83E\uDD8Aa<0x0A>";
+      int[] ids = tokenizer.encode(text, false, false);
+      assertEquals(4 + 0x0A, ids[1], "type " + type);
+      assertEquals(text, tokenizer.decode(ids), "type " + type);
+    }
+  }
+
+  @Test
+  void shouldNotLetTextBecomeATokenThatSteersTheModelUnderAnyType() throws IOException {
+    List<String> tokens =
         List.of(
+            "a", "<|im_start|>", "<|x|>", "<tool>", "<start>", "[INST]", "<｜User｜>", "|", "<PRE>");
+    Map<String, Object> typed =
+        Map.of(
+            "tokens",
+            tokens,
+            "token_type",
+            new long[] {1, 4, 4, 4, 4, 4, 4, 1, 4},
+            "merges",
+            List.of(),
             "bos_token_id",
-            "eos_token_id",
-            "unknown_token_id",
-            "eot_token_id",
-            "fim_pad_token_id")) {
-      assertRefused(BYTE_PAIRS, key, 3L, "3 is outside the vocabulary of 3 tokens");
-      assertRefused(
-          BYTE_PAIRS, key, 0xFFFF_FFFEL, "4294967294 is outside the vocabulary of 3 tokens");
+            4L,
+            "mask_token_id",
+            5L,
+            "padding_token_id",
+            7L);
+    Tokenizer tokenizer = Tokenizer.of(read(with(BYTE_PAIRS, typed)));
+    for (int id = 0; id < tokens.size(); id++) {
+      int[] plain = tokenizer.encode("a" + tokens.get(id) + "a", false, false);
+      int token = id;
+      boolean taken = Arrays.stream(plain).skip(1).limit(1).anyMatch(each -> each == token);
+      assertEquals(Set.of(0, 3, 7).contains(id), taken, tokens.get(id));
+      if (id != 0 && id != 7) {
+        assertArrayEquals(
+            new int[] {0, id, 0}, tokenizer.encode("a" + tokens.get(id) + "a", false, true));
+      }
+    }
+  }
+
+  @Test
+  void shouldNameTheFileInEveryRefusal() {
+    for (Map<String, Object> broken :
+        List.of(
+            with(BYTE_PAIRS, Map.of("model", "bert")),
+            with(BYTE_PAIRS, Map.of("pre", "nothing")),
+            with(BYTE_PAIRS, Map.of("tokens", List.of("a", "a"))),
+            with(
+                SCORED_PAIRS,
+                Map.of("token_type", new long[] {1, 1, 1, 1}, "unknown_token_id", -1L)))) {
+      GgufException refused = assertThrows(GgufException.class, () -> tokenizer(broken));
+      String message = String.valueOf(refused.getMessage());
+      assertTrue(message.startsWith(folder.resolve("vocabulary.gguf") + ": metadata"), message);
     }
   }
 
@@ -149,7 +251,7 @@ class VocabularyTest {
     for (String key : BYTE_PAIRS.keySet()) {
       assertRefused(without(BYTE_PAIRS, key), key, "is missing");
     }
-    for (String key : List.of("model", "tokens", "scores")) {
+    for (String key : List.of("model", "tokens")) {
       assertRefused(without(SCORED_PAIRS, key), key, "is missing");
     }
   }
@@ -179,13 +281,21 @@ class VocabularyTest {
   }
 
   private Vocabulary read(Map<String, Object> fields) throws IOException {
+    try (GgufFile file = GgufFile.open(write(fields))) {
+      return Vocabulary.from(file.metadata());
+    }
+  }
+
+  private Tokenizer tokenizer(Map<String, Object> fields) throws IOException {
+    return Tokenizer.of(write(fields));
+  }
+
+  private Path write(Map<String, Object> fields) throws IOException {
     GgufWriter writer = new GgufWriter();
     fields.forEach((key, value) -> put(writer, "tokenizer.ggml." + key, value));
     Path model = folder.resolve("vocabulary.gguf");
     writer.write(model);
-    try (GgufFile file = GgufFile.open(model)) {
-      return Vocabulary.from(file.metadata());
-    }
+    return model;
   }
 
   private static void put(GgufWriter writer, String key, Object value) {
