@@ -43,7 +43,8 @@ public record Perplexity(double perplexity, double standardError, int windows, i
    * Scores {@code tokens}.
    *
    * @param progress told the share done, 0..1
-   * @throws BatonException when the text is shorter than a window or the context is
+   * @throws BatonException when the text is shorter than a window or the context is, or the model's
+   *     predictions are no numbers
    */
   public static Perplexity measure(
       ModelBackend model, KvCache cache, int[] tokens, Setting setting, DoubleConsumer progress) {
@@ -93,6 +94,24 @@ public record Perplexity(double perplexity, double standardError, int windows, i
     return windows;
   }
 
+  /**
+   * A figure of a model.
+   *
+   * @throws BatonException where it is no number, as damaged weights make it
+   */
+  static double finite(double figure, ModelBackend model) {
+    if (!Double.isFinite(figure)) {
+      throw new BatonException(
+          model.file().path()
+              + ": what the model predicts is no number ("
+              + figure
+              + ", on "
+              + model.description()
+              + "); its weights are damaged, get the file again");
+    }
+    return figure;
+  }
+
   private static final class Scorer implements AutoCloseable {
     private final ModelBackend model;
     private final KvWireType wire;
@@ -132,7 +151,7 @@ public record Perplexity(double perplexity, double standardError, int windows, i
           int rows = Math.min(ROWS_PER_PRODUCT, to - position);
           forward.logits(position - at, rows, logits);
           for (int row = 0; row < rows; row++) {
-            add(negativeLogLikelihood(row, window[position + row + 1]));
+            add(finite(negativeLogLikelihood(row, window[position + row + 1]), model));
           }
         }
       }
@@ -174,7 +193,7 @@ public record Perplexity(double perplexity, double standardError, int windows, i
 
     Perplexity result(int windows) {
       double mean = sum / scored;
-      double perplexity = Math.exp(mean);
+      double perplexity = finite(Math.exp(mean), model);
       double variance = Math.max(0, sumOfSquares / scored - mean * mean);
       double error = scored > 1 ? perplexity * Math.sqrt(variance / (scored - 1)) : 0;
       return new Perplexity(perplexity, error, windows, scored);

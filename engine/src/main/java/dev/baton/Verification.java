@@ -64,7 +64,8 @@ public record Verification(
    * @param tokens the text
    * @param bos id to put first in every window, or negative for none
    * @param progress told the share done, 0..1
-   * @throws BatonException when the text is shorter than a window or the context is
+   * @throws BatonException when the text is shorter than a window or the context is, or a backend's
+   *     predictions are no numbers
    */
   public static Verification of(
       Side device,
@@ -145,7 +146,8 @@ public record Verification(
       for (int i = 0; i < model.config().vocab(); i++) {
         total += Math.exp(logit(row, i) - max);
       }
-      negativeLogLikelihood += Math.log(total) - (logit(row, token) - max);
+      negativeLogLikelihood +=
+          Perplexity.finite(Math.log(total) - (logit(row, token) - max), model);
     }
 
     @Override
@@ -254,14 +256,18 @@ public record Verification(
       return new Verification(
           windows,
           predictions,
-          Math.sqrt(squares / spread),
+          squares == 0 ? 0 : Math.sqrt(squares / spread),
           largest,
           (double) agreed / predictions,
-          Math.exp(device.negativeLogLikelihood / predictions),
-          Math.exp(reference.negativeLogLikelihood / predictions),
+          perplexity(device),
+          perplexity(reference),
           greedy,
           GREEDY_TOKENS,
           difference);
+    }
+
+    private double perplexity(Reader of) {
+      return Perplexity.finite(Math.exp(of.negativeLogLikelihood / predictions), of.model);
     }
 
     @Override

@@ -51,8 +51,9 @@ final class PerplexityCommand implements Callable<Integer> {
                 context.demand(),
                 done -> status.show("loading " + model.nameOrPath(), done))) {
       compute.notices().forEach(terminal::note);
-      Vocabulary vocabulary = Vocabulary.from(compute.model().file().metadata());
-      int[] tokens = Tokenizer.of(vocabulary).encode(scored, true, false);
+      Tokenizer tokenizer = Tokenizer.from(compute.model().file().metadata());
+      Vocabulary vocabulary = tokenizer.vocabulary();
+      int[] tokens = tokenizer.encode(scored, true, false);
       int bos = vocabulary.framing().addsBos() ? vocabulary.special().bos() : Vocabulary.NONE;
       Perplexity result =
           Perplexity.measure(

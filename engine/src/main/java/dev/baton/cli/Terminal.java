@@ -8,6 +8,7 @@ import java.io.OutputStream;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -99,10 +100,7 @@ record Terminal(
   /** The whole of what is piped in, less one line end at its end. */
   String readAll() {
     try {
-      String text = new String(in.readAllBytes(), UTF_8);
-      return text.endsWith("\n")
-          ? text.substring(0, text.length() - (text.endsWith("\r\n") ? 2 : 1))
-          : text;
+      return withoutLineEnd(new String(in.readAllBytes(), UTF_8));
     } catch (IOException e) {
       throw new UserException(
           "cannot read standard input: "
@@ -112,17 +110,23 @@ record Terminal(
     }
   }
 
-  /** A text file, or what is piped in where it is {@code -}. */
+  /** A text less one line end at its end, as editors and shells put one there. */
+  static String withoutLineEnd(String text) {
+    return text.endsWith("\n")
+        ? text.substring(0, text.length() - (text.endsWith("\r\n") ? 2 : 1))
+        : text;
+  }
+
+  /** Every byte of a text file, or of what is piped in where it is {@code -}. */
   String textOfFile(String file) {
-    if ("-".equals(file)) {
-      return readAll();
-    }
     try {
-      return Files.readString(Path.of(file));
+      return "-".equals(file)
+          ? UTF_8.newDecoder().decode(ByteBuffer.wrap(in.readAllBytes())).toString()
+          : Files.readString(Path.of(file));
     } catch (IOException e) {
       throw new UserException(
           "cannot read "
-              + file
+              + ("-".equals(file) ? "standard input" : file)
               + " as UTF-8 text ("
               + Failure.reason(e)
               + "); give a text file, or - for stdin",

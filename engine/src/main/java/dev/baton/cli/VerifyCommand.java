@@ -71,8 +71,9 @@ final class VerifyCommand implements Callable<Integer> {
     try (StatusLine status = new StatusLine(terminal, System::nanoTime);
         NodeCompute reference = open(against, status);
         NodeCompute tried = open(device.name(), status)) {
-      Vocabulary vocabulary = Vocabulary.from(reference.model().file().metadata());
-      int[] tokens = Tokenizer.of(vocabulary).encode(scored, true, false);
+      Tokenizer tokenizer = Tokenizer.from(reference.model().file().metadata());
+      Vocabulary vocabulary = tokenizer.vocabulary();
+      int[] tokens = tokenizer.encode(scored, true, false);
       int most = (int) Math.min(tokens.length, (long) windows * Perplexity.WINDOW);
       Verification result =
           Verification.of(
@@ -86,7 +87,7 @@ final class VerifyCommand implements Callable<Integer> {
       terminal.print(
           json
               ? Json.line(result) + System.lineSeparator()
-              : shown(result, tried, reference, Tokenizer.of(vocabulary)));
+              : shown(result, tried, reference, tokenizer));
       return isClose(result) ? BatonCli.DONE : BatonCli.FAILED;
     }
   }

@@ -8,8 +8,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.baton.BatonException;
+import dev.baton.ChangedModel;
 import dev.baton.catalog.KeptWeights;
 import dev.baton.catalog.ModelCatalog;
+import dev.baton.gguf.GgufFile;
+import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.NativeKernels;
@@ -20,13 +23,17 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -255,6 +262,68 @@ final class BatonCliTest {
     assertEquals(result.get("count").asInt(), result.get("ids").size());
     assertEquals("<s>", result.get("tokens").get(0).get("piece").asString());
     assertFalse(out().contains("\\n"), "the line end that ends the input is no part of it");
+  }
+
+  @Test
+  void shouldTokenizeWithoutTensorsAndNameTheFileThatItCannotRead() throws IOException {
+    Path vocabulary =
+        ChangedModel.write(folder.resolve("vocab.gguf"), Set.of(), w -> {}, tensor -> false);
+    assertEquals(0, run("tokenize", "--model", vocabulary.toString(), "Once"), err());
+    assertEquals("0\t<s>\n458\tOnce\n", out());
+    Path whole = Path.of(TINY);
+    Path cut = folder.resolve("cut.gguf");
+    Files.write(cut, Arrays.copyOf(Files.readAllBytes(whole), 200_000));
+    out.reset();
+    assertEquals(0, run("tokenize", "--model", cut.toString(), "Once"), err());
+    assertEquals("0\t<s>\n458\tOnce\n", out());
+    assertEquals(1, run("run", "--model", cut.toString(), "Once"));
+    assertTrue(err().contains(cut + ": truncated"), err());
+    Path none =
+        ChangedModel.write(
+            folder.resolve("none.gguf"),
+            Set.of("tokenizer.ggml.model"),
+            w -> w.string("tokenizer.ggml.model", "bert"),
+            tensor -> true);
+    for (String command : List.of("tokenize", "run")) {
+      err.reset();
+      assertEquals(1, run(command, "--model", none.toString(), "Once"));
+      assertTrue(err().startsWith("baton: " + none + ": metadata 'tokenizer.ggml.model'"), err());
+    }
+  }
+
+  @Test
+  void shouldFailWhereAModelPredictsNoNumbers() throws IOException {
+    Path broken = folder.resolve("broken.gguf");
+    byte[] bytes = Files.readAllBytes(Path.of(TINY));
+    try (GgufFile model = GgufFile.open(Path.of(TINY))) {
+      GgufTensor output =
+          model.find("output.weight").orElseGet(() -> model.tensor("token_embd.weight"));
+      ByteBuffer.wrap(bytes)
+          .order(ByteOrder.LITTLE_ENDIAN)
+          .putShort((int) output.offset(), Float.floatToFloat16(Float.NaN));
+    }
+    Files.write(broken, bytes);
+    Path text = Path.of("src/test/resources/dev/baton/baton-tiny-heldout.txt");
+    for (String command : List.of("perplexity", "verify")) {
+      err.reset();
+      assertEquals(1, run(command, "--model", broken.toString(), "--json", text.toString()));
+      assertTrue(err().startsWith("baton: " + broken + ": "), err());
+      assertEquals(1, err().lines().count(), err());
+      assertEquals("", out());
+    }
+  }
+
+  @Test
+  void shouldScoreTheSameBytesAlikeFromAFileAndFromStdin() throws IOException {
+    // One window, of which the last token is the line end.
+    String text = "Once upon a time, a fox. ".repeat(73) + "\n";
+    Path file = Files.writeString(folder.resolve("text.txt"), text);
+    assertEquals(0, run("perplexity", "--model", TINY, "--json", file.toString()), err());
+    String fromFile = out();
+    out.reset();
+    input = text;
+    assertEquals(0, run("perplexity", "--model", TINY, "--json", "-"), err());
+    assertEquals(fromFile, out());
   }
 
   @ParameterizedTest

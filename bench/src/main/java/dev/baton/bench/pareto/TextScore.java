@@ -97,6 +97,10 @@ record TextScore(
           tokens += ids.length - 1;
         }
       }
+      if (!Double.isFinite(bits)) {
+        throw new WrongResult(
+            file.getFileName() + " predicts no numbers; its weights are damaged, leave it out");
+      }
       KvGeometry geometry = model.kvGeometry();
       return new TextScore(
           bits,
