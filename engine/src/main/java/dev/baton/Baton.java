@@ -327,8 +327,10 @@ public final class Baton implements AutoCloseable {
       throw new BatonException(
           "the prompt has "
               + prompt.length
-              + " tokens, and with the answer it has to fit "
-              + contextName()
+              + " tokens, but "
+              + (context == compute.model().config().contextLength()
+                  ? "the model's context is " + context
+                  : "what is served is " + contextName())
               + ": shorten the prompt");
     }
     int maxTokens = Math.min(request.maxTokens(), context - prompt.length);
