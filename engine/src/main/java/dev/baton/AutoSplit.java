@@ -1,7 +1,6 @@
 package dev.baton;
 
 import dev.baton.calibrate.Calibration;
-import dev.baton.calibrate.CalibrationException;
 import dev.baton.calibrate.PairProfile;
 import dev.baton.calibrate.ProfileStore;
 import dev.baton.calibrate.Trial;
@@ -10,10 +9,7 @@ import dev.baton.cluster.NodeCompute;
 import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
 import dev.baton.journal.Corrections;
-import dev.baton.journal.Journal;
 import dev.baton.journal.JournalEntry;
-import dev.baton.journal.JournalException;
-import dev.baton.journal.OutputLengths;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
@@ -26,6 +22,7 @@ import dev.baton.plan.PlanDecision;
 import dev.baton.plan.PlannedModel;
 import dev.baton.plan.Prediction;
 import dev.baton.plan.RequestShape;
+import dev.baton.plan.SpeedProfile;
 import dev.baton.plan.SplitPlan;
 import dev.baton.plan.SplitPlanner;
 import java.nio.file.Path;
@@ -35,22 +32,17 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.function.DoubleConsumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Chooses where each request is cut, by what the two nodes and their link were measured to do, and
- * learns from what became of it. What was measured in a few seconds at first is measured better
- * when the node has been idle for a while.
+ * learns from what became of it. Until that is known, requests are answered here. Any thread.
  */
 final class AutoSplit implements AutoCloseable {
   private static final String HERE = "this node";
   private static final String CHILD = "the prefill process";
-
-  /** A process that has just begun takes longer than it was measured to, unless it is warmed up. */
-  private static final double WARM_UP_SECONDS = 0.7;
 
   /** Fewer decode steps say nothing of a node's speed. */
   private static final int LEAST_STEPS = 8;
@@ -60,28 +52,24 @@ final class AutoSplit implements AutoCloseable {
 
   private final ProfileStore store;
   private final SplitPlanner planner;
-  private final Journal journal;
   private final Trial trial;
-  private final OutputLengths lengths;
-  private volatile Learnt learnt;
-
-  /** Why the journal could not be read, or null. */
-  private @Nullable String unread;
-
-  /** Keeps the journal's disk away from the decode thread; one thread, so that order is kept. */
-  private final ExecutorService writer = Executors.newSingleThreadExecutor(AutoSplit::daemon);
-
-  private final @Nullable Thread refiner;
+  private final Measuring measuring;
+  private final Learning learning;
+  private volatile @Nullable Learnt learnt;
 
   /** A measurement, and what requests have shown of it since. */
   private record Learnt(PairProfile profile, Corrections corrections) {}
 
-  /** Two nodes and a model. */
+  /**
+   * Two nodes and a model.
+   *
+   * @param node the prefill node while it is there, else null
+   */
   record Pair(
       BatonConfig config,
       NodeCompute compute,
       String modelName,
-      PrefillPeer peer,
+      Supplier<@Nullable PrefillPeer> node,
       DecodeLoop loop) {
     String there() {
       String named = config.prefill();
@@ -96,7 +84,7 @@ final class AutoSplit implements AutoCloseable {
       return AutoSplit.model(compute);
     }
 
-    ProfileStore.Key key() {
+    ProfileStore.Key key(PrefillPeer peer) {
       return new ProfileStore.Key(
           compute.model().file().fingerprint(),
           compute.description() + ", chunks of " + largestChunkTokens(),
@@ -105,21 +93,14 @@ final class AutoSplit implements AutoCloseable {
           Kernels.NUMERICS_VERSION);
     }
 
-    Calibration calibration(Trial trial, Calibration.Effort effort, DoubleConsumer progress) {
+    Calibration calibration(
+        PrefillPeer peer, Trial trial, Calibration.Effort effort, DoubleConsumer progress) {
       int contextTokens = Math.min(compute.contextTokens(), peer.longestPrompt());
       return new Calibration(trial, model(), contextTokens, largestChunkTokens(), effort, progress);
     }
 
     Trial trial() {
       return AutoSplit.trial(compute, loop);
-    }
-
-    void warmUp() throws InterruptedException {
-      try {
-        trial().warmUp(peer, model().layers(), largestChunkTokens(), WARM_UP_SECONDS);
-      } catch (CalibrationException _) {
-        // The first caller's request meets the same trouble, and says so.
-      }
     }
   }
 
@@ -144,52 +125,31 @@ final class AutoSplit implements AutoCloseable {
         compute.model().config().dim());
   }
 
-  private AutoSplit(Pair pair, PairProfile profile, ProfileStore store, Journal journal) {
-    this.pair = pair;
-    this.store = store;
-    this.planner = new SplitPlanner(pair.largestChunkTokens());
-    this.journal = journal;
-    this.trial = pair.trial();
-    this.lengths = new OutputLengths(pair.modelName());
-    this.learnt = learntOf(profile);
-    this.refiner = profile.coarse() ? refiner() : null;
-    if (refiner != null) {
-      refiner.start();
-    }
-  }
-
-  private static Thread daemon(Runnable work) {
-    Thread thread = new Thread(work, "baton-journal");
-    thread.setDaemon(true);
-    return thread;
-  }
-
   /**
-   * With what was measured before, or else is measured now, which takes some seconds.
+   * Begins to measure in the background, unless that was done before.
    *
    * @param home where profiles and the journal are kept
-   * @throws dev.baton.calibrate.CalibrationException when it cannot be measured
    */
-  static AutoSplit of(Pair pair, Path home, DoubleConsumer progress) throws InterruptedException {
-    ProfileStore store = store(home);
-    PairProfile profile = store.find(pair.key()).orElse(null);
-    if (profile == null) {
-      profile = pair.calibration(pair.trial(), Calibration.Effort.COARSE, progress).pair(pair.peer());
-      store.keepOrNote(pair.key(), profile);
-    } else {
-      pair.warmUp();
-    }
-    return new AutoSplit(pair, profile, store, Journal.openOrNone(home.resolve("journal")));
+  AutoSplit(Pair pair, Path home) {
+    this.pair = pair;
+    this.planner = new SplitPlanner(pair.largestChunkTokens());
+    this.trial = pair.trial();
+    this.learning = new Learning(pair.modelName(), home.resolve("journal"));
+    this.store = store(home);
+    this.measuring = new Measuring(pair, trial, store, this::learn);
+    measuring.start();
   }
 
   /** Measures both nodes and their link, whatever is known of them, and keeps that. */
   static PairProfile measure(
-      Pair pair, Path home, Calibration.Effort effort, DoubleConsumer progress)
+      Pair pair, PrefillPeer peer, Path home, Calibration.Effort effort, DoubleConsumer progress)
       throws InterruptedException {
     ProfileStore store = store(home);
     store.requireRoom();
-    PairProfile profile = pair.calibration(pair.trial(), effort, progress).pair(pair.peer());
-    store.keep(pair.key(), profile);
+    PairProfile profile =
+        pair.calibration(peer, pair.trial(), effort, progress)
+            .pair(peer, null, new Measuring.NothingSooner());
+    store.keep(pair.key(peer), profile);
     return profile;
   }
 
@@ -197,41 +157,13 @@ final class AutoSplit implements AutoCloseable {
     return new ProfileStore(home.resolve("profiles"));
   }
 
-  private Learnt learntOf(PairProfile profile) {
-    Corrections corrections = new Corrections();
+  /** Plans with the profile from now on, and with what earlier requests have shown of it. */
+  private void learn(PairProfile profile) {
     try {
-      journal.replay(entry -> {
-        lengths.observe(entry);
-        if (profile.measuredAt().equals(entry.profile())) {
-          corrections.observe(entry);
-        }
-      });
-    } catch (JournalException e) {
-      unread = e.getMessage();
+      learnt = new Learnt(profile, learning.correctionsOf(profile));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // the engine is closed
     }
-    return new Learnt(profile, corrections);
-  }
-
-  private Thread refiner() {
-    return Thread.ofPlatform()
-        .daemon()
-        .name("baton-calibration")
-        .unstarted(() -> {
-          // As if a caller had just been here: the first one is likely to come soon.
-          trial.callerBegins();
-          trial.callerEnds();
-          try {
-            PairProfile better =
-                pair.calibration(trial, Calibration.Effort.FULL, done -> {}).pair(pair.peer());
-            learnt = new Learnt(better, new Corrections());
-            store.keepOrNote(pair.key(), better);
-          } catch (InterruptedException _) {
-            // The engine is closed.
-          } catch (CalibrationException | IllegalStateException e) {
-            // The coarse figures stay; they are measured again in the next process.
-            System.getLogger("dev.baton").log(System.Logger.Level.WARNING, e.getMessage());
-          }
-        });
   }
 
   private static Cluster cluster(
@@ -256,35 +188,67 @@ final class AutoSplit implements AutoCloseable {
   record Ask(
       int promptTokens, int outputLimit, boolean exactly, @Nullable String caller, Split split) {}
 
-  /** Plans a request. {@link Planned#ended} or {@link Planned#abandoned} has to follow. */
+  /**
+   * Plans a request, and waits for the nodes to be measured as far as it gains by that. {@link
+   * Planned#ended} or {@link Planned#abandoned} has to follow.
+   */
   Planned plan(Ask ask) {
+    boolean mayLeave = ask.promptTokens >= SplitPlanner.LEAST_TOKENS;
+    long waitedNs = learnt == null && mayLeave ? measuring.await(ask.promptTokens) : 0;
     trial.callerBegins();
-    Learnt known = learnt;
-    int outputTokens =
-        ask.exactly ? ask.outputLimit : lengths.expected(ask.caller, ask.outputLimit);
-    boolean lossyWire = pair.config().wireType() != KvWireType.F16;
-    RequestShape shape = new RequestShape(ask.promptTokens, 0, outputTokens, lossyWire);
+    try {
+      Learnt known = learnt;
+      int outputTokens =
+          ask.exactly ? ask.outputLimit : learning.expectedTokens(ask.caller, ask.outputLimit);
+      boolean lossyWire = pair.config().wireType() != KvWireType.F16;
+      RequestShape shape = new RequestShape(ask.promptTokens, 0, outputTokens, lossyWire);
+      PlanDecision decision = known == null ? unmeasured(shape, ask) : measured(known, shape, ask);
+      String reason =
+          decision != null ? decision.reason() : ask.split instanceof Split.Auto ? why() : null;
+      return new Planned(known, decision, reason, waitedNs, ask);
+    } catch (RuntimeException | Error e) {
+      trial.callerEnds();
+      throw e;
+    }
+  }
+
+  private PlanDecision measured(Learnt known, RequestShape shape, Ask ask) {
     Cluster cluster = cluster(known.profile, pair.there(), known.corrections, ask.promptTokens);
     PlanDecision free = planner.plan(pair.model(), shape, cluster, pair.config().objective());
-    PlanDecision decision =
-        fidelity(
-            ask.split instanceof Split.Auto
-                ? fitting(shape, cluster, free)
-                : asked(shape, cluster, ask.split, free));
-    return new Planned(known, decision, ask);
+    return fidelity(
+        ask.split instanceof Split.Auto
+            ? fitting(shape, cluster, free)
+            : asked(shape, cluster, ask.split, free));
+  }
+
+  /** What is known as long as only this node is measured; null when not even that is. */
+  private @Nullable PlanDecision unmeasured(RequestShape shape, Ask ask) {
+    SpeedProfile speed = measuring.here();
+    if (speed == null || !(ask.split instanceof Split.Auto)) {
+      return null;
+    }
+    ClusterNode here = new ClusterNode(HERE, speed, false, true, 0, Correction.NONE, 0, 0, 0);
+    PlanDecision alone =
+        planner.plan(
+            pair.model(), shape, new Cluster(List.of(here), Map.of()), pair.config().objective());
+    return ask.promptTokens < SplitPlanner.LEAST_TOKENS
+        ? alone
+        : new PlanDecision(shape, alone.chosen(), alone.alternatives(), why());
+  }
+
+  private String why() {
+    return "all here: " + measuring.whyUnknown();
   }
 
   /** A prompt that is too long for the other node stays here. */
   private PlanDecision fitting(RequestShape shape, Cluster cluster, PlanDecision free) {
-    if (free.chosen().isLocal() || shape.promptTokens() <= pair.peer().longestPrompt()) {
+    PrefillPeer peer = pair.node().get();
+    if (free.chosen().isLocal() || peer == null || shape.promptTokens() <= peer.longestPrompt()) {
       return free;
     }
     PlanDecision local = asked(shape, cluster, new Split.Local(), free);
     return new PlanDecision(
-        local.shape(),
-        local.chosen(),
-        local.alternatives(),
-        tooLong(shape.promptTokens(), pair.peer()));
+        local.shape(), local.chosen(), local.alternatives(), tooLong(shape.promptTokens(), peer));
   }
 
   /** Why a prompt is not prefilled there. */
@@ -299,7 +263,7 @@ final class AutoSplit implements AutoCloseable {
 
   /** Says where unlike backends share a request: there the same bits are promised by nobody. */
   private PlanDecision fidelity(PlanDecision decision) {
-    return decision.chosen().isLocal() || pair.compute().isExactWith(pair.peer())
+    return decision.chosen().isLocal() || pair.compute().isExactWith(pair.node().get())
         ? decision
         : new PlanDecision(
             decision.shape(),
@@ -331,18 +295,43 @@ final class AutoSplit implements AutoCloseable {
 
   /** A request on its way. */
   final class Planned {
-    private final Learnt known;
-    private final PlanDecision decision;
+    private final @Nullable Learnt known;
+    private final @Nullable PlanDecision decision;
+    private final @Nullable String reason;
+    private final long waitedNs;
     private final Ask ask;
 
-    private Planned(Learnt known, PlanDecision decision, Ask ask) {
+    private Planned(
+        @Nullable Learnt known,
+        @Nullable PlanDecision decision,
+        @Nullable String reason,
+        long waitedNs,
+        Ask ask) {
       this.known = known;
       this.decision = decision;
+      this.reason = reason;
+      this.waitedNs = waitedNs;
       this.ask = ask;
     }
 
-    PlanDecision decision() {
+    /** What was chosen from what; null where too little was measured to predict anything. */
+    @Nullable PlanDecision decision() {
       return decision;
+    }
+
+    /** Whether both nodes were measured when it was planned. */
+    boolean isMeasured() {
+      return known != null;
+    }
+
+    /** Why it is done so, one sentence, where Baton chose or was measured. */
+    @Nullable String reason() {
+      return reason;
+    }
+
+    /** How long it waited for the nodes to be measured. */
+    long waitedNs() {
+      return waitedNs;
     }
 
     /** The request could not be started. */
@@ -358,15 +347,22 @@ final class AutoSplit implements AutoCloseable {
      */
     void ended(DecodeOutcome outcome, double ttftSeconds, @Nullable String unplanned) {
       trial.callerEnds();
-      if (outcome.outputTokens() == 0 || outcome.end() == DecodeOutcome.End.FAILED) {
+      PlanDecision planned = decision;
+      if (planned == null
+          || outcome.outputTokens() == 0
+          || outcome.end() == DecodeOutcome.End.FAILED) {
         return;
       }
-      JournalEntry entry = entry(outcome, ttftSeconds, unplanned);
-      writer.execute(() -> note(known.corrections, entry));
+      learning.note(
+          known == null ? null : known.corrections,
+          () -> entry(planned, outcome, ttftSeconds, unplanned));
     }
 
     private JournalEntry entry(
-        DecodeOutcome outcome, double ttftSeconds, @Nullable String unplanned) {
+        PlanDecision decision,
+        DecodeOutcome outcome,
+        double ttftSeconds,
+        @Nullable String unplanned) {
       SplitPlan plan = decision.chosen();
       Prediction prediction = plan.prediction();
       TransferReport transfer = outcome.transfer();
@@ -378,7 +374,7 @@ final class AutoSplit implements AutoCloseable {
       return new JournalEntry(
           Instant.now(),
           pair.modelName(),
-          known.profile.measuredAt(),
+          known == null ? null : known.profile.measuredAt(),
           plan.isLocal() ? null : pair.there(),
           HERE,
           plan.boundaryLayer(),
@@ -423,44 +419,33 @@ final class AutoSplit implements AutoCloseable {
     return seen < LEAST_STEPS ? 0 : Math.max(0, seconds) * steps / seen;
   }
 
-  private void note(Corrections corrections, JournalEntry entry) {
-    corrections.observe(entry);
-    lengths.observe(entry);
-    try {
-      journal.append(entry);
-    } catch (JournalException e) {
-      // The answer is there; only a restarted node will not know what was learnt from it.
-      System.getLogger("dev.baton").log(System.Logger.Level.WARNING, e.getMessage());
-    }
-  }
-
   /** What to know of what is kept on the disk, a line each. */
   List<String> notices() {
     List<String> notices = new ArrayList<>(store.notices());
-    notices.addAll(journal.notices());
-    if (unread != null) {
-      notices.add(unread);
-    }
+    notices.addAll(learning.notices());
     return notices;
   }
 
-  /** True as long as it plans with what a few seconds gave. */
+  /** True while it plans with what a few seconds gave. */
   boolean isCoarse() {
-    return learnt.profile.coarse();
+    Learnt known = learnt;
+    return known != null && known.profile.coarse();
+  }
+
+  /** The measuring that it plans with. */
+  Measuring measuring() {
+    return measuring;
   }
 
   /** Measures nothing any more; requests may still end. Twice is fine. */
   void stopMeasuring() {
-    if (refiner != null) {
-      refiner.interrupt();
-    }
+    measuring.close();
   }
 
   /** Writes what is still to be noted. Twice is fine. */
   @Override
   public void close() {
     stopMeasuring();
-    writer.close();
-    journal.close();
+    learning.close();
   }
 }

@@ -20,12 +20,14 @@ import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamException;
+import dev.baton.plan.PlanDecision;
 import dev.baton.plan.SpeedProfile;
 import dev.baton.plan.SplitPlan;
 import dev.baton.text.ChatTemplate;
 import dev.baton.text.Tokenizer;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -52,6 +54,14 @@ import org.jspecify.annotations.Nullable;
 public final class Baton implements AutoCloseable {
   private static final String NODE_MAIN = "dev.baton.cli.BatonCli";
 
+  /** Longer than a child may take to start, or a node to be silent. */
+  private static final Duration FIRST_CONNECTION = Duration.ofMinutes(6);
+
+  /**
+   * What opening with an automatic split may wait for a prefill node, to hear whether it refuses.
+   */
+  private static final Duration AUTO_OPEN = Duration.ofMillis(1_200);
+
   private final BatonConfig config;
   private final NodeCompute compute;
   private final PrefillLink link;
@@ -59,7 +69,9 @@ public final class Baton implements AutoCloseable {
   private final Runnable forgetAborts;
   private final Tokenizer tokenizer;
   private final ChatTemplate.Recognition template;
-  private @Nullable AutoSplit auto; // guarded by this
+  private final Object autoLock = new Object(); // held to begin or end, never while waiting
+  private volatile @Nullable AutoSplit auto; // set under autoLock
+  private boolean closed; // guarded by autoLock
 
   private Baton(BatonConfig config, NodeCompute compute, Tokenizer tokenizer, PrefillLink link) {
     this.config = config;
@@ -72,7 +84,7 @@ public final class Baton implements AutoCloseable {
     }
     config.wireType().tokenBytes(compute.model().kvGeometry());
     if (wantsRemote(config.split())) {
-      link.peer(compute);
+      link.connect(compute);
     }
     this.loop =
         new DecodeLoop(
@@ -84,35 +96,51 @@ public final class Baton implements AutoCloseable {
     this.forgetAborts = GgmlAbort.onAbort(loop::abandon);
   }
 
-  /** What the planner plans with; measured when it is first asked for, unless it was before. */
-  private synchronized AutoSplit auto(DoubleConsumer progress) {
+  /** What the planner plans with; measured in the background from when it is first asked for. */
+  private AutoSplit auto() {
     AutoSplit known = auto;
-    if (known == null) {
-      Path home = CacheFolder.of(System.getenv());
-      try {
-        known = AutoSplit.of(pair(), home, progress);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new BatonException("interrupted while the nodes were measured");
-      } catch (UncheckedIOException e) {
-        throw new BatonException(String.valueOf(e.getMessage()));
-      }
-      auto = known;
+    if (known != null) {
+      return known;
     }
-    return known;
-  }
-
-  /** A node that is lost meanwhile costs no answer: requests are answered here, and say why. */
-  private void measureUnlessKnown(DoubleConsumer progress) {
-    try {
-      auto(progress);
-    } catch (CalibrationException _) {
-      // The first request meets the same trouble, and tells of it.
+    synchronized (autoLock) {
+      if (closed) {
+        throw new IllegalStateException("the engine is closed");
+      }
+      known = auto;
+      if (known == null) {
+        link.connect(compute);
+        known = new AutoSplit(pair(), CacheFolder.of(System.getenv()));
+        auto = known;
+      }
+      return known;
     }
   }
 
   private AutoSplit.Pair pair() {
-    return new AutoSplit.Pair(config, compute, modelName(), link.peer(compute), loop);
+    return new AutoSplit.Pair(config, compute, modelName(), link::connected, loop);
+  }
+
+  /**
+   * Waits for the prefill node as an engine that is opened does: where a request is to be split for
+   * certain, until it is there, refuses or does not answer; where that is left to Baton, a moment.
+   * A node that is not there yet is none that refuses: requests are answered here until it comes.
+   */
+  private void awaitPrefillNode() {
+    boolean automatic = config.split() instanceof Split.Auto;
+    long startNs = System.nanoTime();
+    AutoSplit planner = automatic ? auto() : null;
+    try {
+      link.awaitFirstAttempt(automatic ? AUTO_OPEN : FIRST_CONNECTION);
+    } catch (StreamException e) {
+      if (!e.isNoAnswer()) {
+        throw e;
+      }
+    }
+    if (planner != null) {
+      long waitedNs = System.nanoTime() - startNs;
+      planner.measuring().awaitWarm(AUTO_OPEN.minusNanos(waitedNs));
+      planner.measuring().waited(Math.min(waitedNs, AUTO_OPEN.toNanos()));
+    }
   }
 
   /**
@@ -128,7 +156,8 @@ public final class Baton implements AutoCloseable {
    */
   public PairProfile calibrate(Calibration.Effort effort, DoubleConsumer progress)
       throws InterruptedException {
-    return AutoSplit.measure(pair(), CacheFolder.of(System.getenv()), effort, progress);
+    PrefillPeer peer = awaitPeer();
+    return AutoSplit.measure(pair(), peer, CacheFolder.of(System.getenv()), effort, progress);
   }
 
   /** Measures this node alone; the figures can stand in a cluster file. Nothing is kept. */
@@ -144,16 +173,39 @@ public final class Baton implements AutoCloseable {
   }
 
   /** What to know of the measurements that {@link Split.Auto} plans with, one line for people. */
-  public synchronized Optional<String> planNotice() {
-    return auto != null && auto.isCoarse()
+  public Optional<String> planNotice() {
+    AutoSplit planner = auto;
+    return planner != null && planner.isCoarse()
         ? Optional.of(
             "both nodes were measured in a few seconds only; 'baton calibrate' measures them well")
         : Optional.empty();
   }
 
-  /** What could not be read or kept of what {@link Split.Auto} learns, a line each for people. */
-  public synchronized List<String> diskNotices() {
-    return auto == null ? List.of() : auto.notices();
+  /**
+   * Waits until {@link Split.Auto} plans with measurements, for who wants that at any price:
+   * requests wait for it by themselves as far as they gain by it.
+   *
+   * @return false when they are not there in time
+   */
+  public boolean awaitPlanner(Duration most) {
+    return auto().measuring().await(most);
+  }
+
+  /**
+   * Why there is no prefill node at this moment, one line, where the engine has one; requests are
+   * answered here meanwhile.
+   */
+  public Optional<String> prefillTrouble() {
+    return wantsRemote(config.split()) ? Optional.ofNullable(link.trouble()) : Optional.empty();
+  }
+
+  /**
+   * What could not be read or kept of what {@link Split.Auto} learns, a line each for people. Where
+   * that is just being read, it waits for it, but not for a disk that hangs.
+   */
+  public List<String> diskNotices() {
+    AutoSplit planner = auto;
+    return planner == null ? List.of() : planner.notices();
   }
 
   /** {@link #open(BatonConfig, DoubleConsumer)} without progress. */
@@ -162,13 +214,16 @@ public final class Baton implements AutoCloseable {
   }
 
   /**
-   * Loads the model and, unless the split is local, starts or connects to the prefill node.
+   * Loads the model and, unless the split is local, starts or connects to the prefill node. With an
+   * automatic split it waits for that a moment at most, since requests can do without.
    *
    * @param progress told the share of the model loaded, 0..1, on the calling thread
    * @throws dev.baton.gguf.GgufException when the file is no sound GGUF
    * @throws dev.baton.model.ModelException when it holds a model that this version does not run
    * @throws IllegalArgumentException when the configuration does not fit the model
-   * @throws StreamException when the prefill node cannot be reached or will not work with this one
+   * @throws StreamException when the prefill node will not work with this one, or the network will
+   *     not; one that is not there yet is waited for in the background, while requests are answered
+   *     here
    * @throws ClusterException when a prefill node cannot be started
    */
   public static Baton open(BatonConfig config, DoubleConsumer progress) {
@@ -196,7 +251,7 @@ public final class Baton implements AutoCloseable {
     Baton opened = null;
     try {
       if (wantsRemote(config.split())) {
-        link.warmUp();
+        link.begin();
       }
       CompletableFuture<Tokenizer> tokenizer = readTokenizer(config.model());
       compute =
@@ -208,8 +263,8 @@ public final class Baton implements AutoCloseable {
               progress);
       Baton baton = new Baton(config, compute, whatWasRead(tokenizer), link);
       opened = baton;
-      if (config.split() instanceof Split.Auto) {
-        baton.measureUnlessKnown(progress);
+      if (wantsRemote(config.split())) {
+        baton.awaitPrefillNode();
       }
       return baton;
     } catch (RuntimeException | Error e) {
@@ -341,28 +396,41 @@ public final class Baton implements AutoCloseable {
     String prefillName = decodeName();
     String unplanned = null;
     AutoSplit.Planned planned = null;
+    if (split instanceof Split.Auto || config.split() instanceof Split.Auto) {
+      planned =
+          auto()
+              .plan(new AutoSplit.Ask(prompt.length, maxTokens, exactly, request.caller(), split));
+    }
     try {
-      if (split instanceof Split.Auto || config.split() instanceof Split.Auto) {
-        planned =
-            auto(done -> {})
-                .plan(
-                    new AutoSplit.Ask(prompt.length, maxTokens, exactly, request.caller(), split));
-        SplitPlan plan = planned.decision().chosen();
+      PlanDecision decision = planned == null ? null : planned.decision();
+      if (decision != null) {
+        SplitPlan plan = decision.chosen();
         if (!plan.isLocal()) {
           remote =
-              remote(prompt.length, plan.boundaryLayer(), plan.chunks(), plan.wireType(), patient);
+              remote(
+                  link.peer(),
+                  prompt.length,
+                  plan.boundaryLayer(),
+                  plan.chunks(),
+                  plan.wireType(),
+                  patient);
         }
-      } else if (split.boundaryLayer(layers) > 0) {
+      } else if (!(split instanceof Split.Auto) && split.boundaryLayer(layers) > 0) {
+        int boundary = split.boundaryLayer(layers);
         remote =
             remote(
-                prompt.length,
-                split.boundaryLayer(layers),
-                config.chunks(),
-                config.wireType(),
-                patient);
+                awaitPeer(), prompt.length, boundary, config.chunks(), config.wireType(), patient);
       }
-    } catch (StreamException | ClusterException | CalibrationException e) {
+      if (planned != null && !planned.isMeasured()) {
+        unplanned = link.trouble();
+      }
+    } catch (StreamException | ClusterException e) {
       unplanned = e.getMessage();
+    } catch (RuntimeException | Error e) {
+      if (planned != null) {
+        planned.abandoned();
+      }
+      throw e;
     }
     PrefillPeer peer =
         remote != null && remote.target() instanceof PrefillPeer named ? named : null;
@@ -378,8 +446,11 @@ public final class Baton implements AutoCloseable {
             layers,
             compute.isExactWith(peer),
             planned == null ? null : planned.decision(),
+            planned == null ? null : planned.reason(),
+            planned == null ? 0 : planned.waitedNs(),
             unplanned);
-    Generation generation = new Generation(plan, tokenizer, request.stop(), maxTokens, startedNs);
+    long beganNs = startedNs + plan.measuringNs();
+    Generation generation = new Generation(plan, tokenizer, request.stop(), maxTokens, beganNs);
     IntPredicate endOfGeneration = exactly ? token -> false : tokenizer::isEndOfGeneration;
     DecodeRequest decode =
         new DecodeRequest(
@@ -398,13 +469,24 @@ public final class Baton implements AutoCloseable {
     return generation;
   }
 
-  private RemotePrefill remote(
-      int promptTokens, int boundary, ChunkSchedule chunks, KvWireType wireType, boolean patient) {
-    PrefillPeer peer = link.peer(compute);
+  private static RemotePrefill remote(
+      PrefillPeer peer,
+      int promptTokens,
+      int boundary,
+      ChunkSchedule chunks,
+      KvWireType wireType,
+      boolean patient) {
     if (promptTokens > peer.longestPrompt()) {
       throw new ClusterException(AutoSplit.tooLong(promptTokens, peer));
     }
     return new RemotePrefill(peer, boundary, chunks, wireType, patient);
+  }
+
+  /** The prefill node; what was asked for waits for the first connection, and for no later one. */
+  private PrefillPeer awaitPeer() {
+    link.connect(compute);
+    link.awaitFirstAttempt(FIRST_CONNECTION);
+    return link.peer();
   }
 
   private int[] promptTokens(GenerateRequest request) {
@@ -464,17 +546,19 @@ public final class Baton implements AutoCloseable {
    */
   @Override
   public void close() {
-    synchronized (this) {
-      if (auto != null) {
-        auto.stopMeasuring();
-      }
+    AutoSplit planner;
+    synchronized (autoLock) {
+      closed = true;
+      planner = auto;
+    }
+    link.endSoon();
+    if (planner != null) {
+      planner.stopMeasuring();
     }
     loop.close();
     forgetAborts.run();
-    synchronized (this) {
-      if (auto != null) {
-        auto.close();
-      }
+    if (planner != null) {
+      planner.close();
     }
     link.close();
     compute.close();

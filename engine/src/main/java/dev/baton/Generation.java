@@ -29,6 +29,8 @@ public final class Generation implements AutoCloseable {
       int layers,
       boolean exact,
       @Nullable PlanDecision decision,
+      @Nullable String reason,
+      long measuringNs,
       @Nullable String unplanned) {}
 
   private final Plan plan;
@@ -227,7 +229,8 @@ public final class Generation implements AutoCloseable {
         ttftNs,
         after == 0 || decodeSeconds == 0 ? 0 : after / decodeSeconds,
         Report.numbers(plan.exact(), end.lossy()),
-        plan.decision() == null ? null : plan.decision().reason(),
+        plan.reason(),
+        plan.measuringNs(),
         end.fallback() != null ? end.fallback() : plan.unplanned());
   }
 

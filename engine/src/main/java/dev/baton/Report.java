@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  *     tolerance}: an accelerator took part; {@code lossy}: computed from KV that came in a lossy
  *     form; {@code lossy, within tolerance}: both
  * @param reason why it was cut there, one sentence, where the planner chose; else null
+ * @param measuringNs what the request waited, before it began, for both nodes to be measured
  * @param fallback why the request did not run as planned, one line, or null
  */
 public record Report(
@@ -46,6 +47,7 @@ public record Report(
     double decodeTokensPerSecond,
     String numbers,
     @Nullable String reason,
+    long measuringNs,
     @Nullable String fallback) {
   /** The same bits as everywhere. */
   public static final String EXACT = "exact";

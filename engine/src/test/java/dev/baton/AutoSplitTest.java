@@ -16,6 +16,7 @@ import dev.baton.kvstream.StreamNode;
 import dev.baton.plan.PlanDecision;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** A real pair of nodes, measured for real. */
 class AutoSplitTest {
   private static final Duration LEASE = Duration.ofSeconds(20);
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
   private static final int CHUNK = 64;
 
   @TempDir Path home;
@@ -48,12 +50,14 @@ class AutoSplitTest {
               .prefill(node.endpoint())
               .chunkTokens(CHUNK)
               .build();
-      test.run(new AutoSplit.Pair(config, compute, "tiny", peer, loop));
+      test.run(new AutoSplit.Pair(config, compute, "tiny", () -> peer, loop));
     }
   }
 
   private PairProfile kept(AutoSplit.Pair pair) {
-    return new ProfileStore(home.resolve("profiles")).find(pair.key()).orElseThrow();
+    return new ProfileStore(home.resolve("profiles"))
+        .find(pair.key(Objects.requireNonNull(pair.node().get())))
+        .orElseThrow();
   }
 
   @Test
@@ -61,7 +65,8 @@ class AutoSplitTest {
   void shouldMeasureCoarselyAtFirstAndWellWhenIdle() throws Exception {
     withPair(pair -> {
       long startNs = System.nanoTime();
-      try (AutoSplit auto = AutoSplit.of(pair, home, done -> {})) {
+      try (AutoSplit auto = new AutoSplit(pair, home)) {
+        assertTrue(auto.measuring().await(PATIENCE));
         double seconds = (System.nanoTime() - startNs) / 1e9;
         assertTrue(seconds < 15, "the coarse measurement took " + seconds + " s");
         assertTrue(auto.isCoarse());
@@ -73,7 +78,8 @@ class AutoSplitTest {
           Thread.sleep(50);
         }
       }
-      try (AutoSplit again = AutoSplit.of(pair, home, done -> {})) {
+      try (AutoSplit again = new AutoSplit(pair, home)) {
+        assertTrue(again.measuring().await(PATIENCE));
         assertFalse(again.isCoarse(), "measured again");
       }
     });
@@ -83,12 +89,13 @@ class AutoSplitTest {
   @Timeout(60)
   void shouldPredictWhatWasAskedForAndSayWhatItWouldHaveTaken() throws Exception {
     withPair(pair -> {
-      try (AutoSplit auto = AutoSplit.of(pair, home, done -> {})) {
+      try (AutoSplit auto = new AutoSplit(pair, home)) {
+        assertTrue(auto.measuring().await(PATIENCE));
         auto.stopMeasuring();
         AutoSplit.Planned planned =
             auto.plan(new AutoSplit.Ask(300, 8, true, null, new Split.At(2)));
         planned.abandoned();
-        PlanDecision decision = planned.decision();
+        PlanDecision decision = Objects.requireNonNull(planned.decision());
         assertEquals(2, decision.chosen().boundaryLayer());
         assertTrue(decision.chosen().prediction().ttftSeconds() > 0);
         assertTrue(decision.alternatives().contains(decision.chosen()));

@@ -10,6 +10,7 @@ import dev.baton.gguf.GgufWriter;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -63,7 +64,8 @@ class ProcessIT {
       assertEquals(local, answer.path("text").asString());
       assertTrue(answer.path("report").path("fallback").isNull(), answer.toString());
       assertTrue(answer.path("report").path("kvBytes").asLong() > 0, answer.toString());
-      fails(1, "it needs a cluster key and this node has none", "run", "--prefill", endpoint, FOX);
+      String wanted = "it needs a cluster key and this node has none";
+      fails(1, wanted, "run", "--split", "remote", "--prefill", endpoint, FOX);
     }
     JsonNode own = json("--cluster-key-file", key.toString());
     assertEquals(local, own.path("text").asString());
@@ -149,12 +151,14 @@ class ProcessIT {
     }
   }
 
+  /** Who wants to see what is chosen from waits for it to be measured; others do not. */
   private static BatonProcess auto(Map<String, String> home, String endpoint, String prompt) {
     BatonProcess auto =
         BatonProcess.start(
             home,
             "run",
             "--json",
+            "--explain",
             "--max-tokens",
             "4",
             "--prefill",
@@ -295,9 +299,15 @@ class ProcessIT {
           1,
           "127.0.0.1:" + free.getLocalPort(),
           "run",
+          "--split",
+          "remote",
           "--prefill",
           "127.0.0.1:" + free.getLocalPort(),
           FOX);
+      // Left to Baton, it is answered here, and told.
+      String note =
+          json("--prefill", "127.0.0.1:" + free.getLocalPort()).at("/report/fallback").asString();
+      assertTrue(note.contains("127.0.0.1:" + free.getLocalPort() + " has not answered"), note);
     }
     try (BatonProcess node = node(Map.of())) {
       String endpoint = node.awaitReady();
@@ -305,7 +315,8 @@ class ProcessIT {
       byte[] other = Files.readAllBytes(BatonProcess.TINY);
       other[other.length - 1] ^= 1;
       Path unlike = Files.write(folder.resolve("unlike.gguf"), other);
-      fails(1, "model", "run", "--model", unlike.toString(), "--prefill", endpoint, FOX);
+      String model = unlike.toString();
+      fails(1, "model", "run", "--split=remote", "--model", model, "--prefill", endpoint, FOX);
       node.signal("INT");
       assertEquals(130, node.await(), node.err());
     }
@@ -323,6 +334,25 @@ class ProcessIT {
       if (code == 1) {
         assertEquals(1, error.lines().count(), error);
       }
+    }
+  }
+
+  @Test
+  void shouldNotBeReadyForAModelThatRunRefuses() throws IOException {
+    String whole = Files.readString(BatonProcess.TINY, StandardCharsets.ISO_8859_1);
+    String broken = whole.replace("tokenizer.ggml.tokens", "tokenizer.ggml.nobody");
+    Path model = folder.resolve("wordless.gguf");
+    Files.writeString(model, broken, StandardCharsets.ISO_8859_1);
+    String why = refusal("run", "--split", "local", "--model", model.toString(), FOX);
+    assertEquals(why, refusal("node", "--model", model.toString()));
+  }
+
+  private static String refusal(String... arguments) {
+    try (BatonProcess process = BatonProcess.start(arguments)) {
+      process.closeInput();
+      assertEquals(1, process.await(), process.err());
+      assertEquals("", process.out());
+      return process.err().strip();
     }
   }
 

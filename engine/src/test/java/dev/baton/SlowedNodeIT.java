@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -76,8 +77,9 @@ class SlowedNodeIT {
             new DecodeLoop(compute.model(), compute.cache(), 2, CHUNK, System::nanoTime)) {
       BatonConfig config =
           BatonConfig.builder(BatonProcess.TINY).prefill("a node").chunkTokens(CHUNK).build();
-      AutoSplit.Pair pair = new AutoSplit.Pair(config, compute, "tiny", peer, loop);
-      try (AutoSplit auto = AutoSplit.of(pair, home, done -> {})) {
+      AutoSplit.Pair pair = new AutoSplit.Pair(config, compute, "tiny", () -> peer, loop);
+      try (AutoSplit auto = new AutoSplit(pair, home)) {
+        assertTrue(auto.measuring().await(LEASE));
         auto.stopMeasuring();
         run(auto, peer, loop, 8);
         double before = predictedSeconds(auto);
@@ -100,7 +102,7 @@ class SlowedNodeIT {
   private static double predictedSeconds(AutoSplit auto) {
     AutoSplit.Planned planned = auto.plan(ASK);
     planned.abandoned();
-    return planned.decision().chosen().prediction().ttftSeconds();
+    return Objects.requireNonNull(planned.decision()).chosen().prediction().ttftSeconds();
   }
 
   private static void run(AutoSplit auto, PrefillPeer peer, DecodeLoop loop, int requests)
@@ -108,7 +110,7 @@ class SlowedNodeIT {
     int[] prompt = new SplittableRandom(3).ints(ASK.promptTokens(), 2, 2000).toArray();
     for (int i = 0; i < requests; i++) {
       AutoSplit.Planned planned = auto.plan(ASK);
-      SplitPlan plan = planned.decision().chosen();
+      SplitPlan plan = Objects.requireNonNull(planned.decision()).chosen();
       CompletableFuture<DecodeOutcome> ended = new CompletableFuture<>();
       loop.submit(
           new DecodeRequest(

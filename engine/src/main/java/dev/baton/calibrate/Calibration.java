@@ -55,6 +55,9 @@ public final class Calibration {
   /** Behind it comes what both nodes share. */
   private static final double SHARE_OF_EACH_ALONE = 0.85;
 
+  /** The prompt that both nodes share may take no more of it. */
+  private static final double SHARE_OF_A_SHARED_PROMPT = 0.5;
+
   private final Trial trial;
   private final PlannedModel model;
   private final int contextTokens;
@@ -99,31 +102,53 @@ public final class Calibration {
     return here.profile();
   }
 
+  /** Told what is known before all is measured. */
+  public interface Found {
+    /** This node's part is known. */
+    void here(SpeedProfile here);
+
+    /** All of it is known, from one run of each request. */
+    void pair(PairProfile profile);
+  }
+
   /**
    * Both nodes' profiles, and the link's.
    *
+   * @param known this node's, where it need not be measured again; else null
+   * @param found told on the calling thread
    * @throws CalibrationException when a request fails, or the other node does not do its part
    */
-  public PairProfile pair(PrefillTarget target) throws InterruptedException {
+  public PairProfile pair(PrefillTarget target, @Nullable SpeedProfile known, Found found)
+      throws InterruptedException {
     NodeProbes here = probes(null);
     NodeProbes there = probes(target);
     double requestSeconds = effort.seconds * SHARE_OF_A_REQUEST / 2;
-    runOnce(here, requestSeconds);
+    if (known == null) {
+      runOnce(here, requestSeconds);
+      found.here(here.profile());
+    }
     runOnce(there, requestSeconds);
+    found.pair(profile(known == null ? here.profile() : known, there, 1));
     List<Probe> all = new ArrayList<>(there.all());
-    all.addAll(here.all());
+    if (known == null) {
+      all.addAll(here.all());
+    }
     repeat(all, requestSeconds);
-    SpeedProfile hereSpeed = here.profile();
+    SpeedProfile hereSpeed = known == null ? here.profile() : known;
     SpeedProfile thereSpeed = there.profile(hereSpeed);
     LinkSpeed link = there.link();
     double slowdown = slowdown(target, hereSpeed, thereSpeed, link, there.deepestTokens());
     progress.accept(1);
+    return profile(hereSpeed, there, slowdown);
+  }
+
+  private PairProfile profile(SpeedProfile here, NodeProbes there, double slowdown) {
     return new PairProfile(
         Instant.now(),
         effort == Effort.COARSE,
-        hereSpeed,
-        thereSpeed,
-        link.slowedBy(slowdown),
+        here,
+        there.profile(here),
+        there.link().slowedBy(slowdown),
         there.bytesPerSecondOfSeveral());
   }
 
@@ -205,7 +230,10 @@ public final class Calibration {
     }
     RemotePrefill shared =
         new RemotePrefill(target, plan.boundaryLayer(), plan.chunks(), plan.wireType(), true);
-    Probe probe = new Probe(trial, tokens, 1, 1, shared, null);
+    if (plan.prediction().e2eSeconds() > effort.seconds * SHARE_OF_A_SHARED_PROMPT) {
+      return 1; // nobody would choose to share over such a link
+    }
+    Probe probe = new Probe(trial, tokens, 1, 1, shared, null).within(effort.seconds);
     do {
       probe.run();
       report();

@@ -39,6 +39,23 @@ final class NodeProbes {
   private static final int MOST_STEPS = 48;
   private static final int WARM_UP_RUNS = 8;
 
+  /** Warming up takes no more of its time than that, however few runs it was. */
+  private static final int WARM_UP_TIMES = 6;
+
+  /** So many tokens travel first: what the second takes longer shows what the link carries. */
+  private static final int FIRST_TOKENS = 1;
+
+  private static final int SECOND_TOKENS = 4;
+
+  /** Less is what a busy machine does to any request. */
+  private static final double LEAST_SEEN_SECONDS = 0.02;
+
+  /** The first one may take so long, since nothing is known of the link yet. */
+  private static final double FIRST_LIMIT_SECONDS = 10;
+
+  /** Others may take so many times as long as they are expected to at most. */
+  private static final int LIMIT_TIMES = 4;
+
   /** No model of a machine is better than that. */
   private static final double LEAST_ERROR = 0.02;
 
@@ -53,6 +70,9 @@ final class NodeProbes {
   private final List<Probe> steps = new ArrayList<>();
   private @Nullable Probe together;
   private final List<Probe> links = new ArrayList<>();
+  private double limitSeconds = Trial.NO_LIMIT;
+  private double reachTokens = Double.MAX_VALUE; // of a prompt whose KV all layers send in time
+  private double linkBytesPerSecond = Double.MAX_VALUE; // as the first transfers show it, at most
 
   /**
    * @param contextTokens the model's longest prompt and answer
@@ -81,12 +101,12 @@ final class NodeProbes {
    */
   void runOnce(double requestSeconds, double warmUpSeconds, Runnable ran)
       throws InterruptedException {
-    int shortest = Math.clamp(room, 1, CHUNK_TOKENS[0]);
-    Probe warm = probe(shortest, LEAST_STEPS);
-    long startNs = System.nanoTime();
-    for (int i = 0; i < WARM_UP_RUNS || (System.nanoTime() - startNs) / 1e9 < warmUpSeconds; i++) {
-      run(warm, ran);
+    if (target != null) {
+      seeLink(requestSeconds, ran);
     }
+    int shortest = capped(CHUNK_TOKENS[0]);
+    Probe warm = probe(shortest, LEAST_STEPS);
+    warmUp(warm, warmUpSeconds, ran);
     runChunks(requestSeconds, ran);
     Probe largest = chunks.getLast();
     // A deep prompt's tokens take longer than a chunk's, by the attention.
@@ -103,21 +123,81 @@ final class NodeProbes {
       together = new Probe(trial, shortest, stepsOfARun, BATCH, null, near);
       run(together, ran);
     } else {
-      depths.forEach(tokens -> deep.add(probe(tokens, 1)));
-      linkProbes(target, (int) (LINK_SHARE * requestSeconds / perToken), ran);
+      depths.stream()
+          .filter(tokens -> tokens <= DEEPEST_TIMES * reachTokens)
+          .forEach(tokens -> deep.add(probe(tokens, 1)));
+      linkProbes(target, (int) (LINK_SHARE * requestSeconds / perToken), requestSeconds, ran);
     }
     for (Probe probe : deep) {
       run(probe, ran);
     }
   }
 
+  private void warmUp(Probe warm, double seconds, Runnable ran) throws InterruptedException {
+    long startNs = System.nanoTime();
+    double elapsed = 0;
+    for (int i = 0;
+        elapsed < seconds || (i < WARM_UP_RUNS && elapsed < WARM_UP_TIMES * seconds);
+        i++) {
+      run(warm, ran);
+      elapsed = (System.nanoTime() - startNs) / 1e9;
+    }
+  }
+
+  /**
+   * Sends two prompts of a few tokens, and learns from how much longer the second one takes how
+   * much of a prompt the link brings in a request's time, its latency aside.
+   */
+  private void seeLink(double requestSeconds, Runnable ran) throws InterruptedException {
+    limitSeconds = FIRST_LIMIT_SECONDS;
+    Probe first = probe(Math.clamp(room, 1, FIRST_TOKENS), 1);
+    run(first, ran);
+    limitSeconds =
+        LIMIT_TIMES * (first.tookSeconds() * SECOND_TOKENS + DEEPEST_TIMES * requestSeconds);
+    Probe second = probe(Math.clamp(room, 1, SECOND_TOKENS), 1);
+    run(second, ran);
+    if (see(first, second, requestSeconds)) {
+      run(second, ran); // unless it was held up by something else
+      reachTokens = Double.MAX_VALUE;
+      linkBytesPerSecond = Double.MAX_VALUE;
+      see(first, second, requestSeconds);
+    }
+    limitSeconds = LIMIT_TIMES * (first.tookSeconds() + DEEPEST_TIMES * requestSeconds);
+  }
+
+  /** Whether the link was seen at all: a fast one hides behind what else takes time. */
+  private boolean see(Probe fewer, Probe more, double requestSeconds) {
+    int tokens = more.promptTokens() - fewer.promptTokens();
+    double seconds = more.besideSeconds() - fewer.besideSeconds();
+    if (tokens <= 0 || seconds < LEAST_SEEN_SECONDS) {
+      return false;
+    }
+    reachTokens = Math.min(reachTokens, requestSeconds * tokens / seconds);
+    double bytes = (double) tokens * model.layers() * model.kvBytes(KvWireType.F16);
+    linkBytesPerSecond = Math.min(linkBytesPerSecond, bytes / seconds);
+    return true;
+  }
+
+  /** No more than the model takes, nor than the link brings. */
+  private int capped(int tokens) {
+    return (int) Math.clamp(Math.min(tokens, reachTokens), 1, Math.max(1, room));
+  }
+
+  /** True where a link is so slow that not the nodes decide how much can be measured. */
+  private boolean isLinkSlow() {
+    return reachTokens < LEAST_LINK_TOKENS;
+  }
+
   private void runChunks(double requestSeconds, Runnable ran) throws InterruptedException {
     double last = 0;
     for (int tokens : coarse ? COARSE_CHUNK_TOKENS : CHUNK_TOKENS) {
-      boolean fits = tokens <= largestChunkTokens && tokens <= room;
+      boolean fits = tokens <= largestChunkTokens && tokens <= capped(tokens);
       if (chunks.isEmpty() || (fits && 2 * last < requestSeconds)) {
-        Probe probe = probe(Math.min(tokens, Math.max(1, room)), 1);
+        Probe probe = probe(capped(tokens), 1);
         run(probe, ran);
+        if (target != null && !chunks.isEmpty()) {
+          boolean _ = see(chunks.getFirst(), probe, requestSeconds);
+        }
         chunks.add(probe);
         last = probe.tookSeconds();
       }
@@ -141,10 +221,14 @@ final class NodeProbes {
    * short a time. The first is of one request in the lossless wire type; then, where there is time,
    * of one in the lossy type and of several at once.
    */
-  private void linkProbes(PrefillTarget node, int affordable, Runnable ran)
+  private void linkProbes(PrefillTarget node, int affordable, double requestSeconds, Runnable ran)
       throws InterruptedException {
     int most = Math.clamp(room, 1, LINK_TOKENS);
     int tokens = Math.clamp(affordable, Math.min(LEAST_LINK_TOKENS, most), most);
+    if (isLinkSlow()) {
+      double bytes = model.kvBytes(KvWireType.F16) + (double) model.hiddenBytes();
+      tokens = (int) Math.clamp(requestSeconds * linkBytesPerSecond / bytes, 1, most);
+    }
     links.add(linkProbe(node, tokens, KvWireType.F16, 1));
     if (!coarse) {
       boolean q8 = KvWireType.Q8.fits(model.geometry());
@@ -159,7 +243,8 @@ final class NodeProbes {
   private Probe linkProbe(PrefillTarget node, int tokens, KvWireType wireType, int streams) {
     RemotePrefill first =
         new RemotePrefill(node, 1, ChunkSchedule.equal(largestChunkTokens), wireType, true);
-    return new Probe(trial, Math.max(1, tokens / streams), 1, streams, first, null);
+    return new Probe(trial, Math.max(1, tokens / streams), 1, streams, first, null)
+        .within(limitSeconds);
   }
 
   private static void run(Probe probe, Runnable ran) throws InterruptedException {
@@ -169,12 +254,13 @@ final class NodeProbes {
 
   private Probe probe(int promptTokens, int outputTokens) {
     return new Probe(
-        trial,
-        promptTokens,
-        outputTokens,
-        1,
-        target == null ? null : whole(target, KvWireType.F16),
-        null);
+            trial,
+            promptTokens,
+            outputTokens,
+            1,
+            target == null ? null : whole(target, KvWireType.F16),
+            null)
+        .within(limitSeconds);
   }
 
   private RemotePrefill whole(PrefillTarget node, KvWireType wireType) {
@@ -286,7 +372,7 @@ final class NodeProbes {
     Series one = links.getFirst().bytesPerSecond();
     Series several = links.getLast().bytesPerSecond();
     Series best = one.median() > several.median() ? one : several;
-    double lossy = coarse ? 0 : links.get(1).bytesPerSecond().median();
+    double lossy = coarse ? 0 : rate(links.get(1).bytesPerSecond());
     return new LinkSpeed(
         Math.max(0, small.order().median()),
         latencySeconds(
@@ -294,9 +380,9 @@ final class NodeProbes {
             small.promptTokens(),
             small.compute().median(),
             small.tail().median(),
-            one.median()),
-        best.median(),
-        Math.max(best.median(), lossy),
+            rate(one)),
+        rate(best),
+        Math.max(rate(best), lossy),
         1,
         error(DoubleStream.of(best.error())));
   }
@@ -318,7 +404,13 @@ final class NodeProbes {
 
   /** Bytes a second of several requests at once; where that was not measured, of one. */
   double bytesPerSecondOfSeveral() {
-    return links.getLast().bytesPerSecond().median();
+    return rate(links.getLast().bytesPerSecond());
+  }
+
+  /** Few bytes come all at once, as if the link knew no limit. */
+  private double rate(Series bytesPerSecond) {
+    double rate = bytesPerSecond.median();
+    return isLinkSlow() ? Math.min(rate, linkBytesPerSecond) : rate;
   }
 
   /** Of several figures, from how far each is likely to be off. */

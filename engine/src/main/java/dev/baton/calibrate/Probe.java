@@ -29,6 +29,8 @@ final class Probe {
   private final Series tail = new Series();
   private final Series bytesPerSecond = new Series();
   private double tookSeconds;
+  private double besideSeconds = Double.MAX_VALUE;
+  private double limitSeconds = Trial.NO_LIMIT;
 
   /**
    * @param batch so many of them at once
@@ -50,9 +52,16 @@ final class Probe {
     this.beside = beside;
   }
 
+  /** A run that takes longer fails. */
+  Probe within(double seconds) {
+    limitSeconds = seconds;
+    return this;
+  }
+
   void run() throws InterruptedException {
     long beganNs = System.nanoTime();
-    List<DecodeOutcome> outcomes = trial.run(batch, promptTokens, outputTokens, remote);
+    List<DecodeOutcome> outcomes =
+        trial.run(batch, promptTokens, outputTokens, remote, limitSeconds);
     if (isOfSteps()) {
       double longest = outcomes.stream().mapToDouble(DecodeOutcome::decodeNs).max().orElseThrow();
       step.add(longest / 1e9 / (outputTokens - 1));
@@ -74,6 +83,7 @@ final class Probe {
   private void addTransfer(List<DecodeOutcome> outcomes) {
     TransferReport transfer = Objects.requireNonNull(outcomes.getFirst().transfer());
     compute.add((transfer.computeEndNs() - transfer.computeStartNs()) / 1e9);
+    besideSeconds = Math.min(besideSeconds, tookSeconds - compute.last());
     order.add((transfer.computeStartNs() - transfer.orderedNs()) / 1e9);
     tail.add((transfer.lastByteNs() - transfer.computeEndNs()) / 1e9);
     long first = Long.MAX_VALUE;
@@ -112,6 +122,11 @@ final class Probe {
   /** What the last run took altogether. */
   double tookSeconds() {
     return tookSeconds;
+  }
+
+  /** The least that a run took beside the node's computing: what is left is above all the link. */
+  double besideSeconds() {
+    return besideSeconds;
   }
 
   /** Computing the prompt. */

@@ -4,6 +4,7 @@ import static com.fasterxml.jackson.annotation.JsonInclude.Include.NON_NULL;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.baton.catalog.SetAside;
+import dev.baton.plan.SpeedProfile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
@@ -71,24 +73,49 @@ public final class ProfileStore {
   }
 
   /**
+   * What is known for a key.
+   *
+   * @param profile of both nodes and their link, if they were measured
+   * @param here this node's, if only that was measured
+   * @param inVain when measuring was last waited for in vain, or failed
+   */
+  public record Known(
+      Key key,
+      @Nullable PairProfile profile,
+      @Nullable SpeedProfile here,
+      @Nullable Instant inVain) {}
+
+  /**
    * The file's form: the key is there for people.
    *
    * @param sum CRC-32C of the same without it
    */
   private record Kept(
-      @Nullable Key key, @Nullable PairProfile profile, @JsonInclude(NON_NULL) @Nullable String sum) {
-    static Kept of(Key key, PairProfile profile) {
-      return new Kept(key, profile, new Kept(key, profile, null).wholeSum());
+      @Nullable Key key,
+      @Nullable PairProfile profile,
+      @JsonInclude(NON_NULL) @Nullable SpeedProfile here,
+      @JsonInclude(NON_NULL) @Nullable Instant inVain,
+      @JsonInclude(NON_NULL) @Nullable String sum) {
+    static Kept of(Known known) {
+      return unsummed(known.key, known.profile, known.here, known.inVain).summed();
+    }
+
+    private static Kept unsummed(
+        @Nullable Key key,
+        @Nullable PairProfile profile,
+        @Nullable SpeedProfile here,
+        @Nullable Instant inVain) {
+      return new Kept(key, profile, here, inVain, null);
+    }
+
+    private Kept summed() {
+      CRC32C crc = new CRC32C();
+      crc.update(MAPPER.writeValueAsBytes(this));
+      return new Kept(key, profile, here, inVain, HexFormat.of().toHexDigits((int) crc.getValue()));
     }
 
     boolean isWhole() {
-      return key != null && profile != null && new Kept(key, profile, null).wholeSum().equals(sum);
-    }
-
-    private String wholeSum() {
-      CRC32C crc = new CRC32C();
-      crc.update(MAPPER.writeValueAsBytes(this));
-      return HexFormat.of().toHexDigits((int) crc.getValue());
+      return key != null && equals(unsummed(key, profile, here, inVain).summed());
     }
   }
 
@@ -97,18 +124,26 @@ public final class ProfileStore {
     return List.copyOf(notices);
   }
 
-  /** What was measured for this key. */
-  public Optional<PairProfile> find(Key key) {
+  /** What is known for this key; nothing of it where nothing is kept. */
+  public Known read(Key key) {
+    Known nothing = new Known(key, null, null, null);
     Path file = folder.resolve(key.fileName());
     if (!Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
-      return Optional.empty();
+      return nothing;
     }
     Kept kept = read(file);
     if (kept == null || !kept.isWhole()) {
       putAside(file);
-      return Optional.empty();
+      return nothing;
     }
-    return key.equals(kept.key()) ? Optional.ofNullable(kept.profile()) : Optional.empty();
+    return key.equals(kept.key)
+        ? new Known(key, kept.profile, kept.here, kept.inVain)
+        : nothing;
+  }
+
+  /** The profile that was kept for this key. */
+  public Optional<PairProfile> find(Key key) {
+    return Optional.ofNullable(read(key).profile);
   }
 
   private static @Nullable Kept read(Path file) {
@@ -156,16 +191,16 @@ public final class ProfileStore {
    */
   public void keep(Key key, PairProfile profile) {
     try {
-      write(key, profile);
+      write(new Known(key, profile, null, null));
     } catch (IOException e) {
       throw new UncheckedIOException(notKept(e), e);
     }
   }
 
-  /** As {@link #keep}; where that is not possible, there is a notice. */
-  public void keepOrNote(Key key, PairProfile profile) {
+  /** As {@link #keep} what is known so far; where that is not possible, there is a notice. */
+  public void keepOrNote(Known known) {
     try {
-      write(key, profile);
+      write(known);
     } catch (IOException e) {
       notices.add(notKept(e));
     }
@@ -186,16 +221,16 @@ public final class ProfileStore {
         + "), so that it is measured at each start: set BATON_HOME to a folder that can be written";
   }
 
-  private void write(Key key, PairProfile profile) throws IOException {
+  private void write(Known known) throws IOException {
     Files.createDirectories(folder);
     Path fresh = Files.createTempFile(folder, "profile", PART);
     try {
       Files.writeString(
           fresh,
-          MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(Kept.of(key, profile)));
+          MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(Kept.of(known)));
       Files.move(
           fresh,
-          folder.resolve(key.fileName()),
+          folder.resolve(known.key.fileName()),
           StandardCopyOption.ATOMIC_MOVE,
           StandardCopyOption.REPLACE_EXISTING);
     } finally {

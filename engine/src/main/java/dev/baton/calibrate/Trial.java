@@ -12,15 +12,19 @@ import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.PrefillTarget;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Requests of given lengths with random tokens, through the loop that serves all requests. What
  * stands in a prompt does not change how long it takes. Callers' requests go first: a trial that
- * runs when one comes is cancelled, and begun anew when it has been quiet for a while.
+ * runs when one comes is cancelled, and begun anew when it has been quiet for a while. One that
+ * does not end in its time is cancelled and given up.
  *
  * <p>One thread runs trials; {@link #callerBegins} and {@link #callerEnds} may come from any.
  */
@@ -29,6 +33,12 @@ public final class Trial {
   private static final long QUIET_MS = 500;
   private static final int WARM_UP_TOKENS = 32;
   private static final int WARM_UP_STEPS = 4;
+
+  /** For requests that only this node computes: that comes to an end, however slowly. */
+  static final double NO_LIMIT = 1e6;
+
+  /** A cancelled request ends with the pass that it is in. */
+  private static final double CANCEL_SECONDS = 1;
 
   private final DecodeLoop loop;
   private final int vocabulary;
@@ -57,6 +67,13 @@ public final class Trial {
     }
   }
 
+  /** Whether nothing is measured now, since callers' requests are under way. */
+  public boolean isHeldUp() {
+    synchronized (lock) {
+      return callers > 0;
+    }
+  }
+
   /** A caller's request has ended. */
   public void callerEnds() {
     synchronized (lock) {
@@ -69,47 +86,106 @@ public final class Trial {
    * Runs small requests of each kind for a while, so that the first caller's finds both nodes as
    * warm as they were when they were measured.
    *
-   * @param seconds about how long
+   * @param target null where the link is too slow for that
+   * @param seconds how long; what runs then is cancelled
    * @throws CalibrationException when one fails or does not run as asked
    */
-  public void warmUp(PrefillTarget target, int layers, int chunkTokens, double seconds)
+  public void warmUp(@Nullable PrefillTarget target, int layers, int chunkTokens, double seconds)
       throws InterruptedException {
     long startNs = System.nanoTime();
     ChunkSchedule chunks = ChunkSchedule.equal(chunkTokens);
+    double left = seconds;
     do {
-      run(1, WARM_UP_TOKENS, WARM_UP_STEPS, null);
-      for (int boundary : new int[] {layers, Math.max(1, layers / 2)}) {
-        run(
-            1,
-            WARM_UP_TOKENS,
-            WARM_UP_STEPS,
-            new RemotePrefill(target, boundary, chunks, KvWireType.F16, true));
+      run(1, WARM_UP_TOKENS, WARM_UP_STEPS, null, left);
+      if (target != null) {
+        for (int boundary : new int[] {layers, Math.max(1, layers / 2)}) {
+          RemotePrefill remote = new RemotePrefill(target, boundary, chunks, KvWireType.F16, true);
+          run(1, WARM_UP_TOKENS, WARM_UP_STEPS, remote, left);
+        }
       }
-    } while ((System.nanoTime() - startNs) / 1e9 < seconds);
+      left = seconds - (System.nanoTime() - startNs) / 1e9;
+    } while (left > 0);
+  }
+
+  /**
+   * What a prompt of so many tokens takes here.
+   *
+   * @throws CalibrationException when it cannot be computed
+   */
+  public double prefillSeconds(int promptTokens) throws InterruptedException {
+    return run(1, promptTokens, 1, null, NO_LIMIT).getFirst().prefillNs() / 1e9;
   }
 
   /**
    * Runs requests of one shape at once.
    *
+   * @param limitSeconds how long they may take, whoever waits besides left out
    * @return their outcomes
-   * @throws CalibrationException when one fails or does not run as asked
+   * @throws CalibrationException when one fails, does not run as asked, or does not end in time
    */
   List<DecodeOutcome> run(
-      int count, int promptTokens, int outputTokens, @Nullable RemotePrefill remote)
+      int count,
+      int promptTokens,
+      int outputTokens,
+      @Nullable RemotePrefill remote,
+      double limitSeconds)
       throws InterruptedException {
     while (true) {
       List<CompletableFuture<DecodeOutcome>> started =
           start(count, promptTokens, outputTokens, remote);
       List<DecodeOutcome> outcomes = new ArrayList<>();
-      for (CompletableFuture<DecodeOutcome> one : started) {
-        outcomes.add(end(one));
+      long untilNs = System.nanoTime() + Math.round(limitSeconds * 1e9);
+      try {
+        for (CompletableFuture<DecodeOutcome> one : started) {
+          outcomes.add(end(one, untilNs));
+        }
+      } catch (TimeoutException e) {
+        cancel(started);
+        if (isDisturbed()) {
+          continue;
+        }
+        throw new CalibrationException(
+            String.format(
+                Locale.ROOT,
+                "a measured request of %d tokens did not end within %.1f s",
+                promptTokens,
+                limitSeconds));
+      } catch (InterruptedException e) {
+        cancelAll();
+        throw e;
       }
       synchronized (lock) {
         running.clear();
         if (!disturbed) {
+          outcomes.forEach(Trial::requireAsPlanned);
           return outcomes;
         }
       }
+    }
+  }
+
+  private boolean isDisturbed() {
+    synchronized (lock) {
+      return disturbed;
+    }
+  }
+
+  private void cancelAll() {
+    synchronized (lock) {
+      running.forEach(DecodeSession::cancel);
+      running.clear();
+    }
+  }
+
+  private void cancel(List<CompletableFuture<DecodeOutcome>> started) throws InterruptedException {
+    cancelAll();
+    long untilNs = System.nanoTime() + Math.round(CANCEL_SECONDS * 1e9);
+    try {
+      for (CompletableFuture<DecodeOutcome> one : started) {
+        end(one, untilNs);
+      }
+    } catch (TimeoutException _) {
+      // What stands in its way is no reason to wait longer.
     }
   }
 
@@ -156,14 +232,16 @@ public final class Trial {
             prompt, outputTokens, SamplingParams.greedy(), token -> false, remote, listener));
   }
 
-  private static DecodeOutcome end(CompletableFuture<DecodeOutcome> started)
-      throws InterruptedException {
-    DecodeOutcome outcome;
+  private static DecodeOutcome end(CompletableFuture<DecodeOutcome> started, long untilNs)
+      throws InterruptedException, TimeoutException {
     try {
-      outcome = started.get();
+      return started.get(Math.max(0, untilNs - System.nanoTime()), TimeUnit.NANOSECONDS);
     } catch (ExecutionException e) {
       throw new IllegalStateException(e);
     }
+  }
+
+  private static void requireAsPlanned(DecodeOutcome outcome) {
     if (outcome.end() == DecodeOutcome.End.FAILED) {
       throw new CalibrationException("a measured request failed: " + outcome.failure());
     }
@@ -171,6 +249,5 @@ public final class Trial {
       throw new CalibrationException(
           "a measured request did not run as planned: " + outcome.fallback());
     }
-    return outcome;
   }
 }

@@ -32,8 +32,9 @@ import picocli.CommandLine.Option;
     footerHeading = "%nExamples:%n",
     footer = {
       "  baton calibrate --model smollm2-135m",
-      "  baton calibrate --model smollm2-135m --prefill 192.168.1.20:4400",
-      "  baton calibrate --model smollm2-135m --alone --out this-node.json   (for a cluster file)"
+      "  baton calibrate --model smollm2-135m --prefill 192.168.1.20:4400 --cluster-key-file"
+          + " cluster.key",
+      "  baton calibrate --model smollm2-135m --alone --out this-node.json   # for a cluster file"
     })
 final class CalibrateCommand implements Callable<Integer> {
   private final Terminal terminal;

@@ -12,8 +12,8 @@ import picocli.CommandLine.Spec;
     header = "Print a completion script for bash and zsh.",
     footerHeading = "%nExamples:%n",
     footer = {
-      "  source <(baton completion)                                        (this shell)",
-      "  baton completion > ~/.local/share/bash-completion/completions/baton   (every bash)"
+      "  source <(baton completion)                                        # this shell",
+      "  baton completion > ~/.local/share/bash-completion/completions/baton   # every bash"
     })
 final class CompletionCommand implements Callable<Integer> {
   private final Terminal terminal;

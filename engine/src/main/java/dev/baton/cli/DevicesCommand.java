@@ -27,7 +27,7 @@ import picocli.CommandLine.Option;
     footerHeading = "%nExamples:%n",
     footer = {
       "  baton devices",
-      "  baton node --device CUDA0 --listen 192.168.1.20:4400",
+      "  baton node --device CUDA0 --listen 192.168.1.20:4400 --cluster-key-file cluster.key",
       "  baton devices --json | jq -r '.[] | select(.unusable == null) | .name'"
     })
 final class DevicesCommand implements Callable<Integer> {

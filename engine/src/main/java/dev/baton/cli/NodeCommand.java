@@ -7,7 +7,9 @@ import dev.baton.cluster.PrefillNode;
 import dev.baton.ggml.GgmlAbort;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kvstream.ClusterKey;
+import dev.baton.text.Tokenizer;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
@@ -27,8 +29,8 @@ import picocli.CommandLine.Option;
     footerHeading = "%nExample:%n",
     footer = {
       "  baton node --role prefill --listen 127.0.0.1:4400 --model smollm2-135m",
-      "  baton run --model smollm2-135m --prefill 127.0.0.1:4400 \"Why is the sky blue?\"   (in"
-          + " another shell)"
+      "  baton run --model smollm2-135m --prefill 127.0.0.1:4400 \"Why is the sky blue?\"   # in"
+          + " another shell"
     })
 final class NodeCommand implements Callable<Integer> {
   /** What a node can be. */
@@ -112,11 +114,15 @@ final class NodeCommand implements Callable<Integer> {
     if (kvTokens < 0) {
       throw new IllegalArgumentException("--kv-tokens is 0 or more, got " + kvTokens);
     }
+    Path file = model.file(terminal);
+    if (!child) {
+      requireVocabulary(file);
+    }
     try (CleanEnd _ = CleanEnd.with(this::end);
         StatusLine status = new StatusLine(terminal, System::nanoTime);
         NodeCompute compute =
             NodeCompute.open(
-                model.file(terminal),
+                file,
                 device.name(),
                 kernels,
                 new KvDemand(context.tokens(), kvTokens, child ? 2 : 1),
@@ -143,6 +149,14 @@ final class NodeCommand implements Callable<Integer> {
       forget.run();
     }
     return BatonCli.DONE;
+  }
+
+  /**
+   * A node computes ids and needs no text, but a model that no decode node can run is told of here,
+   * not to all who come. The parent of a child reads the vocabulary itself.
+   */
+  private static void requireVocabulary(Path file) {
+    Tokenizer _ = Tokenizer.of(file);
   }
 
   /** The library has failed: callers are told and go on without this node, which ends. */

@@ -47,6 +47,9 @@ final class ReportText {
               + " were here already and did not travel again");
     }
     text.line("TTFT", duration(report.ttftNs()));
+    if (report.measuringNs() > 0) {
+      text.line("measuring", duration(report.measuringNs()) + " before that, not again soon");
+    }
     if (report.numbers().contains(Report.LOSSY)) {
       text.line("numbers", "lossy: KV came as q8, which may change the answer");
     }

@@ -47,6 +47,9 @@ import picocli.CommandLine.Parameters;
       "  baton run --json \"Once upon a time\" | jq .report"
     })
 final class RunCommand implements Callable<Integer> {
+  /** What --explain may wait for measurements. */
+  private static final Duration EXPLAINED = Duration.ofSeconds(15);
+
   private final Terminal terminal;
 
   @Parameters(
@@ -185,11 +188,13 @@ final class RunCommand implements Callable<Integer> {
             Baton.open(config, done -> status.show("loading " + model.nameOrPath(), done))) {
       status.clear();
       baton.compute().notices().forEach(terminal::note);
-      baton.planNotice().ifPresent(terminal::note);
+      requirePrefillNode(baton, where);
       if (!raw && !chat.note().isEmpty()) {
         terminal.note(chat.note());
       }
-      baton.diskNotices().forEach(terminal::note);
+      if (explain && !baton.awaitPlanner(EXPLAINED)) {
+        terminal.note("both nodes could not be measured in time: there is nothing to explain");
+      }
       return answer(baton, request, status, end);
     }
   }
@@ -206,6 +211,19 @@ final class RunCommand implements Callable<Integer> {
             });
       }
       return chat;
+    }
+  }
+
+  /** Who asks for the prefill node is not answered without it when it was never there. */
+  private void requirePrefillNode(Baton baton, Split where) {
+    boolean asked =
+        where instanceof Split.Remote || (where instanceof Split.At at && at.boundaryLayer() > 0);
+    if (asked) {
+      baton
+          .prefillTrouble()
+          .ifPresent(why -> {
+            throw new UserException(why);
+          });
     }
   }
 
@@ -231,6 +249,8 @@ final class RunCommand implements Callable<Integer> {
       if (end.isAsked()) {
         return BatonCli.INTERRUPTED;
       }
+      baton.planNotice().ifPresent(terminal::note);
+      baton.diskNotices().forEach(terminal::note);
       finish(generation, whole.toString(), request.sampling());
       return BatonCli.DONE;
     }

@@ -21,9 +21,20 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ChildNode implements AutoCloseable {
   private static final String READY = "READY ";
-  private static final long GRACE_MS = 2_000;
+
+  /** From the first request to end until the process is made to. */
+  private static final long GRACE_NS = TimeUnit.MILLISECONDS.toNanos(1_300);
+
+  private static final long LAST_WORDS_MS = 500;
+
+  /** An exit code beyond it is a signal's number. */
+  private static final int BY_SIGNAL = 128;
+
+  private static final int SIGNALS = 64;
+  private static final int SIGKILL = 9;
 
   private final Process process;
+  private long askedToEndNs; // guarded by process; 0 before
   private final CompletableFuture<String> endpoint = new CompletableFuture<>();
 
   private ChildNode(Process process) {
@@ -139,7 +150,7 @@ public final class ChildNode implements AutoCloseable {
     try {
       return endpoint.get(timeout.toNanos(), TimeUnit.NANOSECONDS);
     } catch (ExecutionException e) {
-      throw new ClusterException("the prefill node could not start: " + said(), e);
+      throw new ClusterException(ending(), e);
     } catch (TimeoutException e) {
       throw new ClusterException(
           "the prefill node was not ready within " + timeout.toSeconds() + " s: " + said(), e);
@@ -149,10 +160,30 @@ public final class ChildNode implements AutoCloseable {
     }
   }
 
+  /** Why the process has ended, one line; it tells a kill, which nothing that it said can. */
+  String ending() {
+    String said = said();
+    int code = process.isAlive() ? 0 : process.exitValue();
+    if (code == BY_SIGNAL + SIGKILL) {
+      return "the prefill node that was started here was killed (signal 9), as the system does"
+                 + " where memory runs out: --split local needs no second process, a smaller model"
+                 + " or --ctx-size less of it";
+    }
+    if (code > BY_SIGNAL && code <= BY_SIGNAL + SIGNALS) {
+      return "the prefill node that was started here was ended by signal "
+          + (code - BY_SIGNAL)
+          + ": "
+          + said;
+    }
+    return endpoint.isCompletedExceptionally()
+        ? "the prefill node could not start: " + said
+        : "the prefill node that was started here has ended: " + said;
+  }
+
   private String said() {
     try {
       // What it said last is in the pipe until it has ended.
-      process.waitFor(500, TimeUnit.MILLISECONDS);
+      process.waitFor(LAST_WORDS_MS, TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -174,13 +205,27 @@ public final class ChildNode implements AutoCloseable {
     var _ = process.onExit().thenRun(action);
   }
 
-  /** Asks the process to end, then makes it. Twice is fine. */
+  /** Asks the process to end, and does not wait for it. */
+  public void askToEnd() {
+    synchronized (process) {
+      if (askedToEndNs == 0) {
+        askedToEndNs = System.nanoTime();
+        process.destroy();
+      }
+    }
+  }
+
+  /** Asks the process to end, unless that was done, then makes it. Twice is fine. */
   @Override
   public void close() {
-    process.destroy();
+    askToEnd();
     try {
-      if (!process.waitFor(GRACE_MS, TimeUnit.MILLISECONDS)) {
-        process.destroyForcibly().waitFor();
+      long leftNs;
+      synchronized (process) {
+        leftNs = GRACE_NS - (System.nanoTime() - askedToEndNs);
+      }
+      if (!process.waitFor(Math.max(0, leftNs), TimeUnit.NANOSECONDS)) {
+        process.destroyForcibly().waitFor(LAST_WORDS_MS, TimeUnit.MILLISECONDS);
       }
     } catch (InterruptedException e) {
       process.destroyForcibly();

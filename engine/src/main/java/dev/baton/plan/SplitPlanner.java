@@ -28,7 +28,7 @@ public final class SplitPlanner {
   private static final int MOST_CHUNKS = 128;
 
   /** Fewer than one KV block never leave the node: nothing could be won worth a message. */
-  static final int LEAST_TOKENS = KvGeometry.BLOCK_TOKENS;
+  public static final int LEAST_TOKENS = KvGeometry.BLOCK_TOKENS;
 
   private final int largestChunkTokens;
   private final List<ChunkSchedule> schedules;

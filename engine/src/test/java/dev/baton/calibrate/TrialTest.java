@@ -41,7 +41,7 @@ class TrialTest {
 
   @Test
   void shouldRunRequestsOfTheLengthsAskedFor() throws InterruptedException {
-    List<DecodeOutcome> outcomes = trial.run(3, 40, 7, null);
+    List<DecodeOutcome> outcomes = trial.run(3, 40, 7, null, Trial.NO_LIMIT);
     assertEquals(3, outcomes.size());
     for (DecodeOutcome outcome : outcomes) {
       assertEquals(40, outcome.promptTokens());
@@ -91,7 +91,7 @@ class TrialTest {
   private CompletableFuture<List<DecodeOutcome>> start(int outputTokens) {
     return CompletableFuture.supplyAsync(() -> {
       try {
-        return trial.run(1, 8, outputTokens, null);
+        return trial.run(1, 8, outputTokens, null, Trial.NO_LIMIT);
       } catch (InterruptedException e) {
         throw new IllegalStateException(e);
       } catch (CalibrationException e) {

@@ -32,6 +32,7 @@ final class ReportTextTest {
             211.6,
             "exact",
             null,
+            0,
             null);
 
     assertEquals(
@@ -71,6 +72,7 @@ final class ReportTextTest {
             1,
             "exact",
             null,
+            0,
             why);
 
     String text = ReportText.of(report, SamplingParams.greedy(), Ansi.OFF);
@@ -101,6 +103,7 @@ final class ReportTextTest {
             0,
             "exact",
             null,
+            0,
             "the node is\ngone");
 
     String text = ReportText.of(report, SamplingParams.usual(7), Ansi.OFF);
@@ -130,7 +133,7 @@ final class ReportTextTest {
   private static String numbers(String numbers) {
     Report report =
         new Report(
-            "Tiny", "end", "there", "here", 6, 6, 1, 2, 1, 1, 1, 1, 0, 0, 1, 1, numbers, null,
+            "Tiny", "end", "there", "here", 6, 6, 1, 2, 1, 1, 1, 1, 0, 0, 1, 1, numbers, null, 0,
             null);
     return ReportText.of(report, SamplingParams.greedy(), Ansi.OFF)
         .lines()

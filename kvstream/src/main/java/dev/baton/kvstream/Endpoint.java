@@ -41,7 +41,7 @@ record Endpoint(InetAddress address, int port) {
           .map(Endpoint::withKnownScope)
           .toList();
     } catch (UnknownHostException e) {
-      throw new StreamException(
+      throw StreamException.noAnswer(
           "no address is known for " + host + ": write host:port, as in 127.0.0.1:7001", e);
     }
   }

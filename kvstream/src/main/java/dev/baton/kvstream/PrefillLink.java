@@ -60,6 +60,7 @@ final class PrefillLink implements Link {
   private @Nullable KeyInitiator initiator;
   private int kvStreamSession;
   private int roundTrips;
+  private boolean silent;
 
   private volatile boolean alive;
   private volatile @Nullable String lostReason;
@@ -326,6 +327,7 @@ final class PrefillLink implements Link {
       lose(label + " cannot be reached any more: " + failure);
     } else if (state == State.GREETING && linkId == 0) {
       if (nowNs - createdNs > handshakeTimeoutNs) {
+        silent = true;
         lose(
             "no answer from "
                 + label
@@ -335,6 +337,7 @@ final class PrefillLink implements Link {
                 + line.doubt());
       }
     } else if (lease.isOver(nowNs)) {
+      silent = true;
       end(silence());
     } else if (state == State.OPEN && lease.isQuiet(nowNs)) {
       greetAgain();
@@ -405,7 +408,8 @@ final class PrefillLink implements Link {
       conclude(session, false);
     }
     control.close();
-    opened.completeExceptionally(new StreamException(reason));
+    opened.completeExceptionally(
+        silent ? StreamException.noAnswer(reason, null) : new StreamException(reason));
   }
 
   @Override

@@ -159,7 +159,7 @@ public final class StreamNode implements AutoCloseable {
           : new StreamException("no connection to " + named.label() + ": " + e.getCause(), e);
     } catch (TimeoutException e) {
       endAll(links, "the handshake took too long");
-      throw new StreamException("no answer from " + named.label(), e);
+      throw StreamException.noAnswer("no answer from " + named.label(), e);
     } catch (InterruptedException e) {
       endAll(links, "the connection is not wanted any more");
       Thread.currentThread().interrupt();

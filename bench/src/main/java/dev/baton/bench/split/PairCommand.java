@@ -83,6 +83,9 @@ public final class PairCommand implements Callable<Integer> {
         baton.calibrate(Calibration.Effort.FULL, done -> {});
       }
       try (Baton baton = Baton.open(config(node, new Split.Auto()))) {
+        if (!baton.awaitPlanner(LEASE)) {
+          throw new WrongResult("what was measured just now is not planned with");
+        }
         double openSeconds = (System.nanoTime() - startedNs) / 1e9;
         out.println(json.writeValueAsString(facts(baton, openSeconds)));
         for (String line = lines.take(); !line.equals(END); line = lines.take()) {
