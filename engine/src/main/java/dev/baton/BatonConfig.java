@@ -5,6 +5,7 @@ import dev.baton.cluster.NodeCompute;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.ClusterKey;
+import dev.baton.kvstream.HostPort;
 import dev.baton.plan.Objective;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -66,9 +67,21 @@ public record BatonConfig(
   /** Largest chunk that nodes take. */
   public static final int MAX_CHUNK_TOKENS = 1024;
 
+  /** Shorter leases end by accident. */
+  public static final double MIN_LEASE_SECONDS = 0.1;
+
   public BatonConfig {
     Objects.requireNonNull(model, "model");
     Objects.requireNonNull(split, "split");
+    if (prefill != null) {
+      HostPort.target(prefill);
+    }
+    if (listen != null) {
+      HostPort.listening(listen);
+    }
+    if (advertise != null) {
+      HostPort.target(advertise);
+    }
     if (objective instanceof Objective.Energy || objective instanceof Objective.Cost) {
       throw new IllegalArgumentException(
           "energy and money need the nodes' watts and prices, which only a cluster file tells; an"
@@ -81,7 +94,7 @@ public record BatonConfig(
     if (chunks.largestTokens() > MAX_CHUNK_TOKENS) {
       throw new IllegalArgumentException(chunkMisfit(chunks.largestTokens()));
     }
-    if (lease.toMillis() < 100) {
+    if (lease.toMillis() < 1000 * MIN_LEASE_SECONDS) {
       throw new IllegalArgumentException("a lease lasts at least 100 ms, got " + lease.toMillis());
     }
     if (maxSessions < 1) {

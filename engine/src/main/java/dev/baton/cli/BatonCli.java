@@ -130,6 +130,10 @@ public final class BatonCli {
     line.setColorScheme(CommandLine.Help.defaultColorScheme(terminal.ansi()));
     line.setOut(terminal.outWriter());
     line.setErr(terminal.errWriter());
+    line.setExecutionStrategy(parsed -> {
+      Ranges.check(parsed);
+      return new CommandLine.RunLast().execute(parsed);
+    });
     line.setParameterExceptionHandler((e, args) -> wrongUsage(e, terminal));
     line.setExecutionExceptionHandler((e, command, parsed) -> Failure.report(e, terminal));
     return line;

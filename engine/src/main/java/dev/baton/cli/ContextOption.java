@@ -12,6 +12,7 @@ public final class ContextOption {
       description =
           "The longest prompt and answer together, in tokens, at most the model's own context; 0:"
               + " that, or as much of it as memory has room for (default: ${DEFAULT-VALUE}).")
+  @Within(least = 0)
   private int tokens;
 
   /** The context to serve; 0 to have it chosen. */

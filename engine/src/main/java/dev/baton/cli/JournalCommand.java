@@ -46,6 +46,7 @@ final class JournalCommand implements Callable<Integer> {
       names = "--last",
       paramLabel = "N",
       description = "Begin with the newest N requests (default: all).")
+  @Within(least = 0)
   private int last = Integer.MAX_VALUE;
 
   JournalCommand(Terminal terminal) {
@@ -59,9 +60,6 @@ final class JournalCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
-    if (last < 0) {
-      throw new IllegalArgumentException("--last counts requests from 0 on, got " + last);
-    }
     Path folder = folder(terminal);
     if (!follow && !Files.exists(folder)) {
       noteThatItIsEmpty(folder);

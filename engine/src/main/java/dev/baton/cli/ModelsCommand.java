@@ -43,6 +43,7 @@ final class ModelsCommand implements Callable<Integer> {
       description =
           "Remove packed weights, the least recently used first, until the others take no more than"
               + " GB (default: all).")
+  @Within(least = 0)
   private @Nullable Double prune;
 
   ModelsCommand(Terminal terminal) {
@@ -95,9 +96,6 @@ final class ModelsCommand implements Callable<Integer> {
   }
 
   private void prune(WeightCache cache, double gb) {
-    if (!(gb >= 0)) {
-      throw new IllegalArgumentException("--prune takes a size in GB, got " + gb);
-    }
     try {
       long removed = cache.prune((long) (gb * 1e9));
       terminal.note("removed " + ReportText.bytes(removed) + " of packed weights");

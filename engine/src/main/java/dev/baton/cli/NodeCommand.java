@@ -55,6 +55,7 @@ final class NodeCommand implements Callable<Integer> {
       names = "--listen",
       paramLabel = "HOST:PORT",
       defaultValue = "127.0.0.1:0",
+      converter = Addresses.Listening.class,
       description = "Where to listen; port 0 takes any free one (default: ${DEFAULT-VALUE}).")
   private String listen = "127.0.0.1:0";
 
@@ -73,6 +74,7 @@ final class NodeCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "" + BatonConfig.MAX_CHUNK_TOKENS,
       description = "Largest chunk that an order may ask for (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = 65_536)
   private int maxChunk;
 
   @Option(
@@ -81,6 +83,7 @@ final class NodeCommand implements Callable<Integer> {
       defaultValue = "8000",
       description =
           "How long the work of a silent decode node is kept (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1000 * BatonConfig.MIN_LEASE_SECONDS, most = 86_400_000)
   private long leaseMs;
 
   @Option(
@@ -90,6 +93,7 @@ final class NodeCommand implements Callable<Integer> {
       description =
           "Tokens of all prompts that may be here at once; an order for which there is no room is"
               + " refused. 0: several contexts, as far as memory goes (default: ${DEFAULT-VALUE}).")
+  @Within(least = 0)
   private int kvTokens;
 
   @Option(
@@ -111,9 +115,6 @@ final class NodeCommand implements Callable<Integer> {
     }
     ClusterKey key = clusterKey.key(terminal);
     KernelsConfig kernels = threads.kernels(terminal);
-    if (kvTokens < 0) {
-      throw new IllegalArgumentException("--kv-tokens is 0 or more, got " + kvTokens);
-    }
     Path file = model.file(terminal);
     if (!child) {
       requireVocabulary(file);

@@ -1,6 +1,7 @@
 package dev.baton.cli;
 
 import dev.baton.BatonConfig;
+import dev.baton.kernel.KernelsConfig;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
@@ -11,18 +12,21 @@ final class NodesOptions {
   @Option(
       names = "--prefill",
       paramLabel = "HOST:PORT",
+      converter = Addresses.OfNode.class,
       description = "Use the prefill node that listens there, instead of starting one.")
   private @Nullable String prefill;
 
   @Option(
       names = "--listen",
       paramLabel = "HOST:PORT",
+      converter = Addresses.Listening.class,
       description = "Where the prefill node sends the KV to (default: any free port it can reach).")
   private @Nullable String listen;
 
   @Option(
       names = "--advertise",
       paramLabel = "HOST:PORT",
+      converter = Addresses.OfNode.class,
       description =
           "What the prefill node is told instead of that, in a container or behind a relay.")
   private @Nullable String advertise;
@@ -45,6 +49,7 @@ final class NodesOptions {
       defaultValue = "0",
       description =
           "Compute threads of each node; 0: one per processor (default: ${DEFAULT-VALUE}).")
+  @Within(least = 0, most = KernelsConfig.MAX_THREADS)
   private int threads;
 
   @Mixin private ContextOption context = new ContextOption();
@@ -55,6 +60,7 @@ final class NodesOptions {
       defaultValue = "128",
       description =
           "Prompt tokens that go through the layers together (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = BatonConfig.MAX_CHUNK_TOKENS)
   private int chunk;
 
   /** An engine's configuration as far as these options go. */

@@ -20,6 +20,7 @@ final class ObjectiveOption {
       names = "--ttft-limit",
       paramLabel = "MS",
       description = "With e2e: only plans whose first token is there in so many milliseconds.")
+  @Within(above = 0)
   private @Nullable Double ttftLimitMs;
 
   /** As it was given, in lower case. */
@@ -29,12 +30,9 @@ final class ObjectiveOption {
 
   Objective objective() {
     if (ttftLimitMs != null) {
-      if (!name().equals("e2e") || !(ttftLimitMs > 0)) {
+      if (!name().equals("e2e")) {
         throw new IllegalArgumentException(
-            "--ttft-limit takes milliseconds above 0 and goes with --objective e2e, got "
-                + ttftLimitMs
-                + " with "
-                + Failure.oneLine(name()));
+            "--ttft-limit goes with --objective e2e, not with " + Failure.oneLine(name()));
       }
       return new Objective.E2eWithin(ttftLimitMs / 1e3);
     }

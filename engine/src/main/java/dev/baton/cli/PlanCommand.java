@@ -47,6 +47,7 @@ final class PlanCommand implements Callable<Integer> {
       paramLabel = "N",
       required = true,
       description = "Tokens of the prompt, up to " + LONGEST_PROMPT_TOKENS + ".")
+  @Within(least = 1, most = LONGEST_PROMPT_TOKENS)
   private int promptTokens;
 
   @Option(
@@ -54,6 +55,7 @@ final class PlanCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "128",
       description = "Tokens of the answer (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1)
   private int outputTokens;
 
   @Option(
@@ -63,6 +65,7 @@ final class PlanCommand implements Callable<Integer> {
       description =
           "Of the prompt's first tokens, how many have their KV at the decode node already"
               + " (default: ${DEFAULT-VALUE}).")
+  @Within(least = 0)
   private int cachedTokens;
 
   @Mixin private ObjectiveOption objective = new ObjectiveOption();
@@ -79,9 +82,12 @@ final class PlanCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (promptTokens > LONGEST_PROMPT_TOKENS) {
+    if (cachedTokens >= promptTokens) {
       throw new IllegalArgumentException(
-          "--prompt-tokens takes up to " + LONGEST_PROMPT_TOKENS + ", not " + promptTokens);
+          "--cached-tokens is less than --prompt-tokens, not "
+              + cachedTokens
+              + " of "
+              + promptTokens);
     }
     RequestShape shape = shape(promptTokens);
     Objective best = objective.objective();

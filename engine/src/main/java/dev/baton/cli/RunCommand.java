@@ -80,6 +80,7 @@ final class RunCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "128",
       description = "Longest answer (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1)
   private int maxTokens;
 
   @Mixin private SamplingOptions sampling = new SamplingOptions();
@@ -108,6 +109,7 @@ final class RunCommand implements Callable<Integer> {
       description =
           "Tokens down to which the prompt's last chunks are halved; --chunk's N for equal chunks"
               + " (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1)
   private int lastChunk;
 
   @Option(
@@ -117,6 +119,7 @@ final class RunCommand implements Callable<Integer> {
       description =
           "How long a silent prefill node is waited for before this process goes on without it"
               + " (default: ${DEFAULT-VALUE}).")
+  @Within(least = BatonConfig.MIN_LEASE_SECONDS, most = 86_400)
   private double timeoutSeconds;
 
   @Option(

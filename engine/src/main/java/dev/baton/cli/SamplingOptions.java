@@ -12,6 +12,7 @@ final class SamplingOptions {
       paramLabel = "T",
       defaultValue = "0",
       description = "0 (the default) always takes the likeliest token; 0.8 is lively.")
+  @Within(least = 0)
   private float temperature;
 
   @Option(
@@ -19,6 +20,7 @@ final class SamplingOptions {
       paramLabel = "K",
       defaultValue = "40",
       description = "Draw from the K likeliest tokens; 0: all (default: ${DEFAULT-VALUE}).")
+  @Within(least = 0)
   private int topK;
 
   @Option(
@@ -28,6 +30,7 @@ final class SamplingOptions {
       description =
           "Draw from the likeliest tokens that together have this probability; 1: all (default:"
               + " ${DEFAULT-VALUE}).")
+  @Within(above = 0, most = 1)
   private float topP;
 
   @Option(
@@ -37,6 +40,7 @@ final class SamplingOptions {
       description =
           "Draw from tokens at least P times as likely as the likeliest; 0: all (default:"
               + " ${DEFAULT-VALUE}).")
+  @Within(least = 0, most = 1)
   private float minP;
 
   @Option(
@@ -44,6 +48,7 @@ final class SamplingOptions {
       paramLabel = "X",
       defaultValue = "1",
       description = "Above 1 makes recent tokens less likely (default: ${DEFAULT-VALUE}).")
+  @Within(above = 0)
   private float repeatPenalty;
 
   @Option(
@@ -52,6 +57,7 @@ final class SamplingOptions {
       defaultValue = "64",
       description =
           "How many tokens count as recent for the penalties (default: ${DEFAULT-VALUE}).")
+  @Within(least = 0, most = SamplingParams.MAX_REPEAT_LAST_N)
   private int repeatLastN;
 
   @Option(
@@ -59,6 +65,7 @@ final class SamplingOptions {
       paramLabel = "X",
       defaultValue = "0",
       description = "Taken off a recent token's logit (default: ${DEFAULT-VALUE}).")
+  @Within
   private float presencePenalty;
 
   @Option(
@@ -67,6 +74,7 @@ final class SamplingOptions {
       defaultValue = "0",
       description =
           "Taken off a recent token's logit each time it occurred (default: ${DEFAULT-VALUE}).")
+  @Within
   private float frequencyPenalty;
 
   @Option(
@@ -74,6 +82,7 @@ final class SamplingOptions {
       paramLabel = "N",
       description =
           "The same seed gives the same text; without one it is drawn, and told in the report.")
+  @Within(least = Long.MIN_VALUE, most = Long.MAX_VALUE)
   private @Nullable Long seed;
 
   /**

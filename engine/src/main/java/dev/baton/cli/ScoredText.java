@@ -16,16 +16,13 @@ final class ScoredText {
       paramLabel = "N",
       defaultValue = "128",
       description = "Tokens that go through the layers together (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = Perplexity.WINDOW)
   private int chunk;
 
   @Mixin private ThreadsOption threads = new ThreadsOption();
 
-  /** The text; the options are checked before it is read. */
+  /** The text. */
   String read(Terminal terminal) {
-    if (chunk < 1 || chunk > Perplexity.WINDOW) {
-      throw new IllegalArgumentException(
-          "a chunk has 1 to " + Perplexity.WINDOW + " tokens, not " + chunk);
-    }
     return terminal.textOfFile(file);
   }
 

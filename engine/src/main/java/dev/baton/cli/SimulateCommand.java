@@ -62,6 +62,7 @@ final class SimulateCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "10000",
       description = "The trace's first so many requests, or all (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1)
   private int requests;
 
   @Option(
@@ -69,6 +70,7 @@ final class SimulateCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "1",
       description = "Of how far off each prediction is (default: ${DEFAULT-VALUE}).")
+  @Within(least = Long.MIN_VALUE, most = Long.MAX_VALUE)
   private long seed;
 
   @Option(
@@ -77,6 +79,7 @@ final class SimulateCommand implements Callable<Integer> {
       defaultValue = "1",
       description =
           "Requests come so much faster than recorded; below 1 slower (default: ${DEFAULT-VALUE}).")
+  @Within(above = 0)
   private double speedup;
 
   @Option(
@@ -84,6 +87,7 @@ final class SimulateCommand implements Callable<Integer> {
       paramLabel = "MS",
       defaultValue = "5000",
       description = "Of the first token, in milliseconds (default: ${DEFAULT-VALUE}).")
+  @Within(above = 0)
   private double ttftLimitMs;
 
   @Option(
@@ -91,6 +95,7 @@ final class SimulateCommand implements Callable<Integer> {
       paramLabel = "MS",
       defaultValue = "100",
       description = "From token to token, on average (default: ${DEFAULT-VALUE}).")
+  @Within(above = 0)
   private double tpotLimitMs;
 
   @Option(
@@ -108,10 +113,6 @@ final class SimulateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    requirePositive("--requests", requests);
-    requirePositive("--speedup", speedup);
-    requirePositive("--ttft-limit", ttftLimitMs);
-    requirePositive("--tpot-limit", tpotLimitMs);
     List<Policy> chosen = policies.stream().map(Policy::of).distinct().toList();
     ClusterOptions.Named of = named.read();
     ModelArchitecture architecture = of.model();
@@ -165,12 +166,6 @@ final class SimulateCommand implements Callable<Integer> {
           file, name.endsWith(".html") ? "<!doctype html><meta charset='utf-8'>" + svg : svg);
     } catch (IOException e) {
       throw new UserException("cannot write the plot " + file + ", " + Failure.reason(e), e);
-    }
-  }
-
-  private static void requirePositive(String option, double value) {
-    if (!(value > 0) || Double.isInfinite(value)) {
-      throw new IllegalArgumentException(option + " takes a number above 0, got " + value);
     }
   }
 }

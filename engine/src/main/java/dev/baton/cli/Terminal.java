@@ -72,7 +72,7 @@ record Terminal(
 
   /** Writes a note, one line. */
   void note(String line) {
-    err.println("baton: " + line);
+    err.println("baton: " + Failure.oneLine(line));
   }
 
   /** Colours for what goes to {@code out}. */

@@ -10,6 +10,7 @@ final class ThreadsOption {
       paramLabel = "N",
       defaultValue = "0",
       description = "Compute threads; 0: one per processor (default: ${DEFAULT-VALUE}).")
+  @Within(least = 0, most = KernelsConfig.MAX_THREADS)
   private int threads;
 
   /** The environment's kernels with so many threads. */

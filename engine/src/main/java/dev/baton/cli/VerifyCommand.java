@@ -53,6 +53,7 @@ final class VerifyCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "4",
       description = "Windows of the text that are read at most (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1)
   private int windows;
 
   @Option(names = "--json", description = "Print one JSON object.")
@@ -64,9 +65,6 @@ final class VerifyCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (windows < 1) {
-      throw new IllegalArgumentException("--windows is 1 or more, not " + windows);
-    }
     String scored = text.read(terminal);
     try (StatusLine status = new StatusLine(terminal, System::nanoTime);
         NodeCompute reference = open(against, status);

@@ -126,18 +126,31 @@ final class BatonCliTest {
         "rnu hi                       | no command is called 'rnu'; see: baton --help",
         "modles                       | no command is called 'modles' (did you mean models?); see:"
             + " baton --help",
-        "calibrate --chunk 0 --model MODEL | a chunk has 1 to 1024 tokens, got 0",
+        "calibrate --chunk 0          | --chunk takes a whole number from 1 to 1024, not 0; see:"
+            + " baton calibrate --help",
         "calibrate a                  | one argument too many: 'a'; see: baton calibrate --help",
         "run --split middle hi        | 'middle' is no split: use auto, local, remote, or a layer"
             + " number from 0 on",
-        "run --temperature -1 hi      | temperature must be 0 or more, not -1.0",
-        "run --top-p 2 hi             | top-p must be above 0 and at most 1 (off), not 2.0",
-        "run --max-tokens 0 hi        | the answer must be allowed at least one token, got 0",
-        "run --chunk 0 --model MODEL hi | a chunk has 1 to 1024 tokens, got 0",
-        "run --timeout 0 --model MODEL hi | a lease lasts at least 100 ms, got 0",
+        "run --temperature -1 hi      | --temperature takes a number from 0 on, not -1.0; see:"
+            + " baton run --help",
+        "run --top-p 2 hi             | --top-p takes a number above 0 and at most 1, not 2.0; see:"
+            + " baton run --help",
+        "run --max-tokens 0 hi        | --max-tokens takes a whole number from 1 on, not 0; see:"
+            + " baton run --help",
+        "run --chunk 0 hi             | --chunk takes a whole number from 1 to 1024, not 0; see:"
+            + " baton run --help",
+        "run --timeout 0 hi           | --timeout takes a number from 0.1 to 86400, not 0.0; see:"
+            + " baton run --help",
+        "node --lease-ms 1            | --lease-ms takes a whole number from 100 to 86400000, not"
+            + " 1; see: baton node --help",
+        "node --max-chunk 0           | --max-chunk takes a whole number from 1 to 65536, not 0;"
+            + " see: baton node --help",
+        "node --listen here           | invalid value for option '--listen': 'here' is no host and"
+            + " port; write HOST:PORT as in 192.168.1.20:4400; see: baton node --help",
         "node --role decode           | invalid value for option '--role': expected one of"
             + " [prefill] (case-sensitive) but was 'decode'; see: baton node --help",
-        "perplexity --chunk 0 file    | a chunk has 1 to 512 tokens, not 0",
+        "perplexity --chunk 0 file    | --chunk takes a whole number from 1 to 512, not 0; see:"
+            + " baton perplexity --help",
       })
   void shouldAnswerWrongUsageWithOneLineAndExitCode2(String words, String line) {
     assertEquals(2, run(words.replace("MODEL", TINY).split(" ")), err());

@@ -114,9 +114,9 @@ final class PlanCommandTest {
       delimiter = '|',
       value = {
         "--objective speed            | --objective takes ttft, e2e, energy or cost, not 'speed'",
-        "--ttft-limit 0               | --ttft-limit takes milliseconds above 0",
-        "--objective cost --ttft-limit 9 | --ttft-limit takes milliseconds above 0",
-        "--cached-tokens 8192         | a request has at least 1 prompt token that is not cached",
+        "--ttft-limit 0               | --ttft-limit takes a number above 0, not 0.0",
+        "--objective cost --ttft-limit 9 | --ttft-limit goes with --objective e2e, not with cost",
+        "--cached-tokens 8192         | --cached-tokens is less than --prompt-tokens, not 8192",
       })
   void shouldRefuseOptionsThatMakeNoSense(String options, String expected) {
     assertEquals(2, run(EXO + " " + options));
@@ -130,7 +130,8 @@ final class PlanCommandTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "8192             | 200000   | --prompt-tokens takes up to 131072, not 200000",
+        "8192             | 200000   | --prompt-tokens takes a whole number from 1 to 131072, not"
+            + " 200000",
         "llama-3.1-8b-f16 | lama-3.1-8b-f16 | there is no model 'lama-3.1-8b-f16', did you mean",
         "exo-10gbe        | nowhere.toml | cannot read the cluster file nowhere.toml, it does not",
       })

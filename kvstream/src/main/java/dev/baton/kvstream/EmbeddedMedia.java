@@ -172,7 +172,7 @@ final class EmbeddedMedia implements AutoCloseable {
       endpoint = boundAddress(control);
       aeron.addSubscription("aeron:udp?tags=1", KV_STREAM, onKv::accept, onGone::accept);
     } catch (AeronException e) {
-      throw new StreamException("the stream cannot listen at " + listen + ": " + e.getMessage(), e);
+      throw cannotListen(listen, e);
     }
   }
 
@@ -248,8 +248,18 @@ final class EmbeddedMedia implements AutoCloseable {
               : listen + " is no address of this machine: choose another with --listen",
           e);
     } catch (IOException e) {
-      throw new StreamException("the stream cannot listen at " + listen + ": " + e.getMessage(), e);
+      throw cannotListen(listen, e);
     }
+  }
+
+  private static StreamException cannotListen(Endpoint listen, Exception e) {
+    return new StreamException(
+        "the stream cannot listen at "
+            + listen
+            + " ("
+            + DriverWords.plain(e.getMessage())
+            + "): choose another address with --listen",
+        e);
   }
 
   private static boolean isInUse(BindException e) {

@@ -33,16 +33,26 @@ record Endpoint(InetAddress address, int port) {
 
   /** The same with all addresses that a host name has, as the name service orders them. */
   static List<Endpoint> parseAll(String text) {
-    String host = host(text);
-    int port = port(text);
+    HostPort named = named(text);
     try {
-      return Arrays.stream(InetAddress.getAllByName(host))
-          .map(address -> new Endpoint(address, port))
+      return Arrays.stream(InetAddress.getAllByName(named.host()))
+          .map(address -> new Endpoint(address, named.port()))
           .map(Endpoint::withKnownScope)
           .toList();
     } catch (UnknownHostException e) {
       throw StreamException.noAnswer(
-          "no address is known for " + host + ": write host:port, as in 127.0.0.1:7001", e);
+          "no address is known for "
+              + named.host()
+              + ": check the name and the network, or give the address itself",
+          e);
+    }
+  }
+
+  private static HostPort named(String text) {
+    try {
+      return HostPort.listening(text);
+    } catch (IllegalArgumentException e) {
+      throw new StreamException(e.getMessage(), e);
     }
   }
 
@@ -52,10 +62,15 @@ record Endpoint(InetAddress address, int port) {
     return new Endpoint(InetAddress.ofLiteral(any), 0);
   }
 
-  /** Reads what a peer sent: an address, never a name to look up. */
+  /** Reads what a peer or the media driver said: an address, never a name to look up. */
   static Endpoint parseLiteral(String text) {
+    int colon = Math.max(0, text.lastIndexOf(':'));
+    String host = text.substring(0, colon);
+    boolean bracketed = host.startsWith("[") && host.endsWith("]");
     try {
-      return new Endpoint(InetAddress.ofLiteral(host(text)), port(text));
+      return new Endpoint(
+          InetAddress.ofLiteral(bracketed ? host.substring(1, host.length() - 1) : host),
+          Integer.parseInt(text.substring(colon + 1)));
     } catch (IllegalArgumentException e) {
       throw new StreamException("not an address and a port: " + text, e);
     }
@@ -77,30 +92,6 @@ record Endpoint(InetAddress address, int port) {
               + toString().replace("]", "%eth0]"));
     }
     return this;
-  }
-
-  private static String host(String text) {
-    int colon = text.lastIndexOf(':');
-    if (colon < 1) {
-      throw new StreamException(
-          "not a host and a port: '" + text + "': write them as in 127.0.0.1:7001");
-    }
-    String host = text.substring(0, colon);
-    boolean bracketed = host.startsWith("[") && host.endsWith("]");
-    if (host.indexOf(':') >= 0 && !bracketed) {
-      throw new StreamException(
-          "not a host and a port: '" + text + "': an IPv6 address stands in brackets, [::1]:7001");
-    }
-    return bracketed ? host.substring(1, host.length() - 1) : host;
-  }
-
-  private static int port(String text) {
-    try {
-      return Integer.parseInt(text.substring(text.lastIndexOf(':') + 1));
-    } catch (NumberFormatException e) {
-      throw new StreamException(
-          "not a host and a port: '" + text + "': write them as in 127.0.0.1:7001", e);
-    }
   }
 
   /** True when one node can be reached by it. */
@@ -148,7 +139,13 @@ record Endpoint(InetAddress address, int port) {
       probe.connect(peer.socketAddress());
       return new Endpoint(((InetSocketAddress) probe.getLocalAddress()).getAddress(), port);
     } catch (IOException e) {
-      throw new StreamException("there is no way to " + peer + ": " + e.getMessage(), e);
+      throw new StreamException(
+          "there is no way from this machine to "
+              + peer
+              + " ("
+              + e.getMessage()
+              + "): check the address and the network",
+          e);
     }
   }
 

@@ -140,7 +140,7 @@ final class MediaDirectory implements AutoCloseable {
   /** What the media driver says, as one line; that there is no room, with what to do. */
   String explain(String said) {
     if (NO_ROOM.stream().noneMatch(said::contains)) {
-      return said.lines().findFirst().orElse("");
+      return DriverWords.plain(said);
     }
     try {
       return full(Files.getFileStore(path).getUsableSpace(), 0);

@@ -138,7 +138,11 @@ final class StreamAgent implements Agent {
     PrefillLink link =
         new PrefillLink(endpoint, self.identity(), self.config(), new LineTo(endpoint));
     links.add(link);
-    link.greet();
+    try {
+      link.greet();
+    } catch (StreamException e) {
+      link.end(String.valueOf(e.getMessage())); // and so the caller is told
+    }
     return link;
   }
 

@@ -59,14 +59,21 @@ public record StreamConfig(
   private static final int MAX_MTU_BYTES = 65504;
 
   public StreamConfig {
+    if (listen != null) {
+      HostPort.listening(listen);
+    }
+    if (advertise != null) {
+      HostPort.target(advertise);
+    }
     if (leaseNs < MIN_LEASE_NS || handshakeTimeoutNs < 1) {
       throw new IllegalArgumentException(
-          "a lease is at least "
-              + MIN_LEASE_NS
-              + " ns and a handshake timeout positive, got "
-              + leaseNs
-              + " and "
-              + handshakeTimeoutNs);
+          "a lease lasts at least "
+              + TimeUnit.NANOSECONDS.toMillis(MIN_LEASE_NS)
+              + " ms and a handshake is waited for, got "
+              + leaseNs / 1e6
+              + " ms and "
+              + handshakeTimeoutNs / 1e6
+              + " ms");
     }
     if (mtuBytes != 0
         && (mtuBytes < MIN_MTU_BYTES || mtuBytes > MAX_MTU_BYTES || mtuBytes % 32 != 0)) {

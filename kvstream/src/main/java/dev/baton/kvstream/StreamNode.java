@@ -121,11 +121,15 @@ public final class StreamNode implements AutoCloseable {
   }
 
   private boolean mayConnect(Endpoint endpoint) {
-    return endpoint.isLoopback()
-        || (config.clusterKey() != null && (config.advertise() != null || !isLoopback()));
+    return endpoint.isOneNode()
+        && (endpoint.isLoopback()
+            || (config.clusterKey() != null && (config.advertise() != null || !isLoopback())));
   }
 
   private StreamException whyNot(Endpoint endpoint) {
+    if (!endpoint.isOneNode()) {
+      return new StreamException(endpoint + " is no one node's: give the address and port of one");
+    }
     return config.clusterKey() == null
         ? new StreamException(endpoint + NEEDS_KEY)
         : new StreamException(

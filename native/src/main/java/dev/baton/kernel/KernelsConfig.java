@@ -18,7 +18,8 @@ public record KernelsConfig(int threads, boolean pinned, @Nullable String isa) {
   /** The level that stands for {@link ReferenceKernels}. */
   public static final String JAVA = "java";
 
-  private static final int MAX_THREADS = 1024;
+  /** The most threads that share an operation. */
+  public static final int MAX_THREADS = 1024;
 
   public KernelsConfig {
     if (threads < 1 || threads > MAX_THREADS) {
