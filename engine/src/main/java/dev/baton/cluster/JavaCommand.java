@@ -35,7 +35,9 @@ public final class JavaCommand {
    * of 256 thousand tokens fit. What is computed with is outside of it, has no limit of its own,
    * and wants the memory. The launcher has the same.
    */
-  private static final String NODE_HEAP = "-Xmx256m";
+  static final long NODE_HEAP_BYTES = 256L << 20;
+
+  private static final String NODE_HEAP = "-Xmx" + (NODE_HEAP_BYTES >> 20) + "m";
 
   private static final String NO_DIRECT_LIMIT = "-XX:MaxDirectMemorySize=1t";
   private static final String HEAP_OPTION = "-Xmx";

@@ -132,8 +132,9 @@ public final class NodeCompute implements AutoCloseable {
   /** Memory for this process's KV: what the model, packed, and the JVMs leave. */
   private static long freeBytes(ModelBackend model, KvDemand demand) {
     long weights = model.file().tensors().stream().mapToLong(GgufTensor::byteSize).sum();
-    long processes = demand.processes() * (Runtime.getRuntime().maxMemory() + PROCESS_BYTES);
-    long left = Math.max(0, MemoryLimit.bytes() - weights - processes);
+    long here = Runtime.getRuntime().maxMemory() + PROCESS_BYTES;
+    long others = (demand.processes() - 1) * (JavaCommand.NODE_HEAP_BYTES + PROCESS_BYTES);
+    long left = Math.max(0, MemoryLimit.bytes() - weights - here - others);
     return (long) (left * KV_SHARE / demand.processes());
   }
 

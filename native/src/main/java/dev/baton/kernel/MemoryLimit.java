@@ -103,13 +103,12 @@ public final class MemoryLimit {
         mountRoot.length() > 1 && (group + "/").startsWith(mountRoot + "/")
             ? group.substring(mountRoot.length())
             : group;
-    Path at = mount.resolve(below.replaceFirst("^/+", "")).normalize();
-    if (!at.startsWith(mount) || !Files.isDirectory(at)) {
-      at = mount;
-    }
+    Path own = mount.resolve(below.replaceFirst("^/+", "")).normalize();
+    Path at = own.startsWith(mount) && Files.isDirectory(own) ? own : mount;
     long least = Long.MAX_VALUE;
-    for (; at.startsWith(mount); at = at.getParent()) {
+    while (at != null && at.startsWith(mount)) {
       least = Math.min(least, limitIn(at.resolve(file)));
+      at = at.getParent();
     }
     return least;
   }
