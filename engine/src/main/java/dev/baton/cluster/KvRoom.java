@@ -67,7 +67,7 @@ record KvRoom(KvCache cache, int contextTokens, @Nullable String notice) {
               + " this process may then be ended; %s %d fits",
           served,
           gigabytes(model, KvCache.blocksFor(served)),
-          gigabytes(model, fitting),
+          gigabytes(model, (double) fitting),
           KvDemand.CONTEXT_OPTION,
           Math.max(tokens(fitting), KvGeometry.BLOCK_TOKENS));
     }
