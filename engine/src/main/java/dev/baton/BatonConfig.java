@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  *     reach
  * @param advertise HOST:PORT that prefill nodes are told instead, behind a relay or in a container;
  *     null for the listening one
- * @param clusterKey the secret that prefill nodes share with this one: then all that travels is
- *     encrypted, and they may be on other machines; null to stay on this machine
+ * @param clusterKey the secret that prefill nodes share with this one: then what is sent after the
+ *     greetings is encrypted, and they may be on other machines; null to stay on this machine
  * @param split where requests are cut that do not say it themselves; unless set, wherever that is
  *     best with the named prefill node, and remotely with one that is started here, which shares
  *     this machine's cores

@@ -12,8 +12,9 @@ final class ClusterKeyOption {
       paramLabel = "FILE",
       description =
           "The key that all nodes share, made by 'baton key' (default: BATON_CLUSTER_KEY or"
-              + " BATON_CLUSTER_KEY_FILE). With one, nodes may be on other machines, and all that"
-              + " travels is encrypted.")
+              + " BATON_CLUSTER_KEY_FILE). With one, nodes may be on other machines, and what they"
+              + " tell each other after their greetings is encrypted; 'baton key --help' says what"
+              + " is not.")
   private @Nullable Path file;
 
   /** The key, or null where none is named. */

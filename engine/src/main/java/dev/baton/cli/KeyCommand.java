@@ -27,7 +27,10 @@ import picocli.CommandLine.Option;
     header = "Make a key that the nodes of a cluster share.",
     description = {
       "%nNodes on more than one machine need the same key: it proves that they belong together, and"
-          + " all that they send is encrypted.",
+          + " prompts, KV and all else that they send after their greetings is encrypted.",
+      "In the clear are the greetings (the model's fingerprint and shape, what computes,"
+          + " addresses), and how much is sent when. Who gets the key later can read what was"
+          + " recorded before: there is no forward secrecy.",
       "Prints 64 hex digits on stdout, or writes them to a file that only its owner can read.%n"
     },
     footerHeading = "%nExamples:%n",
