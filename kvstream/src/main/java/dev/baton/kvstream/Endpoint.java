@@ -52,7 +52,7 @@ record Endpoint(InetAddress address, int port) {
     try {
       return HostPort.listening(text);
     } catch (IllegalArgumentException e) {
-      throw new StreamException(e.getMessage(), e);
+      throw new StreamException(String.valueOf(e.getMessage()), e);
     }
   }
 
