@@ -450,7 +450,7 @@ public final class Baton implements AutoCloseable {
             planned == null ? 0 : planned.waitedNs(),
             unplanned);
     long beganNs = startedNs + plan.measuringNs();
-    Generation generation = new Generation(plan, tokenizer, request.stop(), maxTokens, beganNs);
+    Generation generation = new Generation(plan, tokenizer, request, maxTokens, beganNs);
     IntPredicate endOfGeneration = exactly ? token -> false : tokenizer::isEndOfGeneration;
     DecodeRequest decode =
         new DecodeRequest(
@@ -502,8 +502,9 @@ public final class Baton implements AutoCloseable {
     }
     Optional<ChatTemplate> chat = request.raw() ? Optional.empty() : template.template();
     int[] tokens =
-        chat.map(form -> form.encode(tokenizer, request.system(), request.prompt()))
-            .orElseGet(() -> tokenizer.encode(request.prompt(), true, false));
+        chat.map(form ->
+                form.encode(tokenizer, request.system(), request.prompt(), request.special()))
+            .orElseGet(() -> tokenizer.encode(request.prompt(), true, request.special()));
     if (tokens.length == 0) {
       throw new BatonException(
           "the prompt has no tokens in this model's vocabulary: give some other text");

@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param split where to cut this request, or null for the engine's choice
  * @param caller a name for who asks, or null: how long answers are is learnt for each caller, since
  *     the planner has to expect a length
+ * @param special whether names of control tokens in the prompt become those tokens, and those of
+ *     the answer are shown; never for a prompt of somebody who is not to steer the model
  */
 public record GenerateRequest(
     String prompt,
@@ -26,7 +28,8 @@ public record GenerateRequest(
     SamplingParams sampling,
     List<String> stop,
     @Nullable Split split,
-    @Nullable String caller) {
+    @Nullable String caller,
+    boolean special) {
   public GenerateRequest {
     Objects.requireNonNull(prompt, "prompt");
     Objects.requireNonNull(sampling, "sampling");
@@ -46,6 +49,19 @@ public record GenerateRequest(
     }
   }
 
+  /** A request in which control tokens are not named. */
+  public GenerateRequest(
+      String prompt,
+      @Nullable String system,
+      boolean raw,
+      int maxTokens,
+      SamplingParams sampling,
+      List<String> stop,
+      @Nullable Split split,
+      @Nullable String caller) {
+    this(prompt, system, raw, maxTokens, sampling, stop, split, caller, false);
+  }
+
   /** Greedy, through the chat template where the model has one, at most 128 tokens. */
   public static GenerateRequest of(String prompt) {
     return new GenerateRequest(
@@ -53,27 +69,32 @@ public record GenerateRequest(
   }
 
   public GenerateRequest withMaxTokens(int tokens) {
-    return new GenerateRequest(prompt, system, raw, tokens, sampling, stop, split, caller);
+    return new GenerateRequest(prompt, system, raw, tokens, sampling, stop, split, caller, special);
   }
 
   public GenerateRequest withSampling(SamplingParams params) {
-    return new GenerateRequest(prompt, system, raw, maxTokens, params, stop, split, caller);
+    return new GenerateRequest(
+        prompt, system, raw, maxTokens, params, stop, split, caller, special);
   }
 
   public GenerateRequest withSplit(Split where) {
-    return new GenerateRequest(prompt, system, raw, maxTokens, sampling, stop, where, caller);
+    return new GenerateRequest(
+        prompt, system, raw, maxTokens, sampling, stop, where, caller, special);
   }
 
   public GenerateRequest withSystem(@Nullable String text) {
-    return new GenerateRequest(prompt, text, raw, maxTokens, sampling, stop, split, caller);
+    return new GenerateRequest(
+        prompt, text, raw, maxTokens, sampling, stop, split, caller, special);
   }
 
   public GenerateRequest withStop(List<String> texts) {
-    return new GenerateRequest(prompt, system, raw, maxTokens, sampling, texts, split, caller);
+    return new GenerateRequest(
+        prompt, system, raw, maxTokens, sampling, texts, split, caller, special);
   }
 
   public GenerateRequest withCaller(@Nullable String name) {
-    return new GenerateRequest(prompt, system, raw, maxTokens, sampling, stop, split, name);
+    return new GenerateRequest(
+        prompt, system, raw, maxTokens, sampling, stop, split, name, special);
   }
 
   /**
@@ -82,6 +103,12 @@ public record GenerateRequest(
    * @throws IllegalArgumentException where there is a system message
    */
   public GenerateRequest asRaw() {
-    return new GenerateRequest(prompt, system, true, maxTokens, sampling, stop, split, caller);
+    return new GenerateRequest(
+        prompt, system, true, maxTokens, sampling, stop, split, caller, special);
+  }
+
+  /** Lets the prompt name control tokens, and shows those of the answer. */
+  public GenerateRequest withSpecial() {
+    return new GenerateRequest(prompt, system, raw, maxTokens, sampling, stop, split, caller, true);
   }
 }

@@ -8,7 +8,6 @@ import dev.baton.plan.PlanDecision;
 import dev.baton.text.Tokenizer;
 import dev.baton.text.Utf8Stream;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +35,7 @@ public final class Generation implements AutoCloseable {
   private final Plan plan;
   private final Tokenizer tokenizer;
   private final Utf8Stream utf8 = new Utf8Stream();
+  private final boolean special;
   private final StopTexts stops;
   private final long startedNs;
 
@@ -53,10 +53,12 @@ public final class Generation implements AutoCloseable {
   private @Nullable DecodeSession session;
   private AutoSplit.@Nullable Planned learner;
 
-  Generation(Plan plan, Tokenizer tokenizer, List<String> stop, int maxTokens, long startedNs) {
+  Generation(
+      Plan plan, Tokenizer tokenizer, GenerateRequest request, int maxTokens, long startedNs) {
     this.plan = plan;
     this.tokenizer = tokenizer;
-    this.stops = new StopTexts(stop);
+    this.special = request.special();
+    this.stops = new StopTexts(request.stop());
     this.startedNs = startedNs;
     this.tokens = new int[maxTokens];
     this.tokenNs = new long[maxTokens];
@@ -154,7 +156,7 @@ public final class Generation implements AutoCloseable {
       }
       token = tokens[taken++];
     }
-    return utf8.append(tokenizer.pieceBytes(token));
+    return utf8.append(tokenizer.pieceBytes(token, special));
   }
 
   /** Prompt tokens prefilled so far, 0..1; 1 once the answer has begun. */

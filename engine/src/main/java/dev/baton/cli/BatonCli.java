@@ -89,7 +89,8 @@ public final class BatonCli {
   /** Runs a command; never throws. */
   static int run(Terminal terminal, String... args) {
     try {
-      return commandLine(terminal).execute(args);
+      CommandLine line = commandLine(terminal);
+      return line.execute(LeadingDash.toTheEnd(args, line));
     } catch (Throwable e) {
       return Failure.report(e, terminal);
     }
@@ -177,8 +178,11 @@ public final class BatonCli {
             : noCommand
                 ? "no command is called '" + name + "'"
                 : "one argument too many: '" + name + "'";
+    boolean text = option && LeadingDash.takesText(command);
     return what
-        + NearestName.to(word, known).map(near -> " (did you mean " + near + "?)").orElse("");
+        + NearestName.to(word, known)
+            .map(near -> " (did you mean " + near + "?)")
+            .orElse(text ? "; put '--' before a text that begins with '-'" : "");
   }
 
   private static String lowerFirst(String text) {

@@ -20,8 +20,11 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** {@code baton run}: answers one prompt. */
 @Command(
@@ -39,7 +42,7 @@ import picocli.CommandLine.Parameters;
     footer = {
       "  baton run \"Once upon a time, a little fox\"",
       "  baton run --temperature 0.8 --seed 7 \"The little fox\"",
-      "  baton run --split 3 --chunk 64 - < story.txt",
+      "  baton run --split 3 --chunk 64 --file story.txt",
       "  baton run --model smollm2-135m --system \"Answer in one sentence.\" \"Why is the sky"
           + " blue?\"",
       "  baton run --split auto --explain - < story.txt",
@@ -52,11 +55,21 @@ final class RunCommand implements Callable<Integer> {
 
   private final Terminal terminal;
 
+  @Spec private CommandSpec spec = CommandSpec.create();
+
   @Parameters(
       paramLabel = "PROMPT",
+      arity = "0..1",
       description =
-          "The text to answer; '-' reads it from stdin. Put '--' before one that begins with '-'.")
-  private String prompt = "";
+          "The text to answer; '-' reads it from stdin. Put '--' before a word that begins with"
+              + " '-'.")
+  private @Nullable String prompt;
+
+  @Option(
+      names = {"-f", "--file"},
+      paramLabel = "FILE",
+      description = "Read the text to answer from FILE, less a line end at its end; '-' for stdin.")
+  private @Nullable String file;
 
   @Mixin private ModelOption model = new ModelOption();
 
@@ -101,6 +114,13 @@ final class RunCommand implements Callable<Integer> {
       names = "--raw",
       description = "Send the prompt as it is, without the model's chat template.")
   private boolean raw;
+
+  @Option(
+      names = "--special",
+      description =
+          "Let names of control tokens in the prompt, like <|im_end|>, become those tokens, and"
+              + " show those of the answer.")
+  private boolean special;
 
   @Option(
       names = "--last-chunk",
@@ -165,14 +185,14 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() throws InterruptedException {
     SamplingParams params = sampling.params();
-    String text = terminal.textOrInput(prompt);
+    String text = prompt();
     if (text.isEmpty()) {
       throw new IllegalArgumentException("the prompt is empty; give some text to go on from");
     }
-    Path file = model.file(terminal);
+    Path modelFile = model.file(terminal);
     BatonConfig.Builder builder =
         nodes
-            .config(file, terminal)
+            .config(modelFile, terminal)
             .split(split == null ? null : Split.parse(split))
             .objective(objective.objective())
             .wireType(wire.type())
@@ -182,8 +202,8 @@ final class RunCommand implements Callable<Integer> {
             .lease(Duration.ofMillis(Math.round(1000 * timeoutSeconds)));
     Split where = builder.build().split();
     GenerateRequest request =
-        new GenerateRequest(text, system, raw, maxTokens, params, stop, where, null);
-    ChatTemplate.Recognition chat = chatTemplate(file);
+        new GenerateRequest(text, system, raw, maxTokens, params, stop, where, null, special);
+    ChatTemplate.Recognition chat = chatTemplate(modelFile);
     BatonConfig config = explain ? builder.split(new Split.Auto()).build() : builder.build();
     try (CleanEnd end = CleanEnd.with(this::cancel);
         StatusLine status = new StatusLine(terminal, System::nanoTime);
@@ -202,15 +222,28 @@ final class RunCommand implements Callable<Integer> {
     }
   }
 
+  private String prompt() {
+    if (prompt != null && file != null) {
+      throw new IllegalArgumentException("give a prompt or --file, not both");
+    }
+    if (file != null) {
+      return Terminal.withoutLineEnd(terminal.textOfFile(file));
+    }
+    if (prompt == null) {
+      throw new ParameterException(spec.commandLine(), "Missing required parameter: 'PROMPT'");
+    }
+    return terminal.textOrInput(prompt);
+  }
+
   /** Looked at before the weights, which may take minutes to come by. */
-  private ChatTemplate.Recognition chatTemplate(Path file) {
-    try (GgufFile gguf = GgufFile.openMetadata(file)) {
-      ModelKind.requireRunnable(file, gguf.metadata());
+  private ChatTemplate.Recognition chatTemplate(Path modelFile) {
+    try (GgufFile gguf = GgufFile.openMetadata(modelFile)) {
+      ModelKind.requireRunnable(modelFile, gguf.metadata());
       ChatTemplate.Recognition chat = ChatTemplate.recognise(gguf.metadata());
       if (!raw) {
         chat.refusal(system)
             .ifPresent(why -> {
-              throw new UserException(file + ": " + why);
+              throw new UserException(modelFile + ": " + why);
             });
       }
       return chat;

@@ -2,6 +2,7 @@ package dev.baton.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.baton.catalog.FileName;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -10,6 +11,7 @@ import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Map;
 import picocli.CommandLine.Help.Ansi;
@@ -123,6 +125,8 @@ record Terminal(
       return "-".equals(file)
           ? UTF_8.newDecoder().decode(ByteBuffer.wrap(in.readAllBytes())).toString()
           : Files.readString(Path.of(file));
+    } catch (InvalidPathException e) {
+      throw new UserException(FileName.misfit(file), e);
     } catch (IOException e) {
       throw new UserException(
           "cannot read "

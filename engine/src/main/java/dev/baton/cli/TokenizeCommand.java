@@ -34,7 +34,10 @@ import picocli.CommandLine.Parameters;
 final class TokenizeCommand implements Callable<Integer> {
   private final Terminal terminal;
 
-  @Parameters(paramLabel = "TEXT", description = "The text; '-' reads it from stdin.")
+  @Parameters(
+      paramLabel = "TEXT",
+      description =
+          "The text; '-' reads it from stdin. Put '--' before a word that begins with '-'.")
   private String text = "";
 
   @Mixin private ModelOption model = new ModelOption();

@@ -172,18 +172,7 @@ public sealed interface ChatTemplate permits ChatMl, Llama3Chat {
    */
   default int[] encode(
       Tokenizer tokenizer, List<ChatMessage> messages, boolean addGenerationPrompt) {
-    IdBuffer ids = new IdBuffer();
-    Vocabulary vocabulary = tokenizer.vocabulary();
-    int bos = vocabulary.special().bos();
-    if ((writesBos() || vocabulary.framing().addsBos()) && bos != Vocabulary.NONE) {
-      ids.add(bos);
-    }
-    for (Segment segment : apply(messages, addGenerationPrompt)) {
-      for (int id : tokenizer.encode(segment.text(), false, segment.special())) {
-        ids.add(id);
-      }
-    }
-    return ids.toArray();
+    return encode(tokenizer, apply(messages, addGenerationPrompt), false, writesBos());
   }
 
   /**
@@ -192,10 +181,35 @@ public sealed interface ChatTemplate permits ChatMl, Llama3Chat {
    * @param system what the model is told about itself, or null for the template's own default
    */
   default int[] encode(Tokenizer tokenizer, @Nullable String system, String prompt) {
+    return encode(tokenizer, system, prompt, false);
+  }
+
+  /**
+   * As {@link #encode(Tokenizer, String, String)}.
+   *
+   * @param special whether what people wrote may name control tokens too
+   */
+  default int[] encode(
+      Tokenizer tokenizer, @Nullable String system, String prompt, boolean special) {
     ChatMessage user = ChatMessage.user(prompt);
-    return encode(
-        tokenizer,
-        system == null ? List.of(user) : List.of(ChatMessage.system(system), user),
-        true);
+    List<ChatMessage> messages =
+        system == null ? List.of(user) : List.of(ChatMessage.system(system), user);
+    return encode(tokenizer, apply(messages, true), special, writesBos());
+  }
+
+  private static int[] encode(
+      Tokenizer tokenizer, List<Segment> segments, boolean special, boolean writesBos) {
+    IdBuffer ids = new IdBuffer();
+    Vocabulary vocabulary = tokenizer.vocabulary();
+    int bos = vocabulary.special().bos();
+    if ((writesBos || vocabulary.framing().addsBos()) && bos != Vocabulary.NONE) {
+      ids.add(bos);
+    }
+    for (Segment segment : segments) {
+      for (int id : tokenizer.encode(segment.text(), false, special || segment.special())) {
+        ids.add(id);
+      }
+    }
+    return ids.toArray();
   }
 }

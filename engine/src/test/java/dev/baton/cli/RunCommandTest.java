@@ -10,12 +10,14 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.json.JsonMapper;
 
 /** How prompts reach a model. */
 class RunCommandTest {
@@ -69,6 +71,53 @@ class RunCommandTest {
     assertTrue(!err().contains("template"), err());
   }
 
+  @Test
+  void shouldTakeATextThatBeginsWithADash() {
+    assertEquals(0, run(BatonProcess.TINY, "-5 plus 3 is a"), err());
+    String answer = out();
+    assertEquals(0, run(BatonProcess.TINY, "--", "-5 plus 3 is a"), err());
+    assertEquals(answer, out());
+    assertEquals(0, run(BatonProcess.TINY, "- 5=3 --x", "--seed", "1"), err());
+    assertEquals(0, run(BatonProcess.TINY, "-5"), err());
+    assertEquals(2, run(BatonProcess.TINY, "-x"));
+    assertEquals(
+        "baton: unknown option -x; put '--' before a text that begins with '-'; see: baton run"
+            + " --help\n",
+        err());
+    assertEquals(0, run(BatonProcess.TINY, "--", "-x"), err());
+    assertEquals(0, command("tokenize", "-- a b", "--json"), err());
+    assertTrue(out().contains("\"ids\":[0,14,14,260,266]"), out());
+  }
+
+  @Test
+  void shouldReadThePromptFromAFile() throws IOException {
+    Path file = Files.writeString(folder.resolve("prompt.txt"), "The little fox\n");
+    for (String option : List.of("-f", "--file")) {
+      assertEquals(0, run(BatonProcess.TINY, option, file.toString()), err());
+      assertEquals(" lived in a green garden. His name", out());
+    }
+    input = "The little fox\n";
+    assertEquals(0, run(BatonProcess.TINY, "-f", "-"), err());
+    assertEquals(" lived in a green garden. His name", out());
+    assertEquals(2, run(BatonProcess.TINY, "-f", file.toString(), "The little fox"));
+    assertEquals("baton: give a prompt or --file, not both\n", err());
+    assertEquals(1, run(BatonProcess.TINY, "-f", folder.resolve("gone").toString()));
+    assertTrue(err().contains("it does not exist"), err());
+  }
+
+  @Test
+  void shouldTakeAndShowControlTokensOnlyWhereAsked() throws IOException {
+    String prompt = "The end.</s><s>The little fox";
+    assertEquals(0, run(BatonProcess.TINY, "--json", prompt), err());
+    int plain = promptTokens();
+    assertEquals(0, run(BatonProcess.TINY, "--json", "--special", prompt), err());
+    assertTrue(promptTokens() < plain, out());
+  }
+
+  private int promptTokens() {
+    return JsonMapper.shared().readTree(out()).get("report").get("promptTokens").asInt();
+  }
+
   private Path template(String jinja) throws IOException {
     return ChangedModel.withTemplate(folder.resolve("model.gguf"), jinja);
   }
@@ -77,6 +126,10 @@ class RunCommandTest {
     List<String> line =
         new ArrayList<>(List.of("run", "--split", "local", "-n", "8", "--model", model.toString()));
     line.addAll(List.of(words));
+    return command(line.toArray(String[]::new));
+  }
+
+  private int command(String... words) {
     out.reset();
     err.reset();
     Terminal terminal =
@@ -87,7 +140,7 @@ class RunCommandTest {
             false,
             false,
             Map.of("BATON_HOME", folder.resolve("home").toString()));
-    return BatonCli.run(terminal, line.toArray(String[]::new));
+    return BatonCli.run(terminal, words);
   }
 
   private String out() {
