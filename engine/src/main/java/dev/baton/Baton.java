@@ -73,7 +73,7 @@ public final class Baton implements AutoCloseable {
   private volatile @Nullable AutoSplit auto; // set under autoLock
   private boolean closed; // guarded by autoLock
 
-  private Baton(BatonConfig config, NodeCompute compute, Tokenizer tokenizer, PrefillLink link) {
+  Baton(BatonConfig config, NodeCompute compute, Tokenizer tokenizer, PrefillLink link) {
     this.config = config;
     this.compute = compute;
     this.link = link;
@@ -93,6 +93,7 @@ public final class Baton implements AutoCloseable {
             config.maxSessions(),
             config.chunks().largestTokens(),
             System::nanoTime);
+    compute.keepFor(loop.thread());
     this.forgetAborts = GgmlAbort.onAbort(loop::abandon);
   }
 
@@ -445,6 +446,7 @@ public final class Baton implements AutoCloseable {
             remote == null ? 0 : remote.boundaryLayer(),
             layers,
             compute.isExactWith(peer),
+            maxTokens < request.maxTokens(),
             planned == null ? null : planned.decision(),
             planned == null ? null : planned.reason(),
             planned == null ? 0 : planned.waitedNs(),
@@ -454,7 +456,13 @@ public final class Baton implements AutoCloseable {
     IntPredicate endOfGeneration = exactly ? token -> false : tokenizer::isEndOfGeneration;
     DecodeRequest decode =
         new DecodeRequest(
-            prompt, maxTokens, request.sampling(), endOfGeneration, remote, generation.listener());
+            prompt,
+            maxTokens,
+            request.sampling(),
+            endOfGeneration,
+            stopOf(request),
+            remote,
+            generation.listener());
     if (planned != null) {
       generation.tell(planned);
     }
@@ -467,6 +475,18 @@ public final class Baton implements AutoCloseable {
       throw e;
     }
     return generation;
+  }
+
+  /** The decode thread's own look at the text: the answer ends in the step that ends it. */
+  private @Nullable IntPredicate stopOf(GenerateRequest request) {
+    if (request.stop().isEmpty()) {
+      return null;
+    }
+    AnswerText text = new AnswerText(tokenizer, request);
+    return token -> {
+      String _ = text.append(token);
+      return text.isStopped();
+    };
   }
 
   private static RemotePrefill remote(
@@ -520,7 +540,8 @@ public final class Baton implements AutoCloseable {
   /** The model's own name, or its file's. */
   public String modelName() {
     String fileName = String.valueOf(config.model().getFileName());
-    return compute.model().file().metadata().string("general.name", fileName);
+    String name = compute.model().file().metadata().string("general.name", fileName);
+    return name.isBlank() ? fileName : name;
   }
 
   private String decodeName() {
@@ -535,6 +556,11 @@ public final class Baton implements AutoCloseable {
   /** What computes here: the model, its kernels and its KV cache. */
   public NodeCompute compute() {
     return compute;
+  }
+
+  /** What serves the requests. */
+  DecodeLoop loop() {
+    return loop;
   }
 
   /** Process id of the prefill node that this engine started, if it did. */

@@ -6,7 +6,6 @@ import dev.baton.decode.TokenListener;
 import dev.baton.kvstream.TransferReport;
 import dev.baton.plan.PlanDecision;
 import dev.baton.text.Tokenizer;
-import dev.baton.text.Utf8Stream;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.Optional;
@@ -19,7 +18,11 @@ import org.jspecify.annotations.Nullable;
  * <p>Not reading does not hold anybody up: tokens wait here, and there is room for all of them.
  */
 public final class Generation implements AutoCloseable {
-  /** What was planned for the request, for its report. */
+  /**
+   * What was planned for the request, for its report.
+   *
+   * @param contextEndsIt whether the model's context has room for fewer tokens than were allowed
+   */
   record Plan(
       String model,
       String prefillNode,
@@ -27,16 +30,16 @@ public final class Generation implements AutoCloseable {
       int boundaryLayer,
       int layers,
       boolean exact,
+      boolean contextEndsIt,
       @Nullable PlanDecision decision,
       @Nullable String reason,
       long measuringNs,
       @Nullable String unplanned) {}
 
+  private static final System.Logger LOG = System.getLogger("dev.baton");
+
   private final Plan plan;
-  private final Tokenizer tokenizer;
-  private final Utf8Stream utf8 = new Utf8Stream();
-  private final boolean special;
-  private final StopTexts stops;
+  private final AnswerText text;
   private final long startedNs;
 
   private final Object lock = new Object();
@@ -49,16 +52,13 @@ public final class Generation implements AutoCloseable {
 
   private int taken;
   private boolean drained;
-  private boolean stopped;
   private @Nullable DecodeSession session;
   private AutoSplit.@Nullable Planned learner;
 
   Generation(
       Plan plan, Tokenizer tokenizer, GenerateRequest request, int maxTokens, long startedNs) {
     this.plan = plan;
-    this.tokenizer = tokenizer;
-    this.special = request.special();
-    this.stops = new StopTexts(request.stop());
+    this.text = new AnswerText(tokenizer, request);
     this.startedNs = startedNs;
     this.tokens = new int[maxTokens];
     this.tokenNs = new long[maxTokens];
@@ -95,10 +95,15 @@ public final class Generation implements AutoCloseable {
 
       @Override
       public void onEnd(DecodeOutcome end) {
-        learnFrom(end);
-        synchronized (lock) {
-          outcome = end;
-          lock.notifyAll();
+        try {
+          learnFrom(end);
+        } catch (RuntimeException e) {
+          LOG.log(System.Logger.Level.WARNING, "nothing was learnt from an answer: " + e);
+        } finally {
+          synchronized (lock) {
+            outcome = end;
+            lock.notifyAll();
+          }
         }
       }
     };
@@ -124,22 +129,15 @@ public final class Generation implements AutoCloseable {
    */
   public @Nullable String next() throws InterruptedException {
     while (!drained) {
-      String text = stops.pass(nextPiece());
-      if (stops.isFound()) {
-        stopped = true;
-        drained = true;
-        cancel();
-      } else if (drained) {
-        text += stops.finish();
-      }
-      if (!text.isEmpty()) {
-        return text;
+      String piece = nextPiece();
+      if (!piece.isEmpty()) {
+        return piece;
       }
     }
     return null;
   }
 
-  /** Bytes of one more token as whole characters, or what is left at the end. */
+  /** What one more token adds to the text, or what is left at the end. */
   private String nextPiece() throws InterruptedException {
     int token;
     synchronized (lock) {
@@ -152,11 +150,13 @@ public final class Generation implements AutoCloseable {
         if (end.end() == DecodeOutcome.End.FAILED) {
           throw new BatonException(String.valueOf(end.failure()));
         }
-        return utf8.flush();
+        return text.finish();
       }
       token = tokens[taken++];
     }
-    return utf8.append(tokenizer.pieceBytes(token, special));
+    String piece = text.append(token);
+    drained = text.isStopped();
+    return piece;
   }
 
   /** Prompt tokens prefilled so far, 0..1; 1 once the answer has begun. */
@@ -215,7 +215,7 @@ public final class Generation implements AutoCloseable {
     double decodeSeconds = end.decodeNs() / 1e9;
     return new Report(
         plan.model(),
-        stopped ? "stop" : name(end.end()),
+        name(end.end()),
         plan.prefillNode(),
         plan.decodeNode(),
         plan.boundaryLayer(),
@@ -262,10 +262,11 @@ public final class Generation implements AutoCloseable {
     return ns == 0 ? 0 : end.promptTokens() / (ns / 1e9);
   }
 
-  private static String name(DecodeOutcome.End end) {
+  private String name(DecodeOutcome.End end) {
     return switch (end) {
       case END_OF_GENERATION -> "end";
-      case LENGTH -> "length";
+      case STOP -> "stop";
+      case LENGTH -> plan.contextEndsIt() ? "context" : "length";
       case CANCELLED -> "cancelled";
       case FAILED -> "failed";
     };

@@ -6,7 +6,8 @@ import org.jspecify.annotations.Nullable;
  * What a request did.
  *
  * @param model the model's name
- * @param end why the answer ended: {@code end}, {@code length}, {@code stop}, {@code cancelled}
+ * @param end why the answer ended: {@code end} (the model's own), {@code length} (as long as was
+ *     allowed), {@code context} (the model's context is full), {@code stop}, {@code cancelled}
  * @param prefillNode who prefilled layers [0, boundaryLayer); this process when that is 0
  * @param decodeNode who did the rest
  * @param boundaryLayer where the request was cut, 0..layers

@@ -4,8 +4,15 @@ import java.util.List;
 
 /** Holds back the end of a text while it may be the beginning of a stop text. One thread. */
 final class StopTexts {
+  private static final char SEEN = 's';
+  private static final char UNSEEN = 'u';
+
   private final List<String> stops;
   private final StringBuilder held = new StringBuilder();
+
+  /** Of each character in {@link #held}, whether it is shown. */
+  private final StringBuilder marks = new StringBuilder();
+
   private boolean found;
 
   StopTexts(List<String> stops) {
@@ -14,10 +21,20 @@ final class StopTexts {
 
   /** Takes more text and gives what is certainly part of the answer. */
   String pass(String text) {
+    return take(text, SEEN);
+  }
+
+  /** Takes text that may be part of a stop text, but not of the answer. */
+  String passUnseen(String text) {
+    return take(text, UNSEEN);
+  }
+
+  private String take(String text, char mark) {
     if (stops.isEmpty() || found) {
-      return found ? "" : text;
+      return found || mark == UNSEEN ? "" : text;
     }
     held.append(text);
+    marks.repeat(mark, text.length());
     int end = -1;
     for (String stop : stops) {
       int at = held.indexOf(stop);
@@ -27,14 +44,11 @@ final class StopTexts {
     }
     if (end >= 0) {
       found = true;
-      String before = held.substring(0, end);
-      held.setLength(0);
+      String before = shown(end);
+      shown(held.length());
       return before;
     }
-    int keep = longestBeginningAtEnd();
-    String certain = held.substring(0, held.length() - keep);
-    held.delete(0, held.length() - keep);
-    return certain;
+    return shown(held.length() - longestBeginningAtEnd());
   }
 
   private int longestBeginningAtEnd() {
@@ -50,11 +64,22 @@ final class StopTexts {
     return longest;
   }
 
+  /** Lets go of the first characters and gives those of them that are shown. */
+  private String shown(int count) {
+    StringBuilder text = new StringBuilder(count);
+    for (int i = 0; i < count; i++) {
+      if (marks.charAt(i) == SEEN) {
+        text.append(held.charAt(i));
+      }
+    }
+    held.delete(0, count);
+    marks.delete(0, count);
+    return text.toString();
+  }
+
   /** What was held back, once no more text comes. */
   String finish() {
-    String rest = held.toString();
-    held.setLength(0);
-    return rest;
+    return shown(held.length());
   }
 
   boolean isFound() {

@@ -12,12 +12,17 @@ import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The decode side of a node: one thread that takes requests in order of arrival, reserves their
  * blocks, goes on with what prefill nodes send, and runs all sessions as one continuous batch, a
  * decode step for each and a prefill chunk for one. A prefill node that has become slower than this
  * one is left, and its session finished here.
+ *
+ * <p>An exception ends the session that caused it, with the reason; that of a pass over several
+ * sessions ends those. An {@link Error} ends all sessions and closes the loop: {@link #submit} then
+ * says why. Listeners are called between passes.
  *
  * <p>{@link #submit} may be called from any thread. In the steady state the thread allocates
  * nothing.
@@ -26,21 +31,45 @@ public final class DecodeLoop implements AutoCloseable {
   private static final long SHORTEST_POLL_NS = 50_000;
   private static final long LONGEST_POLL_NS = 400_000;
 
+  /** A layer of a pass is usually far shorter; who waits for longer is left behind. */
+  private static final long CLOSE_LIMIT_MS = 750;
+
+  /**
+   * What is caught when the heap is full, looked up before: a handler whose class has to be looked
+   * up then is passed over.
+   */
+  static final List<Class<?>> CAUGHT =
+      List.of(
+          Throwable.class,
+          Error.class,
+          Exception.class,
+          RuntimeException.class,
+          OutOfMemoryError.class);
+
+  private static final int CLOSE_ATTEMPTS = 50;
+  private static final long CLOSE_ATTEMPTS_APART_NS = 10_000_000;
+  private static final String CLOSED = "the engine was closed";
+  private static final String FAILED = "the engine failed and is closed: ";
+  private static final System.Logger LOG = System.getLogger("dev.baton.decode");
+
   private final ModelBackend model;
   private final KvCache cache;
   private final LongSupplier nanoClock;
   private final int maxSessions;
   private final int chunkTokens;
   private final Workbench bench;
-  private final List<DecodeSession> active = new ArrayList<>();
   private final DecodeSession[] inBatch;
   private final int[] rowsInBatch;
+  private int batched;
   private final Thread thread;
 
   private final Object lock = new Object();
   private final Deque<DecodeSession> waiting = new ArrayDeque<>(); // guarded by lock
-  private boolean closing; // guarded by lock
-  private volatile boolean abandoned;
+
+  /** Changed under the lock; the decode thread, which alone adds to it, reads it without. */
+  private final List<DecodeSession> active = new ArrayList<>();
+
+  private @Nullable String closedFor; // why nothing is taken any more; guarded by lock
 
   /**
    * @param model shared; the caller closes it after this
@@ -75,7 +104,7 @@ public final class DecodeLoop implements AutoCloseable {
    *
    * @throws IllegalArgumentException when it could never fit: prompt and answer are longer than the
    *     context or the whole cache
-   * @throws IllegalStateException when the loop is closed
+   * @throws IllegalStateException when the loop is closed, or has failed; says why
    */
   public DecodeSession submit(DecodeRequest request) {
     int slots = Math.addExact(request.prompt().length, request.maxTokens());
@@ -97,8 +126,9 @@ public final class DecodeLoop implements AutoCloseable {
     DecodeSession session =
         new DecodeSession(request, model.config().vocab(), nanoClock.getAsLong());
     synchronized (lock) {
-      if (closing) {
-        throw new IllegalStateException("the engine is closed");
+      String reason = closedFor;
+      if (reason != null) {
+        throw new IllegalStateException(reason.equals(CLOSED) ? "the engine is closed" : reason);
       }
       waiting.add(session);
     }
@@ -107,12 +137,35 @@ public final class DecodeLoop implements AutoCloseable {
   }
 
   private void work() {
+    String reason = CLOSED;
+    try {
+      runUntilClosed();
+    } catch (Throwable e) { // nobody is left to hear of it but those who wait
+      reason = fatal(e);
+    }
+    refuseFromNowOn(reason);
+    endAll(reason);
+    closeBench();
+  }
+
+  private void closeBench() {
+    for (int i = 0; i < CLOSE_ATTEMPTS; i++) {
+      try {
+        bench.close();
+        return;
+      } catch (OutOfMemoryError _) {
+        LockSupport.parkNanos(CLOSE_ATTEMPTS_APART_NS);
+      }
+    }
+  }
+
+  private void runUntilClosed() {
     long pollNs = SHORTEST_POLL_NS;
     while (true) {
       boolean nobodyWaits;
       synchronized (lock) {
-        if (closing) {
-          break;
+        if (closedFor != null) {
+          return;
         }
         nobodyWaits = waiting.isEmpty();
       }
@@ -124,37 +177,42 @@ public final class DecodeLoop implements AutoCloseable {
         LockSupport.parkNanos(this, pollNs);
         pollNs = Math.min(2 * pollNs, LONGEST_POLL_NS);
       }
+      boolean _ = Thread.interrupted(); // a listener's doing; parking would end at once for ever
     }
-    endAll("the engine was closed");
   }
 
   private int step() {
     int work = admitWaiting();
-    try {
-      for (int i = 0; i < active.size(); i++) {
-        DecodeSession session = active.get(i);
-        session.checkCancelled();
-        work += session.advanceRemote(bench);
-        if (session.isLookDue(nanoClock.getAsLong())) {
-          session.reconsiderRemote(bench, pendingTokens());
-        }
-        session.reportPrefill(nanoClock.getAsLong());
-      }
-      work += runBatch();
-    } catch (RuntimeException e) {
-      // A pass that failed says nothing about whose fault it was: nobody gets a half-computed
-      // answer.
-      for (int i = 0; i < active.size(); i++) {
-        active.get(i).fail("the forward pass failed: " + e);
-      }
+    for (int i = 0; i < active.size() && !bench.isStopped(); i++) {
+      work += advance(active.get(i));
     }
-    for (int i = active.size() - 1; i >= 0; i--) {
+    work += runBatch();
+    for (int i = active.size() - 1; i >= 0 && !bench.isStopped(); i--) {
       DecodeSession session = active.get(i);
       if (session.isOver()) {
-        active.remove(i);
-        session.finish();
+        session.finish(true); // where that fails, it is still there to be ended with all others
+        synchronized (lock) {
+          active.remove(session);
+        }
         work++;
       }
+    }
+    return work;
+  }
+
+  /** Goes on with what concerns one session alone. */
+  private int advance(DecodeSession session) {
+    int work = 0;
+    try {
+      session.checkCancelled();
+      work += session.advanceRemote(bench);
+      if (session.isLookDue(nanoClock.getAsLong())) {
+        session.reconsiderRemote(bench, pendingTokens());
+      }
+      session.reportPrefill(nanoClock.getAsLong());
+    } catch (Exception e) {
+      session.fail("its prefill could not go on: " + told(e));
+      work++;
     }
     return work;
   }
@@ -163,23 +221,30 @@ public final class DecodeLoop implements AutoCloseable {
     int admitted = 0;
     while (active.size() < maxSessions) {
       DecodeSession session;
-      KvSequence blocks;
+      KvSequence blocks = null;
       synchronized (lock) {
         session = waiting.peek();
-        if (session == null) {
+        if (session == null || closedFor != null) {
           break;
         }
         session.checkCancelled();
-        blocks = session.isOver() ? null : cache.reserve(session.slots());
+        try {
+          blocks = session.isOver() ? null : cache.reserve(session.slots());
+        } catch (Exception e) {
+          session.fail("its KV blocks could not be had: " + told(e));
+        }
         if (blocks == null && !session.isOver()) {
           break; // the first in line waits for room; nobody overtakes it
         }
+        session.hold(blocks);
+        active.add(session);
         waiting.remove();
       }
-      if (blocks != null) {
-        session.admit(blocks, model, nanoClock.getAsLong());
+      try {
+        session.admit(model, nanoClock.getAsLong());
+      } catch (Exception e) {
+        session.fail("its prefill could not be ordered: " + told(e));
       }
-      active.add(session);
       admitted++;
     }
     return admitted;
@@ -196,69 +261,129 @@ public final class DecodeLoop implements AutoCloseable {
 
   /**
    * One pass over everything that is pending: decode rows first, then a chunk of the first prompt
-   * in line.
+   * in line. Where it fails, that says nothing about whose fault it was: nobody in it gets a
+   * half-computed answer.
    */
   private int runBatch() {
     TokenBatch batch = bench.batch().clear();
-    int sessions = 0;
-    int chunk = 0;
-    for (int i = 0; i < active.size(); i++) {
-      DecodeSession session = active.get(i);
-      if (session.pending() == 1) {
-        rowsInBatch[sessions] = session.addTo(batch, 1);
-        inBatch[sessions++] = session;
+    int rows = 0;
+    try {
+      int chunk = fill(batch);
+      rows = batch.rows();
+      if (rows > 0) {
+        long startNs = nanoClock.getAsLong();
+        bench.forward().embed(batch);
+        if (bench.layers(batch, 0, model.config().layers())) {
+          bench.ranChunk(chunk, model.config().layers(), startNs);
+          sampleBatch();
+        }
       }
-    }
-    for (int i = 0; i < active.size(); i++) {
-      DecodeSession session = active.get(i);
-      if (session.pending() > 1) {
-        chunk = session.addTo(batch, chunkTokens);
-        rowsInBatch[sessions] = chunk;
-        inBatch[sessions++] = session;
-        break;
+    } catch (Exception e) {
+      for (int i = 0; i < batched; i++) {
+        inBatch[i].fail("the forward pass failed: " + told(e));
       }
+      rows++;
     }
-    if (sessions == 0) {
-      return 0;
-    }
-    long startNs = nanoClock.getAsLong();
-    bench.forward().embed(batch);
-    bench.forward().layers(batch, 0, model.config().layers());
-    bench.ranChunk(chunk, model.config().layers(), startNs);
-    int rows = batch.rows();
     batch.clear();
-    sampleBatch(sessions);
+    Arrays.fill(inBatch, 0, batched, null);
+    batched = 0;
     return rows;
   }
 
+  /** Returns how many of the rows are a chunk's. */
+  private int fill(TokenBatch batch) {
+    for (int i = 0; i < active.size(); i++) {
+      if (active.get(i).pending() == 1) {
+        add(active.get(i), batch, 1);
+      }
+    }
+    for (int i = 0; i < active.size(); i++) {
+      if (active.get(i).pending() > 1) {
+        return add(active.get(i), batch, chunkTokens);
+      }
+    }
+    return 0;
+  }
+
+  private int add(DecodeSession session, TokenBatch batch, int budget) {
+    inBatch[batched++] = session;
+    rowsInBatch[batched - 1] = session.addTo(batch, budget);
+    return rowsInBatch[batched - 1];
+  }
+
   /** Behind the last layer the batch's wanted rows stand side by side, one a session. */
-  private void sampleBatch(int sessions) {
+  private void sampleBatch() {
     int wanted = 0;
-    for (int i = 0; i < sessions; i++) {
+    for (int i = 0; i < batched; i++) {
       if (inBatch[i].advanced(rowsInBatch[i])) {
         inBatch[wanted++] = inBatch[i];
       }
     }
-    if (wanted > 0) {
-      bench.forward().logits(0, wanted, bench.logits());
-      long nowNs = nanoClock.getAsLong();
-      for (int row = 0; row < wanted; row++) {
-        inBatch[row].sample(bench.logits(), row, nowNs);
-      }
+    batched = wanted;
+    if (wanted == 0) {
+      return;
     }
-    Arrays.fill(inBatch, 0, sessions, null);
+    bench.forward().logits(0, wanted, bench.logits());
+    long nowNs = nanoClock.getAsLong();
+    for (int row = 0; row < wanted; row++) {
+      inBatch[row].choose(bench.logits(), row, nowNs);
+    }
+    for (int row = 0; row < wanted && !bench.isStopped(); row++) {
+      inBatch[row].tell(bench.shownLogits(), row);
+    }
   }
 
-  private void endAll(String reason) {
+  /** Why everything ends, in words as far as there is memory for words. */
+  private static String fatal(Throwable e) {
+    String reason = "the engine failed and is closed: out of memory; give the JVM more (-Xmx)";
+    try {
+      // No concatenation of the language's own: to link one needs memory as well.
+      reason =
+          e instanceof OutOfMemoryError
+              ? FAILED
+                  .concat("out of memory, ")
+                  .concat(String.valueOf(e.getMessage()))
+                  .concat("; give the JVM more (-Xmx)")
+              : FAILED.concat(e.toString());
+      LOG.log(System.Logger.Level.DEBUG, reason, e);
+    } catch (Throwable _) {
+      // It is said in fewer words.
+    }
+    return reason;
+  }
+
+  private static String told(Exception e) {
+    LOG.log(System.Logger.Level.DEBUG, "what ended a session", e);
+    return e.toString();
+  }
+
+  private void refuseFromNowOn(String reason) {
     synchronized (lock) {
-      active.addAll(waiting);
-      waiting.clear();
+      if (closedFor == null) {
+        closedFor = reason;
+      }
     }
-    for (DecodeSession session : active) {
-      session.fail(reason);
-      session.finish();
+    bench.stop();
+  }
+
+  /** Whatever one session's end throws, the others end as well. */
+  private void endAll(String reason) {
+    DecodeSession session = takeAny();
+    while (session != null) {
+      try {
+        session.fail(reason);
+        session.finish(false);
+      } catch (Throwable _) {
+        // It has been told, or cannot be.
+      }
+      session = takeAny();
     }
-    active.clear();
+  }
+
+  private @Nullable DecodeSession takeAny() {
+    synchronized (lock) {
+      return active.isEmpty() ? waiting.poll() : active.removeLast();
+    }
   }
 
   /**
@@ -266,35 +391,38 @@ public final class DecodeLoop implements AutoCloseable {
    * sessions with a failure from the calling thread.
    */
   public void abandon(String reason) {
-    synchronized (lock) {
-      if (closing) {
-        return;
-      }
-      closing = true;
-    }
-    abandoned = true;
+    refuseFromNowOn(reason);
     endAll(reason);
   }
 
+  /** The thread that computes: what it computes with may be freed when it has ended. */
+  public Thread thread() {
+    return thread;
+  }
+
   /**
-   * Ends all sessions with a failure and the thread with them. Twice is fine; not from a listener.
+   * Ends all sessions with a failure, and the thread with them, which ends its pass after the layer
+   * at hand. One that does not come back from it in time is left behind: it ends, and frees its own
+   * memory, when it does. Twice is fine; a listener may call it.
    */
   @Override
   public void close() {
-    synchronized (lock) {
-      closing = true;
-    }
+    refuseFromNowOn(CLOSED);
     LockSupport.unpark(thread);
     boolean interrupted = false;
-    while (thread.isAlive() && !abandoned) {
+    long deadlineNs = System.nanoTime() + CLOSE_LIMIT_MS * 1_000_000;
+    long leftMs = Thread.currentThread() == thread ? 0 : CLOSE_LIMIT_MS;
+    while (thread.isAlive() && leftMs > 0) {
       try {
-        thread.join();
+        thread.join(leftMs);
       } catch (InterruptedException e) {
         interrupted = true;
       }
+      leftMs = (deadlineNs - System.nanoTime()) / 1_000_000;
     }
-    if (!abandoned) {
-      bench.close(); // else its thread may still hold it
+    if (Thread.currentThread() != thread && thread.isAlive()) {
+      LOG.log(System.Logger.Level.WARNING, "a computation does not end; it is left behind");
+      endAll(CLOSED);
     }
     if (interrupted) {
       Thread.currentThread().interrupt();

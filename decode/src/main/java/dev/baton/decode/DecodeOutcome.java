@@ -39,6 +39,8 @@ public record DecodeOutcome(
   public enum End {
     /** The model ended its answer. */
     END_OF_GENERATION,
+    /** The request's stop predicate was true of the last token. */
+    STOP,
     /** The token limit was reached. */
     LENGTH,
     /** The caller wanted no more. */

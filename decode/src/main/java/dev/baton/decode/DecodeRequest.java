@@ -11,6 +11,8 @@ import org.jspecify.annotations.Nullable;
  * @param maxTokens most tokens to answer with
  * @param sampling how to choose them
  * @param endOfGeneration tokens that end the answer
+ * @param stop asked about each token of the answer, in order, once: true ends the answer with it;
+ *     null where nothing does
  * @param remote who prefills layers [0, b), or null to do it all here
  * @param listener hears what happens
  */
@@ -19,8 +21,20 @@ public record DecodeRequest(
     int maxTokens,
     SamplingParams sampling,
     IntPredicate endOfGeneration,
+    @Nullable IntPredicate stop,
     @Nullable RemotePrefill remote,
     TokenListener listener) {
+  /** One that nothing but its length and the model's own end stops. */
+  public DecodeRequest(
+      int[] prompt,
+      int maxTokens,
+      SamplingParams sampling,
+      IntPredicate endOfGeneration,
+      @Nullable RemotePrefill remote,
+      TokenListener listener) {
+    this(prompt, maxTokens, sampling, endOfGeneration, null, remote, listener);
+  }
+
   public DecodeRequest {
     Objects.requireNonNull(sampling, "sampling");
     Objects.requireNonNull(endOfGeneration, "endOfGeneration");

@@ -11,6 +11,9 @@ import dev.baton.model.TokenBatch;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +29,13 @@ import org.jspecify.annotations.Nullable;
  */
 public final class DecodeSession {
   private static final long PROGRESS_INTERVAL_NS = 50_000_000;
+  private static final int NO_TOKEN = -1;
+  private static final System.Logger LOG = System.getLogger("dev.baton.decode");
+
+  /** How often the outcome is tried to be made where the heap is full for the moment. */
+  private static final int ATTEMPTS = 50;
+
+  private static final long ATTEMPTS_APART_NS = 10_000_000;
 
   private final DecodeRequest request;
   private final Sampler sampler;
@@ -34,10 +44,12 @@ public final class DecodeSession {
   private int length;
   private int ready;
   private int output;
+  private int chosen = NO_TOKEN;
   private @Nullable KvSequence sequence;
   private @Nullable RemoteState remote;
   private @Nullable Patience patience;
   private boolean awaitsKv;
+  private DecodeOutcome.@Nullable End ending;
   private DecodeOutcome.@Nullable End end;
   private @Nullable String failure;
   private @Nullable String fallback;
@@ -53,6 +65,10 @@ public final class DecodeSession {
   private long progressNs;
   private int reportedReady;
   private volatile boolean cancelled;
+  private final AtomicBoolean finished = new AtomicBoolean();
+
+  /** Made before, since there may be no memory when it is needed. */
+  private final DecodeOutcome lastWords;
 
   DecodeSession(DecodeRequest request, int vocabSize, long nowNs) {
     this.request = request;
@@ -60,6 +76,7 @@ public final class DecodeSession {
     this.submittedNs = nowNs;
     this.tokens = new int[request.prompt().length + request.maxTokens()];
     this.length = request.prompt().length;
+    this.lastWords = outcome(DecodeOutcome.End.FAILED, "the engine ran out of memory");
     System.arraycopy(request.prompt(), 0, tokens, 0, length);
     for (int i = 0; i < length; i++) {
       sampler.accept(tokens[i]);
@@ -79,19 +96,24 @@ public final class DecodeSession {
     return tokens.length;
   }
 
-  /** Takes the blocks and, when the plan says so, sends the order. */
-  void admit(KvSequence blocks, ModelBackend model, long nowNs) {
+  /** Takes the blocks, or none where it is over already. */
+  void hold(@Nullable KvSequence blocks) {
     sequence = blocks;
+  }
+
+  /** Sends the order, when the plan says so. */
+  void admit(ModelBackend model, long nowNs) {
+    KvSequence blocks = sequence;
     admittedNs = nowNs;
     RemotePrefill plan = request.remote();
-    if (plan == null) {
+    if (plan == null || blocks == null) {
       return;
     }
     try {
       RemoteState state = new RemoteState(plan, request.prompt(), blocks, model);
       remote = state;
       awaitsKv = true;
-      patience = plan.patient() ? null : new Patience(nowNs, state.receiver().orderedBytes());
+      patience = new Patience(nowNs, state.receiver().orderedBytes(), plan.patient());
     } catch (StreamException e) {
       fallback = e.getMessage();
     }
@@ -175,7 +197,8 @@ public final class DecodeSession {
 
   private void sampleRowZero(Workbench bench) {
     bench.forward().logits(0, 1, bench.logits());
-    sample(bench.logits(), 0, bench.nowNs());
+    choose(bench.logits(), 0, bench.nowNs());
+    tell(bench.shownLogits(), 0);
   }
 
   /** True when it is time to ask whether the prefill node is still worth waiting for. */
@@ -192,10 +215,13 @@ public final class DecodeSession {
   void reconsiderRemote(Workbench bench, int queuedTokens) {
     RemoteState r = Objects.requireNonNull(remote);
     Patience p = Objects.requireNonNull(patience);
-    long restNs = p.look(bench.nowNs(), r.receiver().receivedBytes());
+    p.look(bench.nowNs(), r.receiver().receivedBytes());
+    if (r.isBehind()) {
+      p.stays(); // while this node's own part lags behind, there is nobody to wait for
+      return;
+    }
     long hereNs = Long.MAX_VALUE;
-    // While this node's own part lags behind, there is nobody to wait for.
-    if (restNs > Patience.LEAST_GAIN_NS && !r.isBehind()) {
+    if (p.compares()) {
       int tokensHere = queuedTokens + length - r.usableTokens();
       hereNs = bench.prefillNs(tokensHere, request.prompt(), queuedTokens == 0);
     }
@@ -223,16 +249,23 @@ public final class DecodeSession {
   private void endRemote() {
     RemoteState r = remote;
     if (r != null) {
-      r.receiver().close();
-      transfer = r.receiver().report();
-      sharedPrefillNs = r.computedNs();
-      TransferTrace trace = r.receiver().trace();
-      if (trace != null) {
-        arrivals = trace.arrivals();
-        spans = r.spans();
-      }
       remote = null;
       awaitsKv = false;
+      try {
+        r.receiver().close();
+      } finally {
+        keepReport(r);
+      }
+    }
+  }
+
+  private void keepReport(RemoteState r) {
+    transfer = r.receiver().report();
+    sharedPrefillNs = r.computedNs();
+    TransferTrace trace = r.receiver().trace();
+    if (trace != null) {
+      arrivals = trace.arrivals();
+      spans = r.spans();
     }
   }
 
@@ -254,14 +287,20 @@ public final class DecodeSession {
     return ready == length;
   }
 
-  /** Chooses the next token from the logits of the last known one. */
-  void sample(MemorySegment logits, long row, long nowNs) {
-    request.listener().onLogits(logits, row);
+  /** Chooses the next token from the logits of the last known one; {@link #tell} follows. */
+  void choose(MemorySegment logits, long row, long nowNs) {
+    chosen = NO_TOKEN;
+    ending = null;
     int token;
+    boolean isLast;
     try {
       token = sampler.next(logits, row);
+      isLast = request.endOfGeneration().test(token);
     } catch (IllegalStateException e) {
       fail(String.valueOf(e.getMessage()));
+      return;
+    } catch (Exception e) {
+      fail("its next token could not be chosen: " + e);
       return;
     }
     if (firstTokenNs == 0) {
@@ -271,16 +310,44 @@ public final class DecodeSession {
       }
     }
     lastTokenNs = nowNs;
-    if (request.endOfGeneration().test(token)) {
-      end = DecodeOutcome.End.END_OF_GENERATION;
+    if (isLast) {
+      ending = DecodeOutcome.End.END_OF_GENERATION;
       return;
     }
+    chosen = token;
     tokens[length++] = token;
-    output++;
     sampler.accept(token);
-    request.listener().onToken(token);
-    if (output == request.maxTokens()) {
-      end = DecodeOutcome.End.LENGTH;
+    if (isStop(token)) {
+      ending = DecodeOutcome.End.STOP;
+    } else if (output + 1 == request.maxTokens()) {
+      ending = DecodeOutcome.End.LENGTH;
+    }
+  }
+
+  private boolean isStop(int token) {
+    IntPredicate stop = request.stop();
+    try {
+      return stop != null && stop.test(token);
+    } catch (Exception e) {
+      fail("its stop texts could not be looked for: " + e);
+      return false;
+    }
+  }
+
+  /** Tells the listener what was chosen last, and from what. */
+  void tell(MemorySegment logits, long row) {
+    try {
+      request.listener().onLogits(logits, row);
+      if (chosen != NO_TOKEN) {
+        output++;
+        request.listener().onToken(chosen);
+      }
+      if (end == null) {
+        end = ending; // not before it has been told: all may end between the two
+      }
+    } catch (Exception e) {
+      end = DecodeOutcome.End.FAILED; // though it may have come to its end
+      failure = "its listener failed: " + e;
     }
   }
 
@@ -306,30 +373,81 @@ public final class DecodeSession {
     }
   }
 
-  /** Frees what the session holds and tells the listener. */
-  void finish() {
-    endRemote();
-    if (sequence != null) {
-      sequence.close();
-      sequence = null;
+  /**
+   * Frees what the session holds and tells the listener, once.
+   *
+   * @param waits false where the stream's thread may never come back, and is not waited for
+   */
+  void finish(boolean waits) {
+    try {
+      release(waits);
+    } catch (Exception e) {
+      fail("its prefill could not be ended: " + e);
+    } finally {
+      // Only here, so that another thread can tell of the end where this one waits for ever.
+      if (finished.compareAndSet(false, true)) {
+        DecodeOutcome outcome = lastWords;
+        try {
+          outcome = outcomeOrLastWords();
+        } finally {
+          tellEnd(outcome);
+        }
+      }
     }
+  }
+
+  private void tellEnd(DecodeOutcome outcome) {
+    try {
+      request.listener().onEnd(outcome);
+    } catch (Exception e) {
+      LOG.log(System.Logger.Level.WARNING, "a listener failed at the end of its answer: " + e);
+    }
+  }
+
+  private void release(boolean waits) {
+    RemoteState r = remote;
+    try {
+      if (!waits && r != null) {
+        remote = null;
+        keepReport(r);
+        Thread.ofPlatform().daemon().name("baton-receiver-close").start(r.receiver()::close);
+      } else {
+        endRemote();
+      }
+    } finally {
+      KvSequence blocks = sequence;
+      sequence = null;
+      if (blocks != null) {
+        blocks.close();
+      }
+    }
+  }
+
+  private DecodeOutcome outcomeOrLastWords() {
+    for (int i = 0; i < ATTEMPTS; i++) {
+      try {
+        return outcome(end == null ? DecodeOutcome.End.CANCELLED : end, failure);
+      } catch (OutOfMemoryError _) {
+        LockSupport.parkNanos(ATTEMPTS_APART_NS);
+      }
+    }
+    return lastWords;
+  }
+
+  private DecodeOutcome outcome(DecodeOutcome.End why, @Nullable String reason) {
     long prefillNs = prefilledNs == 0 ? 0 : prefilledNs - admittedNs;
-    request
-        .listener()
-        .onEnd(
-            new DecodeOutcome(
-                end == null ? DecodeOutcome.End.CANCELLED : end,
-                failure,
-                request.prompt().length,
-                output,
-                prefillNs,
-                sharedPrefillNs,
-                firstTokenNs == 0 ? 0 : firstTokenNs - submittedNs,
-                lastTokenNs - firstTokenNs,
-                transfer,
-                lossy,
-                fallback,
-                new RequestTimeline(
-                    submittedNs, admittedNs, firstTokenNs, lastTokenNs, spans, arrivals)));
+    return new DecodeOutcome(
+        why,
+        reason,
+        request.prompt().length,
+        output,
+        prefillNs,
+        sharedPrefillNs,
+        firstTokenNs == 0 ? 0 : firstTokenNs - submittedNs,
+        lastTokenNs - firstTokenNs,
+        transfer,
+        lossy,
+        fallback,
+        new RequestTimeline(submittedNs, admittedNs, firstTokenNs, lastTokenNs, spans, arrivals));
   }
 }

@@ -12,6 +12,9 @@ import java.util.Locale;
  * <p>Waiting is given up when in {@link #LOOKS} looks in a row it would have taken more than {@link
  * #FACTOR} times as long as finishing here, and {@link #LEAST_GAIN_NS} longer. Not before {@link
  * #GRACE_NS}, so that a node which has just begun is not judged by its first chunk.
+ *
+ * <p>A patient request compares nothing. It leaves only a node that brings nothing at all for
+ * {@link #DEAD_NS}, since one that computes no more may still renew its lease.
  */
 final class Patience {
   static final long GRACE_NS = 500_000_000;
@@ -19,6 +22,7 @@ final class Patience {
   static final int LOOKS = 2;
   static final double FACTOR = 1.5;
   static final long LEAST_GAIN_NS = 300_000_000;
+  static final long DEAD_NS = 60_000_000_000L;
 
   private static final int ARRIVALS = 6; // a look apart or more: the last second at least
   private static final double USUAL_PAUSE = 1.5;
@@ -26,6 +30,7 @@ final class Patience {
 
   private final long orderedNs;
   private final long orderedBytes;
+  private final boolean patient;
   private final long[] arrivalNs = new long[ARRIVALS];
   private final long[] arrivalBytes = new long[ARRIVALS];
   private int arrivals;
@@ -36,14 +41,17 @@ final class Patience {
   private long longestPauseNs;
   private double bytesPerNs;
   private long restNs;
+  private long pauseNs;
 
   /**
    * @param orderedNs when the order was sent
    * @param orderedBytes payload bytes that are to come in all
+   * @param patient whether to wait also where finishing here would be faster
    */
-  Patience(long orderedNs, long orderedBytes) {
+  Patience(long orderedNs, long orderedBytes, boolean patient) {
     this.orderedNs = orderedNs;
     this.orderedBytes = orderedBytes;
+    this.patient = patient;
     this.arrivedNs = orderedNs;
     this.nextLookNs = orderedNs + LOOK_INTERVAL_NS;
   }
@@ -54,23 +62,21 @@ final class Patience {
   }
 
   /**
-   * Looks at what has arrived and returns how long the rest will take, 0 while it is too early to
-   * say.
+   * Looks at what has arrived: how long will the rest take? Nothing while it is too early to say.
    */
-  long look(long nowNs, long receivedBytes) {
+  void look(long nowNs, long receivedBytes) {
     nextLookNs = nowNs + LOOK_INTERVAL_NS;
     if (receivedBytes > arrivedBytes) {
       noteArrival(nowNs, receivedBytes);
     }
     long missing = Math.max(0, orderedBytes - receivedBytes);
     long atThisPaceNs = bytesPerNs == 0 ? 0 : Math.round(missing / bytesPerNs);
-    long pauseNs = nowNs - arrivedNs;
+    pauseNs = nowNs - arrivedNs;
     boolean unusual = pauseNs > SHORT_PAUSE_NS && pauseNs > USUAL_PAUSE * longestPauseNs;
     restNs = atThisPaceNs + (unusual ? pauseNs : 0);
     if (nowNs - orderedNs < GRACE_NS) {
       restNs = 0;
     }
-    return restNs;
   }
 
   private void noteArrival(long nowNs, long receivedBytes) {
@@ -86,8 +92,21 @@ final class Patience {
     }
   }
 
+  /** Whether {@link #isOver} wants to know how long finishing here would take. */
+  boolean compares() {
+    return !patient && restNs > LEAST_GAIN_NS;
+  }
+
+  /** The last look is none that counts. */
+  void stays() {
+    slowLooks = 0;
+  }
+
   /** Compares the last look with finishing here; true when it is time to leave. */
   boolean isOver(long hereNs) {
+    if (patient) {
+      return pauseNs > DEAD_NS;
+    }
     boolean slow = restNs > FACTOR * hereNs && restNs - hereNs > LEAST_GAIN_NS;
     slowLooks = slow ? slowLooks + 1 : 0;
     return slowLooks >= LOOKS;
@@ -95,6 +114,9 @@ final class Patience {
 
   /** Why it was left, one line. */
   String reason(long nowNs, long hereNs) {
+    if (patient) {
+      return String.format(Locale.ROOT, "nothing has come for %.0f s", pauseNs / 1e9);
+    }
     String brings =
         nowNs - arrivedNs > 2 * LOOK_INTERVAL_NS
             ? String.format(Locale.ROOT, "nothing has come for %.1f s", (nowNs - arrivedNs) / 1e9)

@@ -72,7 +72,9 @@ final class RemoteState {
     int end = upperTokens + count;
     int wanted = end == prompt.length ? 1 : 0;
     batch.clear().add(sequence, prompt, upperTokens, count, upperTokens, wanted);
-    bench.forward().layers(batch, boundaryLayer, layers);
+    if (!bench.layers(batch, boundaryLayer, layers)) {
+      return 0;
+    }
     batch.clear();
     bench.ranChunk(count, layers - boundaryLayer, startNs);
     long endNs = bench.nowNs();
@@ -153,7 +155,9 @@ final class RemoteState {
     } else {
       MemorySegment.copy(stepRow, 0, forward.hidden(), 0, rowBytes);
     }
-    forward.layers(batch, from, until);
+    if (!bench.layers(batch, from, until)) {
+      return 0;
+    }
     batch.clear();
     MemorySegment.copy(forward.hidden(), 0, stepRow, 0, rowBytes);
     keep(from, until, prompt.length, 1, startNs, bench.nowNs());

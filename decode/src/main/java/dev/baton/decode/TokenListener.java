@@ -3,16 +3,17 @@ package dev.baton.decode;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Hears a session's tokens. Called by the decode thread, which all sessions share: return at once.
+ * Hears a session's tokens. Called between passes by the decode thread, which all sessions share:
+ * return at once. An exception that is thrown here ends this session; an {@link Error} ends all.
  */
 public interface TokenListener {
   /** A token was sampled and is part of the answer. End-of-generation tokens are not reported. */
   void onToken(int token);
 
   /**
-   * The logits that the next token is chosen from, before it is.
+   * The logits that a token is chosen from, before {@link #onToken} tells of it.
    *
-   * @param logits (.., vocab) float32; valid during the call, not to be changed
+   * @param logits (.., vocab) float32; valid during the call, read-only
    * @param row the session's row
    */
   default void onLogits(MemorySegment logits, long row) {}

@@ -25,6 +25,9 @@ final class Workbench implements AutoCloseable {
   private final PrefillRate rate = new PrefillRate();
   private final Arena arena = Arena.ofShared();
   private final MemorySegment logits;
+  private final MemorySegment shownLogits;
+  private final LayerPass.LayerListener goesOn = layer -> !isStopped();
+  private volatile boolean stopped;
 
   /**
    * @param maxRows rows of the largest batch
@@ -37,6 +40,25 @@ final class Workbench implements AutoCloseable {
     this.forward = model.pass(maxRows);
     this.batch = new TokenBatch(maxRows);
     this.logits = arena.allocate((long) maxLogits * model.config().vocab() * Float.BYTES, 64);
+    this.shownLogits = logits.asReadOnly();
+  }
+
+  /** Ends the pass at hand after its next layer, and all that follow. Any thread. */
+  void stop() {
+    stopped = true;
+  }
+
+  boolean isStopped() {
+    return stopped;
+  }
+
+  /**
+   * Runs layers [from, to) over the batch.
+   *
+   * @return false when the loop is being closed: nothing may be done with what it gave
+   */
+  boolean layers(TokenBatch batch, int from, int to) {
+    return forward.layersWhile(batch, from, to, goesOn) && !stopped;
   }
 
   LayerPass forward() {
@@ -50,6 +72,11 @@ final class Workbench implements AutoCloseable {
   /** Room for rows of logits, (maxLogits, vocab). */
   MemorySegment logits() {
     return logits;
+  }
+
+  /** The same for listeners, which may keep others' rows in view but not change them. */
+  MemorySegment shownLogits() {
+    return shownLogits;
   }
 
   long nowNs() {
@@ -87,9 +114,10 @@ final class Workbench implements AutoCloseable {
       long startNs = nowNs();
       batch.clear().add(scratch, prompt, 0, tokens, 0, 0);
       forward.embed(batch);
-      forward.layers(batch, 0, layers);
+      if (layers(batch, 0, layers)) {
+        ranChunk(tokens, layers, startNs);
+      }
       batch.clear();
-      ranChunk(tokens, layers, startNs);
     }
   }
 

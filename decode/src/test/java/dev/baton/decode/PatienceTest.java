@@ -48,7 +48,7 @@ class PatienceTest {
       LongUnaryOperator arrived =
           atMs ->
               atMs >= wholeMs ? ORDERED_BYTES : atMs / burstMs * burstMs * ORDERED_BYTES / wholeMs;
-      Patience patience = new Patience(START_NS, ORDERED_BYTES);
+      Patience patience = new Patience(START_NS, ORDERED_BYTES, false);
       for (long atMs = 0; arrived.applyAsLong(atMs) < ORDERED_BYTES; atMs++) {
         long nowNs = START_NS + atMs * MS;
         if (patience.isLookDue(nowNs)) {
@@ -66,7 +66,7 @@ class PatienceTest {
   @Test
   void shouldNotJudgeAPauseThatEnds() {
     // One slow look between good ones.
-    Patience patience = new Patience(START_NS, ORDERED_BYTES);
+    Patience patience = new Patience(START_NS, ORDERED_BYTES, false);
     for (int i = 1; i < 50; i++) {
       patience.look(START_NS + i * 200 * MS, i * 1_000L);
       boolean comparable = i % 2 == 0;
@@ -74,9 +74,24 @@ class PatienceTest {
     }
   }
 
+  @Test
+  void shouldLeaveANodeThatBringsNothingForAMinuteEvenWhenPatient() {
+    Patience patience = new Patience(START_NS, ORDERED_BYTES, true);
+    for (long atS = 1; atS <= 130; atS++) {
+      long nowNs = START_NS + atS * 1_000 * MS;
+      patience.look(nowNs, Math.min(atS, 70) * 1_000); // as slow as can be, then dead
+      assertFalse(patience.compares());
+      assertFalse(patience.isOver(0), "left after " + atS + " s");
+    }
+    patience.look(START_NS + 131_000 * MS, 70_000);
+    assertTrue(patience.isOver(Long.MAX_VALUE));
+    assertEquals(
+        "nothing has come for 61 s", patience.reason(START_NS + 131_000 * MS, Long.MAX_VALUE));
+  }
+
   /** When it was left, in ms since the order, with a constant time that it would take here. */
   private long leftAt(LongUnaryOperator bytesAtMs, long hereMs) {
-    Patience patience = new Patience(START_NS, ORDERED_BYTES);
+    Patience patience = new Patience(START_NS, ORDERED_BYTES, false);
     for (long atMs = 0; atMs < 20_000; atMs += 50) {
       long nowNs = START_NS + atMs * MS;
       if (patience.isLookDue(nowNs)) {

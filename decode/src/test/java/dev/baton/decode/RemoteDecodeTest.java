@@ -294,6 +294,26 @@ class RemoteDecodeTest {
     assertEquals(wanted.logits, got.logits, "logits: " + what);
   }
 
+  @Test
+  void shouldNotWaitForEverForANodeThatComputesNoMoreHoweverPatient() throws Exception {
+    int[] prompt = prompt(90, 12);
+    Answer wanted = locally(prompt, ANSWER);
+    try (KvCache cache = new KvCache(model.kvGeometry(), BLOCKS);
+        DecodeLoop loop = new DecodeLoop(model, cache, 2, 32, () -> 200 * System.nanoTime())) {
+      SteppedPrefill node = new SteppedPrefill(model);
+      RemotePrefill patient =
+          new RemotePrefill(node, layers, new ChunkSchedule(64, 16), KvWireType.F16, true);
+      Answer answer = new Answer();
+      loop.submit(request(prompt, ANSWER, token -> false, patient, answer));
+      node.awaitOrder();
+      node.deliverHidden();
+      String why = String.valueOf(answer.outcome().fallback());
+      assertTrue(why.startsWith("nothing has come for"), why);
+      assertSame(wanted, answer, "after a node that was left");
+      assertTrue(node.isClosed());
+    }
+  }
+
   private static DecodeRequest request(
       int[] prompt,
       int maxTokens,

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -103,6 +104,7 @@ final class NodeCommand implements Callable<Integer> {
   private boolean child;
 
   private volatile boolean ready;
+  private volatile @Nullable String failure;
 
   NodeCommand(Terminal terminal) {
     this.terminal = terminal;
@@ -131,6 +133,7 @@ final class NodeCommand implements Callable<Integer> {
         PrefillNode node =
             PrefillNode.launch(compute, listen, maxChunk, Duration.ofMillis(leaseMs), key)) {
       Runnable forget = GgmlAbort.onAbort(why -> giveUp(node, why));
+      node.onFailure(this::failed);
       status.clear();
       if (!child) {
         compute.notices().forEach(terminal::note);
@@ -149,7 +152,11 @@ final class NodeCommand implements Callable<Integer> {
       ended.await();
       forget.run();
     }
-    return BatonCli.DONE;
+    String why = failure;
+    if (why != null) {
+      terminal.complain(Failure.oneLine(why) + "; start it again");
+    }
+    return why == null ? BatonCli.DONE : BatonCli.FAILED;
   }
 
   /**
@@ -170,6 +177,12 @@ final class NodeCommand implements Callable<Integer> {
       // Ends all the sooner.
     }
     Runtime.getRuntime().halt(BatonCli.FAILED);
+  }
+
+  /** The node has failed and has told its callers so: the process ends. */
+  private void failed(String why) {
+    failure = why;
+    ended.countDown();
   }
 
   /** Whether there is a node to end: a model that is being loaded cannot be waited for. */

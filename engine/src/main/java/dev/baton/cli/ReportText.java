@@ -118,6 +118,7 @@ final class ReportText {
     return switch (end) {
       case "end" -> "the model ended it";
       case "length" -> "longest allowed";
+      case "context" -> "the model's context is full";
       case "stop" -> "stop text";
       default -> end;
     };

@@ -23,6 +23,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.DoubleConsumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -47,8 +49,11 @@ public final class NodeCompute implements AutoCloseable {
   private final KernelChoice choice;
   private final ModelBackend model;
   private final KvRoom room;
+  private final List<Thread> users = new CopyOnWriteArrayList<>();
+  private final AtomicBoolean closed = new AtomicBoolean();
 
-  private NodeCompute(KernelChoice choice, ModelBackend model, KvRoom room) {
+  /** Owns all three from now on. */
+  NodeCompute(KernelChoice choice, ModelBackend model, KvRoom room) {
     this.choice = choice;
     this.model = model;
     this.room = room;
@@ -191,9 +196,43 @@ public final class NodeCompute implements AutoCloseable {
         model.isExact() ? Fidelity.EXACT : Fidelity.TOLERANT);
   }
 
-  /** Frees everything. Nothing may be computing. Twice is fine. */
+  /** Says that a thread computes with this: {@link #close} frees nothing before it has ended. */
+  public void keepFor(Thread user) {
+    users.add(user);
+  }
+
+  /**
+   * Frees everything. Where a thread that computes with it has not ended, behind a device that
+   * hangs for instance, that is told in the log, and done when it has. Twice is fine.
+   */
   @Override
   public void close() {
+    if (!closed.compareAndSet(false, true)) {
+      return;
+    }
+    if (users.stream().noneMatch(Thread::isAlive)) {
+      free();
+      return;
+    }
+    System.getLogger("dev.baton")
+        .log(
+            System.Logger.Level.WARNING,
+            "a computation does not end: the model's memory is left behind until it does");
+    Thread.ofPlatform().daemon().name("baton-compute-end").start(this::freeBehindItsUsers);
+  }
+
+  private void freeBehindItsUsers() {
+    try {
+      for (Thread user : users) {
+        user.join();
+      }
+      free();
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt(); // nobody does; it is left for good
+    }
+  }
+
+  private void free() {
     room.cache().close();
     model.close();
     choice.kernels().close();

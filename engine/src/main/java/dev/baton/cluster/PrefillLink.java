@@ -37,6 +37,7 @@ public final class PrefillLink implements AutoCloseable {
   private @Nullable Thread thread; // guarded by this, as all of these
   private boolean waits; // the thread is where an interrupt does no harm
   private @Nullable NodeIdentity self;
+  private @Nullable NodeCompute compute;
   private @Nullable ChildNode child;
   private @Nullable StreamNode stream;
   private @Nullable PrefillPeer peer;
@@ -68,6 +69,7 @@ public final class PrefillLink implements AutoCloseable {
 
   /** Begins, and connects as this node as soon as it can. */
   public synchronized void connect(NodeCompute compute) {
+    this.compute = compute;
     if (self == null) {
       String name =
           "decode node pid " + ProcessHandle.current().pid() + " (" + compute.description() + ")";
@@ -256,6 +258,9 @@ public final class PrefillLink implements AutoCloseable {
     StreamNode launched =
         StreamNode.launch(target == null ? config : config.reachedFrom(target), identity, null);
     synchronized (this) {
+      if (compute != null) {
+        compute.keepFor(launched.thread());
+      }
       if (!closed) {
         stream = launched;
         return launched;

@@ -5,11 +5,12 @@ import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
 import dev.baton.prefill.PrefillWorker;
 import java.time.Duration;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A prefill node: takes orders at an endpoint and streams their KV. Owns the stream and the worker,
- * not the compute.
+ * not the compute. An {@link Error} in either ends both: the decode nodes are told why.
  */
 public final class PrefillNode implements AutoCloseable {
   private final PrefillWorker worker;
@@ -42,7 +43,11 @@ public final class PrefillNode implements AutoCloseable {
           StreamConfig.builder().listen(listen).clusterKey(key).leaseNs(lease.toNanos()).build();
       String name =
           "prefill node pid " + ProcessHandle.current().pid() + " (" + compute.description() + ")";
-      return new PrefillNode(worker, StreamNode.launch(config, compute.identity(name), worker));
+      StreamNode stream = StreamNode.launch(config, compute.identity(name), worker);
+      compute.keepFor(worker.thread());
+      compute.keepFor(stream.thread());
+      worker.onFailure(stream::fail);
+      return new PrefillNode(worker, stream);
     } catch (RuntimeException | Error e) {
       worker.close();
       throw e;
@@ -52,6 +57,14 @@ public final class PrefillNode implements AutoCloseable {
   /** Tells all decode nodes why their sessions end: what computes here will never answer again. */
   public void abandon(String reason) {
     worker.abandon(reason);
+  }
+
+  /**
+   * Has {@code action} told why, once, should the node have failed: its sessions have ended, the
+   * decode nodes have been told, and it takes no more. It is still to be closed.
+   */
+  public void onFailure(Consumer<String> action) {
+    stream.onFailure(action);
   }
 
   /** HOST:PORT that decode nodes connect to. */
@@ -64,7 +77,10 @@ public final class PrefillNode implements AutoCloseable {
     return worker.sessions();
   }
 
-  /** Ends the sessions with a reason, then everything else. Twice is fine. */
+  /**
+   * Ends the sessions with a reason, then everything else, within two seconds. Twice is fine. What
+   * still computes then is left behind, and {@link NodeCompute#close} frees nothing under it.
+   */
   @Override
   public void close() {
     stream.close();

@@ -23,6 +23,8 @@ final class DecodeLink implements Link {
   /** What one session may send before another may have its turn. */
   private static final int QUANTUM_BYTES = 128 * 1024;
 
+  private static final System.Logger LOG = System.getLogger("dev.baton.kvstream");
+
   /** Quanta in one turn of the stream thread. */
   private static final int QUANTA = 4;
 
@@ -461,16 +463,18 @@ final class DecodeLink implements Link {
       releasing.released(id);
     } catch (RuntimeException e) {
       // The service's own trouble: the session is over all the same, and the other sessions go on.
-      Thread thread = Thread.currentThread();
-      thread.getUncaughtExceptionHandler().uncaughtException(thread, e);
+      LOG.log(System.Logger.Level.WARNING, "the prefill side failed at a session's end: " + e);
     }
   }
 
   @Override
   public void end(String reason) {
     if (state != State.OVER) {
-      control.send(control.writer().goodbye(reason));
-      close();
+      try {
+        control.send(control.writer().goodbye(reason));
+      } finally {
+        close();
+      }
     }
   }
 

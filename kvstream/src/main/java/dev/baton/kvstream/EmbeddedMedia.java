@@ -78,8 +78,8 @@ final class EmbeddedMedia implements AutoCloseable {
     }
   }
 
-  private EmbeddedMedia(
-      Terms terms, StreamTransport transport, MediaDirectory directory) throws IOException {
+  private EmbeddedMedia(Terms terms, StreamTransport transport, MediaDirectory directory)
+      throws IOException {
     this.terms = terms;
     this.transport = transport;
     this.directory = directory;
@@ -123,9 +123,7 @@ final class EmbeddedMedia implements AutoCloseable {
   /** Aeron makes it sparse, and what does not fit when it is written to is a dead JVM. */
   private static void allocate(Path lossReport) throws IOException {
     Files.write(
-        lossReport,
-        new byte[Math.toIntExact(Files.size(lossReport))],
-        StandardOpenOption.WRITE);
+        lossReport, new byte[Math.toIntExact(Files.size(lossReport))], StandardOpenOption.WRITE);
   }
 
   private Aeron.Context clientContext() {
@@ -140,7 +138,11 @@ final class EmbeddedMedia implements AutoCloseable {
 
   /** Keeps what went wrong somewhere below, for {@link #trouble}. Any thread. */
   void note(Throwable error) {
-    trouble = directory.explain(String.valueOf(error.getMessage()));
+    try {
+      trouble = directory.explain(String.valueOf(error.getMessage()));
+    } catch (RuntimeException | Error _) {
+      // What is thrown here would end the thread that has only come to tell.
+    }
   }
 
   /** What went wrong last, one line. */

@@ -135,6 +135,15 @@ final class PrefillLink implements Link {
 
   /** Sends an order. The session fails at once when that is not possible. */
   void order(ReceiveSession session) {
+    try {
+      begin(session);
+    } catch (RuntimeException e) {
+      session.fail("the order could not be sent: " + e);
+      conclude(session, false);
+    }
+  }
+
+  private void begin(ReceiveSession session) {
     long id = session.order().sessionId();
     if (state != State.OPEN) {
       session.fail(lostReason == null ? silence() : lostReason);
@@ -392,8 +401,11 @@ final class PrefillLink implements Link {
   @Override
   public void end(String reason) {
     if (state != State.LOST) {
-      control.send(control.writer().goodbye(reason));
-      lose(reason);
+      try {
+        control.send(control.writer().goodbye(reason));
+      } finally {
+        lose(reason);
+      }
     }
   }
 

@@ -4,6 +4,8 @@ import org.jspecify.annotations.Nullable;
 
 /** A prefill node this node knows. Any thread may use it. */
 public final class PrefillPeer implements PrefillTarget, AutoCloseable {
+  private static final long CLOSE_LIMIT_NS = 250_000_000;
+
   private final StreamAgent agent;
   private final PrefillLink link;
   private final NodeIdentity self;
@@ -79,7 +81,9 @@ public final class PrefillPeer implements PrefillTarget, AutoCloseable {
     }
     String marked = markedLost;
     if (marked != null || !agent.post(() -> link.order(session))) {
-      session.fail(marked != null ? marked : "this node's stream is closed");
+      String failed = agent.failure();
+      session.fail(
+          marked != null ? marked : failed != null ? failed : "this node's stream is closed");
       session.detach();
     }
     return session;
@@ -102,6 +106,6 @@ public final class PrefillPeer implements PrefillTarget, AutoCloseable {
     if (markedLost == null) {
       markedLost = "the connection to " + link.label() + " was closed";
     }
-    agent.call(() -> link.end("the decode node closed the connection"));
+    agent.call(() -> link.end("the decode node closed the connection"), CLOSE_LIMIT_NS);
   }
 }

@@ -9,9 +9,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import org.agrona.DirectBuffer;
 import org.agrona.concurrent.Agent;
+import org.agrona.concurrent.AgentTerminationException;
 import org.agrona.concurrent.ManyToOneConcurrentLinkedQueue;
 import org.agrona.concurrent.NanoClock;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +22,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Everything a node's stream does, on one thread: polls what other nodes send, keeps the links,
  * pumps the senders. Other threads ask it by {@link #post} and {@link #call}.
+ *
+ * <p>An exception ends the session or the link that it concerns. An {@link Error} ends all links
+ * with the reason, and the thread: nothing is asked of it then in vain.
  */
 final class StreamAgent implements Agent {
   private static final int MAX_LINKS = 64;
@@ -45,6 +51,28 @@ final class StreamAgent implements Agent {
       new ManyToOneConcurrentLinkedQueue<>();
   private final Object commandGate = new Object();
   private boolean gateShut;
+
+  /**
+   * What is caught when the heap is full, looked up before: a handler whose class has to be looked
+   * up then is passed over.
+   */
+  static final List<Class<?>> CAUGHT =
+      List.of(
+          Throwable.class,
+          Error.class,
+          Exception.class,
+          RuntimeException.class,
+          OutOfMemoryError.class);
+
+  /** Made before, since an error may leave no memory for it. */
+  private static final AgentTerminationException ENDED = new AgentTerminationException();
+
+  private static final String FAILED = "this node's stream failed: ";
+  private static final int ATTEMPTS = 50;
+
+  private volatile boolean closing;
+  private volatile @Nullable String failure;
+  private final AtomicReference<@Nullable Consumer<String>> onFailure = new AtomicReference<>();
   private final long strangerLimitNs;
   private long turnedNs;
   private volatile @Nullable Thread thread;
@@ -102,6 +130,11 @@ final class StreamAgent implements Agent {
    * closed.
    */
   void call(Runnable command) {
+    call(command, Long.MAX_VALUE);
+  }
+
+  /** The same, returning after {@code limitNs} at the latest. */
+  void call(Runnable command, long limitNs) {
     if (Thread.currentThread() == thread) {
       command.run();
       return;
@@ -119,14 +152,17 @@ final class StreamAgent implements Agent {
       return;
     }
     boolean interrupted = false;
-    while (done.getCount() > 0) {
+    long startNs = System.nanoTime();
+    long leftNs = limitNs;
+    while (done.getCount() > 0 && leftNs > 0) {
       try {
-        done.await();
+        boolean _ = done.await(leftNs, TimeUnit.NANOSECONDS);
       } catch (InterruptedException e) {
         // The caller counts on what this call ends; that takes no longer than a turn of the stream
         // thread.
         interrupted = true;
       }
+      leftNs = limitNs - (System.nanoTime() - startNs);
     }
     if (interrupted) {
       Thread.currentThread().interrupt();
@@ -211,6 +247,22 @@ final class StreamAgent implements Agent {
   }
 
   private void onControlMessage(Inbound from, Frame frame, DirectBuffer buffer, long nowNs) {
+    try {
+      takeControlMessage(from, frame, buffer, nowNs);
+    } catch (Error e) {
+      fail(told(e)); // nothing is wrong with the message
+    }
+  }
+
+  private void onKvMessage(Inbound from, Frame frame, DirectBuffer buffer, long nowNs) {
+    try {
+      takeKvMessage(from, frame, buffer, nowNs);
+    } catch (Error e) {
+      fail(told(e));
+    }
+  }
+
+  private void takeControlMessage(Inbound from, Frame frame, DirectBuffer buffer, long nowNs) {
     Link link = from.link();
     if (link != null) {
       link.onControl(frame, buffer, nowNs);
@@ -341,7 +393,7 @@ final class StreamAgent implements Agent {
     return id == 0 ? 1 : id;
   }
 
-  private void onKvMessage(Inbound from, Frame frame, DirectBuffer buffer, long nowNs) {
+  private void takeKvMessage(Inbound from, Frame frame, DirectBuffer buffer, long nowNs) {
     if (from.link() == null) {
       for (Link link : links) {
         if (link instanceof PrefillLink prefill && prefill.isKvStream(from.streamSession())) {
@@ -358,6 +410,67 @@ final class StreamAgent implements Agent {
 
   @Override
   public int doWork() {
+    int work = 0;
+    try {
+      work = closing || failure != null ? 0 : turn();
+    } catch (Error e) {
+      fail(told(e));
+    } finally {
+      boolean _ = Thread.interrupted(); // a sink's or a service's doing: it would end this thread
+    }
+    if (closing || failure != null) {
+      throw ENDED;
+    }
+    return work;
+  }
+
+  private static String told(Error e) {
+    try {
+      return FAILED.concat(e.toString());
+    } catch (Error _) {
+      return "this node's stream failed: out of memory";
+    }
+  }
+
+  /** Ends all links with the reason, and the thread, soon. Any thread. */
+  void fail(String reason) {
+    if (failure == null) {
+      failure = reason;
+    }
+    wake();
+  }
+
+  /** Why the stream ended by itself, one line, or null. Any thread. */
+  @Nullable String failure() {
+    return failure;
+  }
+
+  /** Has {@code action} told why, once, when the stream has ended by itself. */
+  void onFailure(Consumer<String> action) {
+    onFailure.set(action);
+    synchronized (commandGate) {
+      if (!gateShut) {
+        return;
+      }
+    }
+    tellFailure();
+  }
+
+  private void tellFailure() {
+    String why = failure;
+    Consumer<String> told = why == null ? null : onFailure.getAndSet(null);
+    if (why != null && told != null) {
+      told.accept(why);
+    }
+  }
+
+  /** Ends all links, and the thread, soon. Any thread. */
+  void end() {
+    closing = true;
+    wake();
+  }
+
+  private int turn() {
     int work = media.doWork() + runCommands();
     for (int i = 0; i < inbounds.size(); i++) {
       work += inbounds.get(i).poll();
@@ -406,9 +519,8 @@ final class StreamAgent implements Agent {
         link.end("this node's stream broke down: " + media.trouble());
       }
       return link.doWork(nowNs);
-    } catch (RuntimeException | Error e) {
-      // An Error too: nobody else would hear of it, and the link's sessions would wait for ever.
-      link.end("this node's stream failed: " + e);
+    } catch (RuntimeException e) {
+      link.end(FAILED + e);
       return 1;
     }
   }
@@ -426,19 +538,38 @@ final class StreamAgent implements Agent {
 
   @Override
   public void onClose() {
+    String why = failure;
+    endLinks(why == null ? "the node was closed" : why);
+    try {
+      long deadlineNs = System.nanoTime() + DRAIN_LIMIT_NS;
+      while (!isDrained() && deadlineNs - System.nanoTime() > 0) {
+        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
+      }
+    } finally {
+      links.clear();
+      inbounds.clear();
+      tellFailure();
+    }
+  }
+
+  /** Every link and every command that waits, whatever one of them throws. */
+  private void endLinks(String reason) {
     synchronized (commandGate) {
       gateShut = true;
     }
-    runCommands();
-    for (Link link : links) {
-      link.end("the node was closed");
+    for (int i = 0; i < ATTEMPTS; i++) {
+      try {
+        runCommands();
+        for (int n = 0; n < links.size(); n++) {
+          links.get(n).end(reason);
+        }
+        return;
+      } catch (RuntimeException | Error _) {
+        // The heap may be full for the moment; a link ends at the second try, whatever the first
+        // threw.
+        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(10));
+      }
     }
-    long deadlineNs = System.nanoTime() + DRAIN_LIMIT_NS;
-    while (!isDrained() && deadlineNs - System.nanoTime() > 0) {
-      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
-    }
-    links.clear();
-    inbounds.clear();
   }
 
   private boolean isDrained() {

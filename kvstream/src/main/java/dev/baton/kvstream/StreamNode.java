@@ -8,6 +8,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.agrona.concurrent.AgentRunner;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  * does everything. Any thread may use it; one process may have several.
  */
 public final class StreamNode implements AutoCloseable {
+  private static final long CLOSE_LIMIT_MS = 750;
+  private static final System.Logger LOG = System.getLogger("dev.baton.kvstream");
+
   /** What Agrona needs of the JVM. */
   private static final String FLAG = "--add-exports java.base/jdk.internal.misc=ALL-UNNAMED";
 
@@ -28,7 +32,7 @@ public final class StreamNode implements AutoCloseable {
   private final NodeIdentity identity;
   private final EmbeddedMedia media;
   private final StreamAgent agent;
-  private final AgentRunner runner;
+  private final Thread thread;
   private final AtomicBoolean closed = new AtomicBoolean();
 
   private StreamNode(
@@ -37,7 +41,9 @@ public final class StreamNode implements AutoCloseable {
     this.identity = identity;
     this.media = media;
     this.agent = agent;
-    this.runner = new AgentRunner(media.idleStrategy(), media::note, null, agent);
+    this.thread =
+        StreamTransport.daemon(new AgentRunner(media.idleStrategy(), media::note, null, agent));
+    thread.setName(agent.roleName());
   }
 
   /**
@@ -64,9 +70,9 @@ public final class StreamNode implements AutoCloseable {
       StreamAgent agent = new StreamAgent(identity, config, advertised, service, media);
       media.open(listen, agent::onControlImage, agent::onKvImage, agent::onImageGone);
       StreamNode node = new StreamNode(config, identity, media, agent);
-      AgentRunner.startOnThread(node.runner, StreamTransport::daemon);
+      node.thread.start();
       return node;
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       media.close();
       throw e;
     }
@@ -109,7 +115,8 @@ public final class StreamNode implements AutoCloseable {
     List<PrefillLink> links = new ArrayList<>();
     agent.call(() -> usable.forEach(endpoint -> links.add(agent.connect(endpoint))));
     if (links.isEmpty()) {
-      throw new StreamException("this node's stream is closed");
+      String failure = agent.failure();
+      throw new StreamException(failure == null ? "this node's stream is closed" : failure);
     }
     PrefillLink first = firstOpened(links);
     for (PrefillLink other : links) {
@@ -175,12 +182,66 @@ public final class StreamNode implements AutoCloseable {
     agent.post(() -> links.forEach(link -> link.end(reason)));
   }
 
-  /** Ends all sessions, tells the peers, and frees thread, sockets and files. Twice is fine. */
+  /** The thread that reads and writes the sessions' KV. */
+  public Thread thread() {
+    return thread;
+  }
+
+  /**
+   * Has {@code action} told why, once, should the stream end by itself: by an error, or by {@link
+   * #fail}. The sessions have failed then, and the peers have been told. On the stream's thread.
+   */
+  public void onFailure(Consumer<String> action) {
+    agent.onFailure(action);
+  }
+
+  /** Ends all sessions with the reason and tells it to the peers; nothing is taken any more. */
+  public void fail(String reason) {
+    agent.fail(reason);
+  }
+
+  /**
+   * Ends all sessions, tells the peers, and frees thread, sockets and files. Where the thread does
+   * not come back from a sink or a service in time, it is left behind with them, and frees them
+   * when it does. Twice is fine.
+   */
   @Override
   public void close() {
-    if (closed.compareAndSet(false, true)) {
-      runner.close();
-      media.close();
+    if (!closed.compareAndSet(false, true)) {
+      return;
     }
+    agent.end();
+    if (Thread.currentThread() != thread && hasEnded(CLOSE_LIMIT_MS)) {
+      media.close();
+      return;
+    }
+    LOG.log(
+        System.Logger.Level.WARNING,
+        "a stream's thread does not end; it is left behind with its files");
+    Thread.ofPlatform()
+        .daemon()
+        .name("baton-stream-end")
+        .start(() -> {
+          if (hasEnded(Long.MAX_VALUE)) {
+            media.close();
+          }
+        });
+  }
+
+  private boolean hasEnded(long limitMs) {
+    long startNs = System.nanoTime();
+    boolean interrupted = false;
+    for (long leftMs = limitMs; leftMs > 0 && thread.isAlive(); ) {
+      try {
+        thread.join(leftMs);
+      } catch (InterruptedException e) {
+        interrupted = true; // what is under way is left to nobody
+      }
+      leftMs = limitMs - (System.nanoTime() - startNs) / 1_000_000;
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    return !thread.isAlive();
   }
 }

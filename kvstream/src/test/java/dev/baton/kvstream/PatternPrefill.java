@@ -24,6 +24,8 @@ class PatternPrefill implements PrefillService, AutoCloseable {
   volatile @Nullable String failure;
   volatile int failAtChunk = -1;
   volatile boolean sourceThrows;
+  volatile boolean releaseThrows;
+  volatile @Nullable Error error;
 
   PatternPrefill(NodeIdentity node) {
     this.node = node;
@@ -31,6 +33,10 @@ class PatternPrefill implements PrefillService, AutoCloseable {
 
   @Override
   public @Nullable String accept(PrefillOrder order, KvSender sender) {
+    Error thrown = error;
+    if (thrown != null) {
+      throw thrown;
+    }
     if (refusal != null) {
       return refusal;
     }
@@ -92,6 +98,9 @@ class PatternPrefill implements PrefillService, AutoCloseable {
   @Override
   public void released(long sessionId) {
     released.add(sessionId);
+    if (releaseThrows) {
+      throw new IllegalStateException("no such session");
+    }
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.baton.kvstream;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
@@ -9,6 +10,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
@@ -120,6 +123,106 @@ class StreamFaultTest {
         assertFailed(receiver, "too deep");
       }
       assertTrue(Nodes.await(() -> pair.prefill.released.size() == 1, 5000));
+    }
+  }
+
+  @Test
+  void shouldEndAllSessionsAndTheStreamWithTheReasonAfterAnError() throws Exception {
+    try (NodePair pair = slowPair()) {
+      CompletableFuture<String> told = new CompletableFuture<>();
+      pair.receiving.onFailure(told::complete);
+      PrefillOrder other = Nodes.order(10, 1500, 0, 5, 10);
+      try (KvReceiver innocent = pair.peer.order(other, new PatternKv(Nodes.SMALL, 2000));
+          KvReceiver receiver =
+              pair.peer.order(
+                  LONG_ORDER,
+                  (layer, first, tokens, src, offset, digest) -> {
+                    throw new StackOverflowError("too deep");
+                  })) {
+        String reason = "this node's stream failed: java.lang.StackOverflowError: too deep";
+        assertFailed(receiver, reason);
+        assertFailed(innocent, reason);
+        assertEquals(reason, told.get(10, TimeUnit.SECONDS));
+        StreamException refused =
+            assertThrows(
+                StreamException.class, () -> pair.receiving.connect(pair.sending.endpoint()));
+        assertEquals(reason, refused.getMessage());
+        assertFailed(pair.peer.order(other, new PatternKv(Nodes.SMALL, 2000)), reason);
+      }
+      assertTrue(Nodes.await(() -> pair.prefill.released.size() == 2, 5000));
+    }
+  }
+
+  @Test
+  void shouldTellDecodeNodesWhyWhenThePrefillSideThrowsAnError() throws Exception {
+    try (NodePair pair = slowPair()) {
+      CompletableFuture<String> told = new CompletableFuture<>();
+      pair.sending.onFailure(told::complete);
+      pair.prefill.error = new NoClassDefFoundError("cut");
+      try (KvReceiver receiver = pair.peer.order(LONG_ORDER, new PatternKv(Nodes.SMALL, 2000))) {
+        assertFailed(
+            receiver, "has left: this node's stream failed: java.lang.NoClassDefFoundError: cut");
+      }
+      assertTrue(told.get(10, TimeUnit.SECONDS).contains("NoClassDefFoundError"));
+      assertFalse(pair.peer.isAlive());
+    }
+  }
+
+  @Test
+  void shouldGoOnWhenThePrefillSideThrowsAtASessionsEnd() {
+    try (NodePair pair = slowPair()) {
+      pair.prefill.releaseThrows = true;
+      pair.transfer(Nodes.order(10, 50, 0, 5, 10));
+      assertTrue(Nodes.await(() -> pair.prefill.released.size() == 1, 5000));
+      pair.transfer(Nodes.order(11, 50, 0, 5, 10));
+    }
+  }
+
+  @Test
+  void shouldGoOnWhenASinkInterruptsTheStreamsThread() {
+    try (NodePair pair = slowPair()) {
+      KvSink interrupting =
+          (layer, first, tokens, src, offset, digest) -> {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("no block");
+          };
+      try (KvReceiver receiver = pair.peer.order(LONG_ORDER, interrupting)) {
+        assertFailed(receiver, "no block");
+      }
+      pair.transfer(Nodes.order(10, 50, 0, 5, 10));
+    }
+  }
+
+  @Test
+  void shouldCloseBehindASinkThatHangs() throws InterruptedException {
+    CountDownLatch hangs = new CountDownLatch(1);
+    CountDownLatch mayEnd = new CountDownLatch(1);
+    try (NodePair pair = slowPair()) {
+      KvReceiver _ =
+          pair.peer.order(
+              LONG_ORDER,
+              (layer, first, tokens, src, offset, digest) -> {
+                hangs.countDown();
+                boolean ended = false;
+                while (!ended) {
+                  try {
+                    mayEnd.await();
+                    ended = true;
+                  } catch (InterruptedException e) {
+                    // As a call into a driver.
+                  }
+                }
+                return true;
+              });
+      assertTrue(hangs.await(10, TimeUnit.SECONDS));
+      long startNs = System.nanoTime();
+      pair.peer.close();
+      pair.receiving.close();
+      long ms = (System.nanoTime() - startNs) / 1_000_000;
+      assertTrue(ms <= 2_000, ms + " ms");
+      mayEnd.countDown();
+      pair.receiving.thread().join(10_000);
+      assertFalse(pair.receiving.thread().isAlive());
     }
   }
 

@@ -134,6 +134,12 @@ final class GgmlPass implements LayerPass {
     return run(batch, from, to, listener);
   }
 
+  @Override
+  public boolean layersWhile(TokenBatch batch, int from, int to, LayerListener listener) {
+    // Another device is given all layers at once and waited for once; it is done before long.
+    return run(batch, from, to, model.device().isCpu() ? listener : null);
+  }
+
   private boolean run(TokenBatch batch, int from, int to, @Nullable LayerListener listener) {
     if (from < 0 || to > config.layers() || from > to) {
       throw new IllegalArgumentException(

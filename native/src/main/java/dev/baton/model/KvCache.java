@@ -124,9 +124,18 @@ public final class KvCache implements AutoCloseable {
       }
       takenBlocks += wanted;
     }
+    try {
+      return wiped(numbers, dirty);
+    } catch (RuntimeException | Error e) {
+      release(numbers);
+      throw e;
+    }
+  }
+
+  private KvSequence wiped(int[] numbers, boolean[] dirty) {
     // The numeric contract wants masked slots finite: what an earlier sequence (or a hostile peer)
     // left is wiped.
-    for (int i = 0; i < wanted; i++) {
+    for (int i = 0; i < numbers.length; i++) {
       if (dirty[i]) {
         wipe(numbers[i]);
       }

@@ -66,6 +66,16 @@ public interface LayerPass extends AutoCloseable {
   }
 
   /**
+   * The same, where nobody reads the KV meanwhile and {@code listener} only says whether the pass
+   * is still wanted. Where asking would cost something, the pass may run on to its end.
+   *
+   * @return false when the listener ended it
+   */
+  default boolean layersWhile(TokenBatch batch, int from, int to, LayerListener listener) {
+    return layers(batch, from, to, listener);
+  }
+
+  /**
    * Final norm and output matrix for rows [firstRow, firstRow + rows) of {@link #hidden}.
    *
    * @param out (rows, vocabSize) float32

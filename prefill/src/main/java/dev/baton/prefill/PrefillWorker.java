@@ -8,8 +8,11 @@ import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -20,11 +23,36 @@ import org.jspecify.annotations.Nullable;
  * that chunk is done; the compute never waits for the network.
  *
  * <p>Blocks are taken when an order is accepted and given back when both the compute and the stream
- * have let go of them.
+ * have let go of them. An exception fails the order that caused it; an {@link Error} fails all, and
+ * no more are taken.
  */
 public final class PrefillWorker implements PrefillService, AutoCloseable {
   /** Orders that may be under way; one more is refused. */
   public static final int MAX_ORDERS = 64;
+
+  /** A layer of a chunk is usually far shorter; who waits for longer is left behind. */
+  private static final long CLOSE_LIMIT_MS = 750;
+
+  /**
+   * What is caught when the heap is full, looked up before: a handler whose class has to be looked
+   * up then is passed over.
+   */
+  static final List<Class<?>> CAUGHT =
+      List.of(
+          Throwable.class,
+          Error.class,
+          Exception.class,
+          RuntimeException.class,
+          OutOfMemoryError.class);
+
+  private static final String CLOSED = "the prefill node is shutting down";
+  private static final String FAILED = "the prefill node failed and ends: ";
+
+  /** How often what has to be done is tried where the heap is full for the moment. */
+  private static final int ATTEMPTS = 50;
+
+  private static final long ATTEMPTS_APART_NS = 10_000_000;
+  private static final System.Logger LOG = System.getLogger("dev.baton.prefill");
 
   private final ModelBackend model;
   private final KvCache cache;
@@ -36,8 +64,9 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
 
   private final Object lock = new Object();
   private final ChunkTurns<PrefillJob> turns = new ChunkTurns<>(); // guarded by lock
-  private boolean closed; // guarded by lock
-  private volatile boolean abandoned;
+  private @Nullable String closedFor; // why nothing is taken any more; guarded by lock
+  private @Nullable String failure; // guarded by lock
+  private @Nullable Consumer<String> onFailure; // guarded by lock
 
   /**
    * @param model shared; the caller closes it after this
@@ -73,20 +102,24 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
           + cache.totalBlocks()
           + " are free";
     }
-    PrefillJob job = new PrefillJob(order, sender, sequence, model);
-    jobs.put(order.sessionId(), job);
-    String refusal = enqueue(job);
-    if (refusal != null) {
-      jobs.remove(order.sessionId());
-      sequence.close();
+    String refusal = "its prefill side failed";
+    try {
+      PrefillJob job = new PrefillJob(order, sender, sequence, model);
+      jobs.put(order.sessionId(), job);
+      refusal = enqueue(job);
+      return refusal;
+    } finally {
+      if (refusal != null) {
+        jobs.remove(order.sessionId());
+        sequence.close();
+      }
     }
-    return refusal;
   }
 
   private @Nullable String enqueue(PrefillJob job) {
     synchronized (lock) {
-      if (closed) {
-        return "the prefill node is shutting down";
+      if (closedFor != null) {
+        return closedFor;
       }
       if (turns.size() == MAX_ORDERS) {
         return "busy: " + MAX_ORDERS + " orders are under way already";
@@ -141,11 +174,21 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
   }
 
   private void work() {
+    try {
+      runUntilClosed();
+    } catch (Throwable e) { // nobody is left to hear of it but those who wait
+      fail(fatal(e));
+    }
+    forward.close();
+  }
+
+  private void runUntilClosed() {
     for (PrefillJob job = nextTurn(); job != null; job = nextTurn()) {
       boolean over = true;
       try {
         over = job.runChunk(forward, batch, nanoClock);
-      } catch (RuntimeException e) {
+      } catch (Exception e) {
+        LOG.log(System.Logger.Level.DEBUG, "what ended an order", e);
         job.fail("the prefill node failed: " + e);
       }
       batch.clear();
@@ -161,14 +204,85 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
   /** Waits for an order whose next chunk is to be computed; null when the worker is closed. */
   private @Nullable PrefillJob nextTurn() {
     synchronized (lock) {
-      while (!closed && turns.size() == 0) {
+      while (closedFor == null && turns.size() == 0) {
         try {
           lock.wait();
         } catch (InterruptedException _) {
           // Nobody interrupts this thread for a reason: closing wakes it.
         }
       }
-      return closed ? null : turns.next();
+      return closedFor != null ? null : turns.next();
+    }
+  }
+
+  /** Why everything ends, in words as far as there is memory for words. */
+  private static String fatal(Throwable e) {
+    String reason = "the prefill node failed and ends: out of memory";
+    try {
+      reason =
+          FAILED.concat(e.toString()); // to link a concatenation of the language's needs memory
+      LOG.log(System.Logger.Level.DEBUG, reason, e);
+    } catch (Throwable _) {
+      // It is said in fewer words.
+    }
+    return reason;
+  }
+
+  private void fail(String reason) {
+    refuseFromNowOn(reason);
+    Consumer<String> told;
+    synchronized (lock) {
+      failure = reason;
+      told = onFailure;
+    }
+    for (int i = 0; i < ATTEMPTS && !failAll(reason); i++) {
+      LockSupport.parkNanos(ATTEMPTS_APART_NS);
+    }
+    letGoOfAll();
+    if (told != null) {
+      told.accept(reason);
+    }
+  }
+
+  private boolean failAll(String reason) {
+    try {
+      jobs.values().forEach(job -> job.fail(reason));
+      return true;
+    } catch (OutOfMemoryError _) {
+      return false;
+    }
+  }
+
+  private void refuseFromNowOn(String reason) {
+    synchronized (lock) {
+      if (closedFor == null) {
+        closedFor = reason;
+      }
+      lock.notifyAll();
+    }
+  }
+
+  private void letGoOfAll() {
+    synchronized (lock) {
+      for (PrefillJob job = turns.next(); job != null; job = turns.next()) {
+        turns.remove(job);
+        job.letGo();
+      }
+    }
+  }
+
+  /**
+   * Has {@code action} told why, once, should an error end the worker: its orders have failed then,
+   * and it takes no more. On the worker's thread.
+   */
+  public void onFailure(Consumer<String> action) {
+    String known;
+    synchronized (lock) {
+      onFailure = action;
+      known = failure;
+    }
+    if (known != null) {
+      action.accept(known);
     }
   }
 
@@ -177,39 +291,41 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
    * its thread. Any thread.
    */
   public void abandon(String reason) {
-    abandoned = true;
-    synchronized (lock) {
-      closed = true;
-      lock.notifyAll();
-    }
+    refuseFromNowOn(reason);
     jobs.values().forEach(job -> job.fail(reason));
   }
 
-  /** Ends the thread after the layer at hand; sessions fail with a reason. Twice is fine. */
+  /** The thread that computes: what it computes with may be freed when it has ended. */
+  public Thread thread() {
+    return thread;
+  }
+
+  /**
+   * Ends the thread after the layer at hand; sessions fail with a reason. A thread that does not
+   * come back in time is left behind: it ends, and frees its own memory, when it does. Twice is
+   * fine.
+   */
   @Override
   public void close() {
+    refuseFromNowOn(CLOSED);
     synchronized (lock) {
-      closed = true;
-      turns.forEach(job -> job.fail("the prefill node is shutting down"));
-      lock.notifyAll();
+      turns.forEach(job -> job.fail(CLOSED));
     }
     boolean interrupted = false;
-    while (thread.isAlive() && !abandoned) {
+    long deadlineNs = System.nanoTime() + CLOSE_LIMIT_MS * 1_000_000;
+    long leftMs = CLOSE_LIMIT_MS;
+    while (thread.isAlive() && leftMs > 0) {
       try {
-        thread.join();
+        thread.join(leftMs);
       } catch (InterruptedException e) {
         interrupted = true;
       }
+      leftMs = (deadlineNs - System.nanoTime()) / 1_000_000;
     }
-    synchronized (lock) {
-      for (PrefillJob job = turns.next(); job != null; job = turns.next()) {
-        turns.remove(job);
-        job.letGo();
-      }
+    if (thread.isAlive()) {
+      LOG.log(System.Logger.Level.WARNING, "a computation does not end; it is left behind");
     }
-    if (!abandoned) {
-      forward.close(); // else its thread may still hold it
-    }
+    letGoOfAll();
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
