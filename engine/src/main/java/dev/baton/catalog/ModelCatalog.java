@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /**
@@ -53,16 +54,22 @@ public final class ModelCatalog {
     return VerifiedFile.hasSize(fileOf(model), model.sizeBytes());
   }
 
+  /** {@link #resolve(String, Consumer)} without notes. */
+  public Path resolve(String nameOrPath) {
+    return resolve(nameOrPath, note -> {});
+  }
+
   /**
    * The file of a model, ready to be mapped. An embedded model is copied out of the jar on first
-   * use.
+   * use; where the cache folder cannot be written, to a temporary file that ends with the process.
    *
    * @param nameOrPath a catalog name, or the path of a GGUF file (a name wins; {@code ./name} is
    *     always a path)
+   * @param notes told of such a temporary file, one line
    * @throws CatalogException if nothing is known by that name and no file is there, or if it has
    *     not been pulled yet
    */
-  public Path resolve(String nameOrPath) {
+  public Path resolve(String nameOrPath, Consumer<String> notes) {
     Optional<CatalogModel> known = find(nameOrPath);
     if (known.isEmpty()) {
       return existingFile(nameOrPath);
@@ -72,7 +79,7 @@ public final class ModelCatalog {
       return fileOf(model);
     }
     if (model.isEmbedded()) {
-      return bring(model, PullProgress.SILENT);
+      return embedded(model, notes);
     }
     if (Files.exists(fileOf(model))) {
       throw new CatalogException(
@@ -103,6 +110,30 @@ public final class ModelCatalog {
 
   private Optional<CatalogModel> find(String name) {
     return models.stream().filter(model -> model.name().equals(name)).findFirst();
+  }
+
+  private Path embedded(CatalogModel model, Consumer<String> notes) {
+    try {
+      return bring(model, PullProgress.SILENT);
+    } catch (CatalogException e) {
+      Path file = temporary(model, e);
+      notes.accept(e.getMessage() + "; this run has the model at " + file);
+      return file;
+    }
+  }
+
+  private Path temporary(CatalogModel model, CatalogException why) {
+    try {
+      Path own = Files.createTempDirectory("baton-model");
+      own.toFile().deleteOnExit();
+      Path file = own.resolve(model.fileName());
+      file.toFile().deleteOnExit();
+      sources.read(model, model.sources().getFirst(), file, PullProgress.SILENT);
+      return file;
+    } catch (IOException | SourceException e) {
+      why.addSuppressed(e);
+      throw why;
+    }
   }
 
   private Path bring(CatalogModel model, PullProgress progress) {

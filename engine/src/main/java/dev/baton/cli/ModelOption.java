@@ -23,6 +23,6 @@ final class ModelOption {
 
   /** The file to open. */
   Path file(Terminal terminal) {
-    return ModelCatalog.of(terminal.env()).resolve(nameOrPath);
+    return ModelCatalog.of(terminal.env()).resolve(nameOrPath, terminal::note);
   }
 }

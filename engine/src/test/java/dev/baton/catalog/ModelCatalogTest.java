@@ -269,7 +269,23 @@ final class ModelCatalogTest {
     ModelCatalog catalog = new ModelCatalog(CatalogModel.all(), blocked, Map.of());
 
     assertMentions(
-        assertThrows(CatalogException.class, () -> catalog.resolve("baton-tiny")), "BATON_HOME");
+        assertThrows(CatalogException.class, () -> catalog.pull("baton-tiny", progress())),
+        "BATON_HOME");
+  }
+
+  @Test
+  void shouldCopyTheEmbeddedModelElsewhereAndSaySoWhereTheCacheCannotBeWritten()
+      throws IOException {
+    Path blocked = Files.writeString(folder.resolve("file"), "not a folder");
+    ModelCatalog catalog = new ModelCatalog(CatalogModel.all(), blocked, Map.of());
+    List<String> notes = new ArrayList<>();
+
+    Path file = catalog.resolve("baton-tiny", notes::add);
+
+    assertEquals(5_648_704, Files.size(file));
+    assertEquals(1, notes.size());
+    assertTrue(notes.getFirst().contains("BATON_HOME"), notes::getFirst);
+    assertTrue(notes.getFirst().contains(file.toString()), notes::getFirst);
   }
 
   @Test

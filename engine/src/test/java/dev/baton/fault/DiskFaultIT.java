@@ -150,6 +150,15 @@ class DiskFaultIT {
       String error = assertAnswers(readOnly, home, "read-only");
       assertTrue(error.contains("Read-only file system"), error);
     }
+    List<String> plain = List.of("run", "--max-tokens", "8", PROMPT);
+    try (BatonProcess first =
+        BatonProcess.start(
+            after("true"), Map.of("BATON_HOME", "/proc/none"), plain.toArray(String[]::new))) {
+      first.closeInput();
+      assertEquals(0, first.await(), first::err);
+      assertFalse(first.out().isBlank(), "the built-in model answers without a home");
+      assertTrue(first.err().contains("BATON_HOME"), first::err);
+    }
     Path file = Files.writeString(temp.resolve("a-file"), "x");
     String error = assertAnswers(List.of(), file, "a file");
     assertTrue(error.contains("a-file"), error);

@@ -65,7 +65,7 @@ final class StreamAgent implements Agent {
           OutOfMemoryError.class);
 
   /** Made before, since an error may leave no memory for it. */
-  private static final AgentTerminationException ENDED = new AgentTerminationException();
+  private final AgentTerminationException ended = new AgentTerminationException();
 
   private static final String FAILED = "this node's stream failed: ";
   private static final int ATTEMPTS = 50;
@@ -419,7 +419,7 @@ final class StreamAgent implements Agent {
       boolean _ = Thread.interrupted(); // a sink's or a service's doing: it would end this thread
     }
     if (closing || failure != null) {
-      throw ENDED;
+      throw ended;
     }
     return work;
   }
