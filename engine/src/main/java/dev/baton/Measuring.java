@@ -155,7 +155,7 @@ final class Measuring implements AutoCloseable {
   /** False when the thread was interrupted. */
   private boolean pauses(long ms) { // under the lock
     try {
-      wait(ms);
+      TimeUnit.MILLISECONDS.timedWait(this, ms);
       return true;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
