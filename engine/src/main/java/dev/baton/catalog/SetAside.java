@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * Puts a file of the cache folder aside that is not what it should be: it is called {@code
@@ -26,7 +27,8 @@ public final class SetAside {
    * @throws IOException when it cannot be renamed
    */
   public static Path put(Path file) throws IOException {
-    List<Path> earlier = earlier(file.toAbsolutePath().getParent());
+    Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent(), "the root is no file");
+    List<Path> earlier = earlier(folder);
     int number = earlier.isEmpty() ? 1 : number(earlier.getLast()) + 1;
     Path aside = file.resolveSibling(file.getFileName() + MARK + number);
     Files.move(file, aside);

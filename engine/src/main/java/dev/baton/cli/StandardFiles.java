@@ -85,6 +85,11 @@ final class StandardFiles {
           public int read() throws IOException {
             throw new IOException("it is closed");
           }
+
+          @Override
+          public int read(byte[] into, int offset, int length) throws IOException {
+            return read();
+          }
         }
         : new FileInputStream(FileDescriptor.in);
   }

@@ -155,21 +155,23 @@ final class JinjaRenderer {
           case Expr.Not(Expr of) -> !truth(value(of));
           case Expr.Choice(Expr condition, Expr then, Expr otherwise) ->
               value(truth(value(condition)) ? then : otherwise);
-          case Expr.Binary(String operator, Expr left, Expr right) ->
-              switch (operator) {
-                case "and" -> {
-                  Object first = value(left);
-                  yield truth(first) ? value(right) : first;
-                }
-                case "or" -> {
-                  Object first = value(left);
-                  yield truth(first) ? first : value(right);
-                }
-                default -> counted(JinjaLibrary.binary(operator, value(left), value(right)));
-              };
+          case Expr.Binary binary -> binary(binary);
         };
     depth--;
     return value;
+  }
+
+  /** The right side is looked at where it counts. */
+  private @Nullable Object binary(Expr.Binary binary) {
+    Object left = value(binary.left());
+    String operator = binary.operator();
+    if (operator.equals("and")) {
+      return truth(left) ? value(binary.right()) : left;
+    }
+    if (operator.equals("or")) {
+      return truth(left) ? left : value(binary.right());
+    }
+    return counted(JinjaLibrary.binary(operator, left, value(binary.right())));
   }
 
   private @Nullable Object lookUp(String name) {
@@ -237,9 +239,10 @@ final class JinjaRenderer {
         return counted(JinjaLibrary.method(object, method, positional(arguments)));
       }
     }
-    if (!(function instanceof Expr.Name(String name))) {
+    if (!(function instanceof Expr.Name named)) {
       throw new JinjaException("calls what has no name");
     }
+    String name = named.name();
     Object known = lookUp(name);
     if (known instanceof Node.Macro macro) {
       return macro(macro, arguments);
