@@ -60,7 +60,7 @@ public final class Baton implements AutoCloseable {
   /**
    * What opening with an automatic split may wait for a prefill node, to hear whether it refuses.
    */
-  private static final Duration AUTO_OPEN = Duration.ofMillis(1_200);
+  private static final Duration AUTO_OPEN = Duration.ofSeconds(1);
 
   private final BatonConfig config;
   private final NodeCompute compute;

@@ -15,6 +15,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -32,25 +33,21 @@ final class Learning implements AutoCloseable {
   private static final long OPENING_MS = 1_500;
 
   private final OutputLengths lengths;
+  private final Path folder;
+  private final AtomicBoolean begun = new AtomicBoolean();
   private final CountDownLatch opened = new CountDownLatch(1);
   private final ExecutorService writer = Executors.newSingleThreadExecutor(Learning::daemon);
   private @Nullable Journal journal; // the writer's alone
   private volatile List<String> notices = List.of();
 
   /**
-   * Begins to open the journal.
+   * Opens the journal when something is to be read from it or noted.
    *
    * @param folder the journal's
    */
   Learning(String modelName, Path folder) {
     this.lengths = new OutputLengths(modelName);
-    writer.execute(() -> {
-      try {
-        open(folder);
-      } finally {
-        opened.countDown();
-      }
-    });
+    this.folder = folder;
   }
 
   private static Thread daemon(Runnable work) {
@@ -67,7 +64,7 @@ final class Learning implements AutoCloseable {
   /** What to know of the journal, a line each; waits a moment for it to be opened. */
   List<String> notices() {
     try {
-      boolean _ = opened.await(OPENING_MS, TimeUnit.MILLISECONDS);
+      boolean _ = begun.get() && opened.await(OPENING_MS, TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -80,6 +77,7 @@ final class Learning implements AutoCloseable {
    * @throws RejectedExecutionException when this is closed
    */
   Corrections correctionsOf(PairProfile profile) throws InterruptedException {
+    begin();
     try {
       return writer.submit(() -> readCorrections(profile)).get();
     } catch (ExecutionException e) {
@@ -94,15 +92,29 @@ final class Learning implements AutoCloseable {
    */
   void note(@Nullable Corrections corrections, Supplier<JournalEntry> entry) {
     try {
+      begin();
       writer.execute(() -> write(corrections, entry));
     } catch (RejectedExecutionException _) {
       // The engine is closed, and its time for last words is over.
     }
   }
 
+  /** Opening takes a second of a processor: who is never measured does without. */
+  private void begin() {
+    if (begun.compareAndSet(false, true)) {
+      writer.execute(() -> {
+        try {
+          open();
+        } finally {
+          opened.countDown();
+        }
+      });
+    }
+  }
+
   // The writer's thread.
 
-  private void open(Path folder) {
+  private void open() {
     Journal now = Journal.openOrNone(folder);
     journal = now;
     notices = now.notices();
