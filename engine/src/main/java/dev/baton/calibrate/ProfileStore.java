@@ -136,9 +136,7 @@ public final class ProfileStore {
       putAside(file);
       return nothing;
     }
-    return key.equals(kept.key)
-        ? new Known(key, kept.profile, kept.here, kept.inVain)
-        : nothing;
+    return key.equals(kept.key) ? new Known(key, kept.profile, kept.here, kept.inVain) : nothing;
   }
 
   /** The profile that was kept for this key. */
@@ -226,8 +224,7 @@ public final class ProfileStore {
     Path fresh = Files.createTempFile(folder, "profile", PART);
     try {
       Files.writeString(
-          fresh,
-          MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(Kept.of(known)));
+          fresh, MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(Kept.of(known)));
       Files.move(
           fresh,
           folder.resolve(known.key.fileName()),

@@ -166,8 +166,8 @@ public final class ChildNode implements AutoCloseable {
     int code = process.isAlive() ? 0 : process.exitValue();
     if (code == BY_SIGNAL + SIGKILL) {
       return "the prefill node that was started here was killed (signal 9), as the system does"
-                 + " where memory runs out: --split local needs no second process, a smaller model"
-                 + " or --ctx-size less of it";
+          + " where memory runs out: --split local needs no second process, a smaller model"
+          + " or --ctx-size less of it";
     }
     if (code > BY_SIGNAL && code <= BY_SIGNAL + SIGNALS) {
       return "the prefill node that was started here was ended by signal "

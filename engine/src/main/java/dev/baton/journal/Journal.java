@@ -22,8 +22,8 @@ import tools.jackson.databind.json.JsonMapper;
  * <p>Any thread may call any method. Processes may share a folder: they append in turn, under a
  * lock that is taken from one that died holding it. An entry is safe from {@code kill -9} once
  * {@link #append} has returned, not from a loss of power; one that was cut off in the middle is
- * skipped, and so is one whose checksum is wrong. Files that are not as they were left are put aside
- * and begun anew with what is whole in them ({@link #notices}).
+ * skipped, and so is one whose checksum is wrong. Files that are not as they were left are put
+ * aside and begun anew with what is whole in them ({@link #notices}).
  *
  * <p>It never costs more than itself: a disk that is full or cannot be written is an exception or,
  * with {@link #openOrNone}, a journal that keeps nothing, and nothing here waits for others longer
@@ -129,7 +129,9 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /** What to know of the journal's files: what was put aside, or why nothing is kept. A line each. */
+  /**
+   * What to know of the journal's files: what was put aside, or why nothing is kept. A line each.
+   */
   public synchronized List<String> notices() {
     return List.copyOf(notices);
   }

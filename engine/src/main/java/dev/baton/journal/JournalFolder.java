@@ -21,13 +21,13 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A journal's folder: who has it open, whose turn it is to append, and what is done about files that
- * are not as they were left. Chronicle Queue trusts its files, so it only sees those that it closed
- * itself, byte for byte ({@link Seal}), or that were written anew.
+ * A journal's folder: who has it open, whose turn it is to append, and what is done about files
+ * that are not as they were left. Chronicle Queue trusts its files, so it only sees those that it
+ * closed itself, byte for byte ({@link Seal}), or that were written anew.
  *
- * <p>Whoever opens a folder that nobody else has open looks at its files. One that is spoiled is put
- * aside, and what lines in it are whole are written anew; one whose process was killed is written
- * anew likewise. The last one to close it seals the files.
+ * <p>Whoever opens a folder that nobody else has open looks at its files. One that is spoiled is
+ * put aside, and what lines in it are whole are written anew; one whose process was killed is
+ * written anew likewise. The last one to close it seals the files.
  *
  * <p>Any thread.
  */
@@ -208,8 +208,7 @@ final class JournalFolder implements AutoCloseable {
   /** The days' files, the oldest first. */
   private List<Path> days() throws IOException {
     List<Path> days = new ArrayList<>();
-    try (DirectoryStream<Path> files =
-        Files.newDirectoryStream(path, "*" + JournalQueue.SUFFIX)) {
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(path, "*" + JournalQueue.SUFFIX)) {
       files.forEach(days::add);
     }
     days.sort(null);
@@ -272,7 +271,14 @@ final class JournalFolder implements AutoCloseable {
 
   private void putAside(Path file, String what) throws IOException {
     Path aside = SetAside.put(file);
-    notices.add("the journal's file " + file + " " + what + "; it is called " + aside.getFileName() + " now");
+    notices.add(
+        "the journal's file "
+            + file
+            + " "
+            + what
+            + "; it is called "
+            + aside.getFileName()
+            + " now");
   }
 
   /** Writes the lines of a file that are whole into one of the same name. */
@@ -300,8 +306,7 @@ final class JournalFolder implements AutoCloseable {
       putAside(day, "was damaged, and its " + lines[0] + " whole entries were written anew");
     }
     if (lines[0] > 0) {
-      Files.move(
-          written, day, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      Files.move(written, day, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } else {
       Files.deleteIfExists(day);
     }
@@ -325,14 +330,13 @@ final class JournalFolder implements AutoCloseable {
     Files.delete(anew);
   }
 
-  /** Writes a file's bytes in their places, so that there are no holes in it: a copy may have some. */
+  /**
+   * Writes a file's bytes in their places, so that there are no holes in it: a copy may have some.
+   */
   private static void allocate(Path file) throws IOException {
     try (FileChannel channel =
         FileChannel.open(
-            file,
-            StandardOpenOption.READ,
-            StandardOpenOption.WRITE,
-            LinkOption.NOFOLLOW_LINKS)) {
+            file, StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS)) {
       ByteBuffer buffer = ByteBuffer.allocate(64 << 10);
       for (long at = 0; channel.read(buffer.clear(), at) > 0; ) {
         buffer.flip();

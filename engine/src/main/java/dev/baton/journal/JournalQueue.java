@@ -24,9 +24,10 @@ import net.openhft.chronicle.queue.RollCycles;
 
 /**
  * The Chronicle Queue of a journal. Chronicle writes through mappings, and its files are sparse: a
- * write where the disk has no space for it ends the JVM. So here no file is sparse, and none is made
- * or grows by Chronicle's doing: its zeros are written before, which fails as an exception where it
- * must. What Chronicle would do at the beginning of a day is done before with a clock of its own.
+ * write where the disk has no space for it ends the JVM. So here no file is sparse, and none is
+ * made or grows by Chronicle's doing: its zeros are written before, which fails as an exception
+ * where it must. What Chronicle would do at the beginning of a day is done before with a clock of
+ * its own.
  *
  * <p>One thread at a time, in one process at a time; reading is free to all.
  */
@@ -89,7 +90,9 @@ final class JournalQueue implements AutoCloseable {
       this.folder = folder;
     }
 
-    /** Makes sure that the file of now, or a later one where the clock was put back, has the room. */
+    /**
+     * Makes sure that the file of now, or a later one where the clock was put back, has the room.
+     */
     void reserveForALine(long nowMs) throws IOException {
       requireFree(folder);
       String name = fileName(nowMs);
@@ -105,7 +108,9 @@ final class JournalQueue implements AutoCloseable {
       fill(file, blocks * BLOCK_BYTES + OVERLAP_BYTES);
     }
 
-    /** Walks along Chronicle's headers: an int32 with the length, and flags in its two upper bits. */
+    /**
+     * Walks along Chronicle's headers: an int32 with the length, and flags in its two upper bits.
+     */
     private long end(Path file) throws IOException {
       if (!file.equals(walked)) {
         walked = file;
@@ -128,11 +133,7 @@ final class JournalQueue implements AutoCloseable {
   }
 
   private JournalQueue(
-      Room room,
-      TimeProvider clock,
-      Settable now,
-      ChronicleQueue queue,
-      ExcerptAppender appender) {
+      Room room, TimeProvider clock, Settable now, ChronicleQueue queue, ExcerptAppender appender) {
     this.room = room;
     this.clock = clock;
     this.now = now;
@@ -200,7 +201,9 @@ final class JournalQueue implements AutoCloseable {
     appender.writeText(line);
   }
 
-  /** Ends the day's file, by beginning another with an empty line: readers go on with what follows. */
+  /**
+   * Ends the day's file, by beginning another with an empty line: readers go on with what follows.
+   */
   void endDay() throws IOException {
     now.ms = clock.currentTimeMillis() + TimeUnit.DAYS.toMillis(1);
     room.reserveForALine(now.ms);
@@ -238,10 +241,7 @@ final class JournalQueue implements AutoCloseable {
   private static void fill(Path file, long bytes) throws IOException {
     try (FileChannel channel =
         FileChannel.open(
-            file,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.WRITE,
-            LinkOption.NOFOLLOW_LINKS)) {
+            file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS)) {
       long before = channel.size();
       try {
         ByteBuffer zeros = ByteBuffer.allocate(64 << 10);

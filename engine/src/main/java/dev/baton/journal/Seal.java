@@ -88,8 +88,7 @@ final class Seal {
     clear(file);
     try {
       Files.writeString(part, text, StandardCharsets.US_ASCII);
-      Files.move(
-          part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {
       Files.deleteIfExists(part);
       Files.deleteIfExists(file);

@@ -9,8 +9,8 @@ import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A journal's line as it is in its file: 8 hex digits of the CRC-32C of the rest, a blank, the rest.
- * Lines that begin with a brace are of before that.
+ * A journal's line as it is in its file: 8 hex digits of the CRC-32C of the rest, a blank, the
+ * rest. Lines that begin with a brace are of before that.
  */
 final class SealedLine {
   private static final int PREFIX_CHARS = 9;
@@ -82,6 +82,7 @@ final class SealedLine {
   }
 
   private static boolean isStart(byte[] file, int at) {
-    return file[at] == '{' || (file[at + PREFIX_CHARS - 1] == ' ' && file[at + PREFIX_CHARS] == '{');
+    return file[at] == '{'
+        || (file[at + PREFIX_CHARS - 1] == ' ' && file[at + PREFIX_CHARS] == '{');
   }
 }

@@ -86,7 +86,8 @@ final class SpoiledJournalTest {
     }
     assertTrue(isPartOf(found, expected), () -> what + " gave " + numbers(found));
     if (mayLose) {
-      assertTrue(found.size() >= 3, () -> what + ": the other day's are whole, got " + numbers(found));
+      assertTrue(
+          found.size() >= 3, () -> what + ": the other day's are whole, got " + numbers(found));
       assertEquals(1, notices.size(), what);
       assertTrue(notices.getFirst().contains(".bad-1"), notices::toString);
     } else {
@@ -186,6 +187,8 @@ final class SpoiledJournalTest {
   /** Bytes on the disk. */
   private static long allocated(Path file) throws Exception {
     Process stat = new ProcessBuilder("stat", "-c", "%b", file.toString()).start();
-    return 512 * Long.parseLong(new String(stat.getInputStream().readAllBytes(), StandardCharsets.US_ASCII).strip());
+    return 512
+        * Long.parseLong(
+            new String(stat.getInputStream().readAllBytes(), StandardCharsets.US_ASCII).strip());
   }
 }

@@ -45,7 +45,8 @@ class EmbeddedMediaTest {
             .kvTermBytes(terms.kvBytes())
             .listen("127.0.0.1:0")
             .build();
-    try (StreamNode prefill = StreamNode.launch(listening, Nodes.node(), new PatternPrefill(Nodes.node()));
+    try (StreamNode prefill =
+            StreamNode.launch(listening, Nodes.node(), new PatternPrefill(Nodes.node()));
         StreamNode decode = StreamNode.launch(config, Nodes.node(), null);
         PrefillPeer peer = decode.connect(prefill.endpoint())) {
       assertTrue(peer.isAlive());
@@ -70,7 +71,8 @@ class EmbeddedMediaTest {
   /** Bytes on the disk. */
   private static long allocated(Path file) throws Exception {
     Process stat = new ProcessBuilder("stat", "-c", "%b %B", file.toString()).start();
-    String[] words = new String(stat.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip().split(" ");
+    String[] words =
+        new String(stat.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip().split(" ");
     return Long.parseLong(words[0]) * Long.parseLong(words[1]);
   }
 }

@@ -44,7 +44,8 @@ class MediaDirectoryTest {
   @Timeout(10)
   void shouldLeaveAloneWhatOnlyLooksLikeAFolderOfItsOwn(@TempDir Path parent) throws Exception {
     Path trap = Files.createDirectory(parent.resolve("baton-1-1"));
-    assertEquals(0, new ProcessBuilder("mkfifo", trap.resolve("lock").toString()).start().waitFor());
+    assertEquals(
+        0, new ProcessBuilder("mkfifo", trap.resolve("lock").toString()).start().waitFor());
     Path elsewhere = Files.createDirectory(parent.resolve("elsewhere"));
     Path kept = Files.writeString(elsewhere.resolve("kept"), "x");
     Files.createFile(elsewhere.resolve("lock"));

@@ -40,9 +40,7 @@ record PackingTurn(FileChannel channel) implements AutoCloseable {
       for (; !locked; patience.check()) {
         locked = THIS_PROCESS.tryLock(POLL_MS, TimeUnit.MILLISECONDS);
       }
-      channel =
-          FileChannel.open(
-              lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      channel = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
       for (; channel.tryLock() == null; patience.check()) {
         Thread.sleep(POLL_MS);
       }

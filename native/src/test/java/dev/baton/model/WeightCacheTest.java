@@ -194,7 +194,9 @@ class WeightCacheTest {
     load(MODEL, cache());
     Path entry = entry();
     for (String[] makes :
-        new String[][] {{"mkfifo"}, {"mkdir", "-p"}, {"ln", "-s", "/dev/zero"}, {"ln", "-s", "x"}}) {
+        new String[][] {
+          {"mkfifo"}, {"mkdir", "-p"}, {"ln", "-s", "/dev/zero"}, {"ln", "-s", "x"}
+        }) {
       Files.delete(entry);
       List<String> command = new ArrayList<>(List.of(makes));
       command.add(entry.toString());
