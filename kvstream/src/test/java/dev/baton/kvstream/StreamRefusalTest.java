@@ -63,9 +63,26 @@ class StreamRefusalTest {
   }
 
   @Test
-  void shouldRefuseAContextThatIsTooSmall() {
-    String message = refusal(Nodes.node(Nodes.SMALL, 24, 512), Nodes.node(), true);
-    assertTrue(message.contains("takes 512 tokens, the decode node 4096"), message);
+  void shouldTakeOrdersUpToTheContextOfANodeThatHasALessOne() {
+    NodeIdentity small = Nodes.node(Nodes.SMALL, 24, 512);
+    try (PatternPrefill prefill = new PatternPrefill(small);
+        StreamNode sending =
+            StreamNode.launch(
+                StreamConfig.builder().listen("127.0.0.1:0").build(), small, prefill);
+        StreamNode receiving =
+            StreamNode.launch(StreamConfig.builder().build(), Nodes.node(), null);
+        PrefillPeer peer = receiving.connect(sending.endpoint())) {
+      assertEquals(512, peer.longestPrompt());
+      PatternKv sink = new PatternKv(small.geometry(), 512);
+      try (KvReceiver receiver = peer.order(Nodes.order(1, 512, 0, 5, 64), sink)) {
+        Nodes.awaitWhole(receiver);
+      }
+      IllegalArgumentException refused =
+          assertThrows(
+              IllegalArgumentException.class,
+              () -> peer.order(Nodes.order(2, 513, 0, 5, 64), sink));
+      assertTrue(refused.getMessage().contains("takes 512"), refused::getMessage);
+    }
   }
 
   @Test
