@@ -9,12 +9,12 @@ import dev.baton.journal.OutputLengths;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -29,13 +29,12 @@ final class Learning implements AutoCloseable {
   /** What is still to be written may take so long when the engine is closed. */
   private static final long LAST_WRITES_MS = 1_000;
 
-  /** What somebody who asks about it waits for the journal to be opened. */
-  private static final long OPENING_MS = 1_500;
+  /** What somebody who asks about the journal waits for a disk. */
+  private static final long NOTICES_MS = 1_500;
 
   private final OutputLengths lengths;
   private final Path folder;
   private final AtomicBoolean begun = new AtomicBoolean();
-  private final CountDownLatch opened = new CountDownLatch(1);
   private final ExecutorService writer = Executors.newSingleThreadExecutor(Learning::daemon);
   private @Nullable Journal journal; // the writer's alone
   private volatile List<String> notices = List.of();
@@ -61,12 +60,16 @@ final class Learning implements AutoCloseable {
     return lengths.expected(caller, limit);
   }
 
-  /** What to know of the journal, a line each; waits a moment for it to be opened. */
+  /** What to know of the journal, a line each; waits a moment for what is being read or noted. */
   List<String> notices() {
     try {
-      boolean _ = begun.get() && opened.await(OPENING_MS, TimeUnit.MILLISECONDS);
+      if (begun.get()) {
+        writer.submit(() -> {}).get(NOTICES_MS, TimeUnit.MILLISECONDS);
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    } catch (ExecutionException | TimeoutException | RejectedExecutionException _) {
+      // What there is so far is told.
     }
     return notices;
   }
@@ -102,13 +105,7 @@ final class Learning implements AutoCloseable {
   /** Opening takes a second of a processor: who is never measured does without. */
   private void begin() {
     if (begun.compareAndSet(false, true)) {
-      writer.execute(() -> {
-        try {
-          open();
-        } finally {
-          opened.countDown();
-        }
-      });
+      writer.execute(this::open);
     }
   }
 

@@ -131,25 +131,25 @@ final class Measuring implements AutoCloseable {
         && !trial.isHeldUp();
   }
 
-  /** Waits for a profile that a caller wants whatever it costs, and for both nodes to be warm. */
+  /** Waits for a profile that a caller wants at any price, however coarse. */
   synchronized boolean await(Duration most) {
     long untilNs = System.nanoTime() + most.toNanos();
-    while (!warm && failure == null && !closed && System.nanoTime() - untilNs < 0) {
-      if (!pauses(POLL_MS)) {
-        break;
-      }
+    while (!known && isUnderWay(untilNs) && pauses(POLL_MS)) {
+      // Still nothing.
     }
     return known;
   }
 
-  /** Waits for both nodes to be warm, where a profile was kept. */
+  /** Where there is a profile, waits for both nodes to be warm, or measured a few times more. */
   synchronized void awaitWarm(Duration most) {
     long untilNs = System.nanoTime() + most.toNanos();
-    while (known && !warm && failure == null && !closed && System.nanoTime() - untilNs < 0) {
-      if (!pauses(POLL_MS)) {
-        break;
-      }
+    while (known && !warm && isUnderWay(untilNs) && pauses(POLL_MS)) {
+      // Not yet.
     }
+  }
+
+  private boolean isUnderWay(long untilNs) { // under the lock
+    return failure == null && !closed && System.nanoTime() - untilNs < 0;
   }
 
   /** False when the thread was interrupted. */

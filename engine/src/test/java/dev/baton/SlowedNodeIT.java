@@ -76,10 +76,11 @@ class SlowedNodeIT {
         DecodeLoop loop =
             new DecodeLoop(compute.model(), compute.cache(), 2, CHUNK, System::nanoTime)) {
       BatonConfig config =
-          BatonConfig.builder(BatonProcess.TINY).prefill("a node").chunkTokens(CHUNK).build();
+          BatonConfig.builder(BatonProcess.TINY).prefill("127.0.0.1:9").chunkTokens(CHUNK).build();
       AutoSplit.Pair pair = new AutoSplit.Pair(config, compute, "tiny", () -> peer, loop);
       try (AutoSplit auto = new AutoSplit(pair, home)) {
         assertTrue(auto.measuring().await(LEASE));
+        auto.measuring().awaitWarm(LEASE);
         auto.stopMeasuring();
         run(auto, peer, loop, 8);
         double before = predictedSeconds(auto);

@@ -57,6 +57,7 @@ class DiskFaultIT {
             Map.of("BATON_HOME", home.toString()),
             "run",
             "--json",
+            "--explain", // waits for the nodes to be measured: then there is something to keep
             "--max-tokens",
             "8",
             "--temperature",
