@@ -7,6 +7,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -66,6 +67,8 @@ public final class BatonCli {
   static final int INTERRUPTED = 130;
 
   private static final int HELP_COLUMNS = 110;
+  private static final int ATTEMPTS = 50;
+  private static final long ATTEMPTS_APART_NS = 10_000_000;
 
   /** Runs a command and ends the process with its exit code. */
   public static void main(String[] args) {
@@ -92,8 +95,20 @@ public final class BatonCli {
       CommandLine line = commandLine(terminal);
       return line.execute(LeadingDash.toTheEnd(args, line));
     } catch (Throwable e) {
-      return Failure.report(e, terminal);
+      return reported(e, terminal);
     }
+  }
+
+  /** What ran out of memory says so when there is some again. */
+  private static int reported(Throwable failure, Terminal terminal) {
+    for (int i = 0; i < ATTEMPTS; i++) {
+      try {
+        return Failure.report(failure, terminal);
+      } catch (OutOfMemoryError _) {
+        LockSupport.parkNanos(ATTEMPTS_APART_NS);
+      }
+    }
+    return FAILED;
   }
 
   static CommandLine commandLine(Terminal terminal) {

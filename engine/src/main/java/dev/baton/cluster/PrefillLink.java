@@ -241,18 +241,24 @@ public final class PrefillLink implements AutoCloseable {
     throw new InterruptedException();
   }
 
-  /** This node's own end, which stays when the other one is lost. */
+  /** This node's own end, which stays when the other one is lost, and not when it has failed. */
   private StreamNode streamNode() throws InterruptedException {
     NodeIdentity identity;
+    StreamNode failed;
     synchronized (this) {
       while (self == null && !closed) {
         wait();
       }
       requireOpen();
-      if (stream != null) {
+      if (stream != null && stream.failure() == null) {
         return stream;
       }
+      failed = stream;
+      stream = null;
       identity = Objects.requireNonNull(self);
+    }
+    if (failed != null) {
+      failed.close();
     }
     String target = endpoint;
     StreamNode launched =

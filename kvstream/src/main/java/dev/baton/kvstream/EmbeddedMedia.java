@@ -20,6 +20,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.agrona.concurrent.AgentInvoker;
 import org.agrona.concurrent.IdleStrategy;
+import org.jspecify.annotations.Nullable;
 
 /** A node's own Aeron: media driver, client, and the two streams it is reached by. */
 final class EmbeddedMedia implements AutoCloseable {
@@ -54,6 +55,8 @@ final class EmbeddedMedia implements AutoCloseable {
   /** Driver and client print nothing: what they cannot do is told as the failure of a link. */
   private volatile String trouble = "the media driver has ended";
 
+  private volatile @Nullable Thread driverThread;
+
   private String endpoint = "";
 
   /** Lengths of the terms of a link's three streams. */
@@ -83,7 +86,12 @@ final class EmbeddedMedia implements AutoCloseable {
     this.terms = terms;
     this.transport = transport;
     this.directory = directory;
-    this.driver = MediaDriver.launch(transport.driver(directory.driver()).errorHandler(this::note));
+    this.driver =
+        MediaDriver.launch(
+            transport
+                .driver(directory.driver())
+                .sharedThreadFactory(this::driverThread)
+                .errorHandler(this::note));
     try {
       allocate(directory.driver().resolve(LossReportUtil.LOSS_REPORT_FILE_NAME));
       this.aeron = Aeron.connect(clientContext());
@@ -92,6 +100,14 @@ final class EmbeddedMedia implements AutoCloseable {
       throw e;
     }
     this.conductor = aeron.conductorAgentInvoker();
+  }
+
+  /** Where an error ends it, that is seen by {@link #isClosed} and printed by nobody. */
+  private Thread driverThread(Runnable loop) {
+    Thread thread = StreamTransport.daemon(loop);
+    thread.setUncaughtExceptionHandler((ended, error) -> note(error));
+    driverThread = thread;
+    return thread;
   }
 
   /** Starts the driver and the client. */
@@ -230,7 +246,8 @@ final class EmbeddedMedia implements AutoCloseable {
 
   /** True when the driver or the client ended by itself. */
   boolean isClosed() {
-    return aeron.isClosed();
+    Thread thread = driverThread;
+    return aeron.isClosed() || (thread != null && thread.getState() == Thread.State.TERMINATED);
   }
 
   @Override

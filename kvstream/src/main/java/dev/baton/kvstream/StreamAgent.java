@@ -13,8 +13,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.agrona.DirectBuffer;
-import org.agrona.concurrent.Agent;
-import org.agrona.concurrent.AgentTerminationException;
+import org.agrona.concurrent.IdleStrategy;
 import org.agrona.concurrent.ManyToOneConcurrentLinkedQueue;
 import org.agrona.concurrent.NanoClock;
 import org.jspecify.annotations.Nullable;
@@ -26,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * <p>An exception ends the session or the link that it concerns. An {@link Error} ends all links
  * with the reason, and the thread: nothing is asked of it then in vain.
  */
-final class StreamAgent implements Agent {
+final class StreamAgent implements Runnable {
   private static final int MAX_LINKS = 64;
   private static final long DRAIN_LIMIT_NS = 100_000_000L;
 
@@ -64,10 +63,8 @@ final class StreamAgent implements Agent {
           RuntimeException.class,
           OutOfMemoryError.class);
 
-  /** Made before, since an error may leave no memory for it. */
-  private final AgentTerminationException ended = new AgentTerminationException();
-
   private static final String FAILED = "this node's stream failed: ";
+  private static final String OUT_OF_MEMORY = "this node's stream failed: out of memory";
   private static final int ATTEMPTS = 50;
 
   private volatile boolean closing;
@@ -96,14 +93,18 @@ final class StreamAgent implements Agent {
     this.strangerLimitNs = config.handshakeTimeoutNs() + config.leaseNs();
   }
 
+  /** Turns until it is to end; whatever is thrown, links and waiting calls end with it. */
   @Override
-  public String roleName() {
-    return "baton-stream";
-  }
-
-  @Override
-  public void onStart() {
+  public void run() {
     thread = Thread.currentThread();
+    IdleStrategy idle = media.idleStrategy();
+    try {
+      while (!closing && failure == null) {
+        idle.idle(doWork());
+      }
+    } finally {
+      onClose();
+    }
   }
 
   /** Ends the idle thread's nap. Any thread. */
@@ -408,18 +409,16 @@ final class StreamAgent implements Agent {
 
   // The turn.
 
-  @Override
-  public int doWork() {
+  private int doWork() {
     int work = 0;
     try {
-      work = closing || failure != null ? 0 : turn();
+      work = turn();
+    } catch (RuntimeException e) {
+      media.note(e); // the next turn may be better
     } catch (Error e) {
       fail(told(e));
     } finally {
-      boolean _ = Thread.interrupted(); // a sink's or a service's doing: it would end this thread
-    }
-    if (closing || failure != null) {
-      throw ended;
+      boolean _ = Thread.interrupted(); // a sink's or a service's doing: no nap would be one
     }
     return work;
   }
@@ -428,7 +427,7 @@ final class StreamAgent implements Agent {
     try {
       return FAILED.concat(e.toString());
     } catch (Error _) {
-      return "this node's stream failed: out of memory";
+      return OUT_OF_MEMORY;
     }
   }
 
@@ -480,11 +479,14 @@ final class StreamAgent implements Agent {
     for (int i = 0; i < inbounds.size(); i++) {
       inbounds.get(i).forgetStranger(links, nowNs, strangerLimitNs);
     }
-    boolean broken = media.isClosed();
+    if (media.isClosed()) {
+      fail("this node's stream broke down: " + media.trouble());
+      return work;
+    }
     boolean busy = false;
     for (int i = links.size() - 1; i >= 0; i--) {
       Link link = links.get(i);
-      work += doWork(link, nowNs, broken);
+      work += doWork(link, nowNs);
       busy |= link.isBusy();
       if (link.isOver()) {
         forget(link);
@@ -513,11 +515,8 @@ final class StreamAgent implements Agent {
     }
   }
 
-  private int doWork(Link link, long nowNs, boolean broken) {
+  private int doWork(Link link, long nowNs) {
     try {
-      if (broken) {
-        link.end("this node's stream broke down: " + media.trouble());
-      }
       return link.doWork(nowNs);
     } catch (RuntimeException e) {
       link.end(FAILED + e);
@@ -536,8 +535,10 @@ final class StreamAgent implements Agent {
     return ran;
   }
 
-  @Override
-  public void onClose() {
+  private void onClose() {
+    if (!closing && failure == null) {
+      failure = OUT_OF_MEMORY; // nothing else is thrown past its handlers
+    }
     String why = failure;
     endLinks(why == null ? "the node was closed" : why);
     try {

@@ -9,7 +9,6 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
-import org.agrona.concurrent.AgentRunner;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,9 +40,9 @@ public final class StreamNode implements AutoCloseable {
     this.identity = identity;
     this.media = media;
     this.agent = agent;
-    this.thread =
-        StreamTransport.daemon(new AgentRunner(media.idleStrategy(), media::note, null, agent));
-    thread.setName(agent.roleName());
+    this.thread = StreamTransport.daemon(agent);
+    thread.setName("baton-stream");
+    thread.setUncaughtExceptionHandler((ended, error) -> media.note(error));
   }
 
   /**
@@ -193,6 +192,11 @@ public final class StreamNode implements AutoCloseable {
    */
   public void onFailure(Consumer<String> action) {
     agent.onFailure(action);
+  }
+
+  /** Why the stream has ended by itself, one line, or null. */
+  public @Nullable String failure() {
+    return agent.failure();
   }
 
   /** Ends all sessions with the reason and tells it to the peers; nothing is taken any more. */
