@@ -50,6 +50,11 @@ public final class DecodeLoop implements AutoCloseable {
   private static final long CLOSE_ATTEMPTS_APART_NS = 10_000_000;
   private static final String CLOSED = "the engine was closed";
   private static final String FAILED = "the engine failed and is closed: ";
+
+  /** No constant of the language: those are made when they are first used, which takes memory. */
+  private static final String OUT_OF_MEMORY =
+      String.valueOf("the engine failed and is closed: out of memory; give the JVM more (-Xmx)");
+
   private static final System.Logger LOG = System.getLogger("dev.baton.decode");
 
   private final ModelBackend model;
@@ -335,7 +340,7 @@ public final class DecodeLoop implements AutoCloseable {
 
   /** Why everything ends, in words as far as there is memory for words. */
   private static String fatal(Throwable e) {
-    String reason = "the engine failed and is closed: out of memory; give the JVM more (-Xmx)";
+    String reason = OUT_OF_MEMORY;
     try {
       // No concatenation of the language's own: to link one needs memory as well.
       reason =

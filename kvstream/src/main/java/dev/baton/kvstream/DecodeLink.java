@@ -308,7 +308,7 @@ final class DecodeLink implements Link {
       PrefillService service, PrefillOrder wanted, SendSession session) {
     try {
       return service.accept(wanted, session);
-    } catch (RuntimeException e) {
+    } catch (Exception e) {
       return "its prefill side failed: " + e;
     }
   }
@@ -427,7 +427,7 @@ final class DecodeLink implements Link {
   private static int pump(SendSession session, KvStream out, long nowNs) {
     try {
       return session.pump(out, QUANTUM_BYTES, nowNs);
-    } catch (RuntimeException e) {
+    } catch (Exception e) {
       session.fail("its KV could not be read: " + e);
       return 0;
     }
@@ -461,7 +461,7 @@ final class DecodeLink implements Link {
     session.end();
     try {
       releasing.released(id);
-    } catch (RuntimeException e) {
+    } catch (Exception e) {
       // The service's own trouble: the session is over all the same, and the other sessions go on.
       LOG.log(System.Logger.Level.WARNING, "the prefill side failed at a session's end: " + e);
     }

@@ -67,8 +67,8 @@ final class Inbound implements FragmentHandler {
     }
     try {
       receiver.onMessage(this, frame.wrap(buffer, offset, length), buffer, clock.nanoTime());
-    } catch (RuntimeException | Error e) {
-      // An Error too: nobody else would hear of it, and the link's sessions would wait for ever.
+    } catch (Throwable e) {
+      // Whatever it is: nobody else would hear of it, and the link's sessions would wait for ever.
       reject("sent what cannot be understood: " + (e.getMessage() == null ? e : e.getMessage()));
     }
   }

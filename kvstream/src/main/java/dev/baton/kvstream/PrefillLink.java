@@ -137,7 +137,7 @@ final class PrefillLink implements Link {
   void order(ReceiveSession session) {
     try {
       begin(session);
-    } catch (RuntimeException e) {
+    } catch (Exception e) {
       session.fail("the order could not be sent: " + e);
       conclude(session, false);
     }

@@ -322,7 +322,7 @@ final class ReceiveSession implements KvReceiver {
           takeMissing(layer, first, tokens, address);
         }
       }
-    } catch (RuntimeException e) {
+    } catch (Exception e) {
       fail("the KV that arrived could not be stored: " + e);
       return;
     }

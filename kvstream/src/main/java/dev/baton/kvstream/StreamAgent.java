@@ -64,7 +64,11 @@ final class StreamAgent implements Runnable {
           OutOfMemoryError.class);
 
   private static final String FAILED = "this node's stream failed: ";
-  private static final String OUT_OF_MEMORY = "this node's stream failed: out of memory";
+
+  /** No constant of the language: those are made when they are first used, which takes memory. */
+  private static final String OUT_OF_MEMORY =
+      String.valueOf("this node's stream failed: out of memory");
+
   private static final int ATTEMPTS = 50;
 
   private volatile boolean closing;
@@ -413,7 +417,7 @@ final class StreamAgent implements Runnable {
     int work = 0;
     try {
       work = turn();
-    } catch (RuntimeException e) {
+    } catch (Exception e) {
       media.note(e); // the next turn may be better
     } catch (Error e) {
       fail(told(e));
@@ -518,7 +522,7 @@ final class StreamAgent implements Runnable {
   private int doWork(Link link, long nowNs) {
     try {
       return link.doWork(nowNs);
-    } catch (RuntimeException e) {
+    } catch (Exception e) {
       link.end(FAILED + e);
       return 1;
     }
@@ -565,7 +569,7 @@ final class StreamAgent implements Runnable {
           links.get(n).end(reason);
         }
         return;
-      } catch (RuntimeException | Error _) {
+      } catch (Throwable _) {
         // The heap may be full for the moment; a link ends at the second try, whatever the first
         // threw.
         LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(10));

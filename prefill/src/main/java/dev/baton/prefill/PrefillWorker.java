@@ -48,6 +48,10 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
   private static final String CLOSED = "the prefill node is shutting down";
   private static final String FAILED = "the prefill node failed and ends: ";
 
+  /** No constant of the language: those are made when they are first used, which takes memory. */
+  private static final String OUT_OF_MEMORY =
+      String.valueOf("the prefill node failed and ends: out of memory");
+
   /** How often what has to be done is tried where the heap is full for the moment. */
   private static final int ATTEMPTS = 50;
 
@@ -217,7 +221,7 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
 
   /** Why everything ends, in words as far as there is memory for words. */
   private static String fatal(Throwable e) {
-    String reason = "the prefill node failed and ends: out of memory";
+    String reason = OUT_OF_MEMORY;
     try {
       reason =
           FAILED.concat(e.toString()); // to link a concatenation of the language's needs memory
