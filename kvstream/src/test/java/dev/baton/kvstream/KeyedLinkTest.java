@@ -388,7 +388,7 @@ class KeyedLinkTest {
     assertFalse(Handshake.mayAnswer(elsewhere, here, false));
     assertFalse(Handshake.mayAnswer(here, elsewhere, true));
     for (String nobody : List.of("0.0.0.0:7001", "224.0.0.1:7001", "127.0.0.1:0", "[::]:7001")) {
-      assertFalse(Handshake.mayAnswer(Endpoint.parse(nobody), here, true), nobody);
+      assertFalse(Handshake.mayAnswer(Endpoint.parseLiteral(nobody), here, true), nobody);
     }
   }
 
