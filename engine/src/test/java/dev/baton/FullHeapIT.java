@@ -7,12 +7,14 @@ import dev.baton.kvstream.StreamException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Processes whose heap is full for moments. */
+/** Processes whose heap is full for moments: mvn -Psoak verify. */
+@Tag("soak")
 @Timeout(240)
 class FullHeapIT {
   private static final String MAIN = "dev.baton.CrowdedProcess";
