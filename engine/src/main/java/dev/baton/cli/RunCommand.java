@@ -211,12 +211,12 @@ final class RunCommand implements Callable<Integer> {
             Baton.open(config, done -> status.show("loading " + model.nameOrPath(), done))) {
       status.clear();
       baton.compute().notices().forEach(terminal::note);
+      if (explain && !baton.awaitPlanner(EXPLAINED)) {
+        terminal.note("both nodes could not be measured in time: there is nothing to explain");
+      }
       requirePrefillNode(baton, where);
       if (!raw && !chat.note().isEmpty()) {
         terminal.note(chat.note());
-      }
-      if (explain && !baton.awaitPlanner(EXPLAINED)) {
-        terminal.note("both nodes could not be measured in time: there is nothing to explain");
       }
       return answer(baton, request, status, end);
     }
