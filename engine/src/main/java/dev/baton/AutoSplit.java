@@ -146,9 +146,7 @@ final class AutoSplit implements AutoCloseable {
       throws InterruptedException {
     ProfileStore store = store(home);
     store.requireRoom();
-    PairProfile profile =
-        pair.calibration(peer, pair.trial(), effort, progress)
-            .pair(peer, null, new Measuring.NothingSooner());
+    PairProfile profile = pair.calibration(peer, pair.trial(), effort, progress).pair(peer);
     store.keep(pair.key(peer), profile);
     return profile;
   }

@@ -14,6 +14,7 @@ import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.decode.SamplingParams;
 import dev.baton.ggml.GgmlAbort;
+import dev.baton.gguf.GgufFile;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
@@ -73,12 +74,12 @@ public final class Baton implements AutoCloseable {
   private volatile @Nullable AutoSplit auto; // set under autoLock
   private boolean closed; // guarded by autoLock
 
-  Baton(BatonConfig config, NodeCompute compute, Tokenizer tokenizer, PrefillLink link) {
+  Baton(BatonConfig config, NodeCompute compute, Text text, PrefillLink link) {
     this.config = config;
     this.compute = compute;
     this.link = link;
-    this.tokenizer = tokenizer;
-    this.template = ChatTemplate.recognise(compute.model().file().metadata());
+    this.tokenizer = text.tokenizer;
+    this.template = text.template;
     if (!(config.split() instanceof Split.Auto)) {
       config.split().boundaryLayer(compute.model().config().layers());
     }
@@ -95,6 +96,15 @@ public final class Baton implements AutoCloseable {
             System::nanoTime);
     compute.keepFor(loop.thread());
     this.forgetAborts = GgmlAbort.onAbort(loop::abandon);
+  }
+
+  /** What a model's file says of text. */
+  record Text(Tokenizer tokenizer, ChatTemplate.Recognition template) {
+    static Text of(Path model) {
+      try (GgufFile file = GgufFile.openMetadata(model)) {
+        return new Text(Tokenizer.from(file.metadata()), ChatTemplate.recognise(file.metadata()));
+      }
+    }
   }
 
   /** What the planner plans with; measured in the background from when it is first asked for. */
@@ -254,7 +264,7 @@ public final class Baton implements AutoCloseable {
       if (wantsRemote(config.split())) {
         link.begin();
       }
-      CompletableFuture<Tokenizer> tokenizer = readTokenizer(config.model());
+      CompletableFuture<Text> text = readText(config.model());
       compute =
           NodeCompute.open(
               config.model(),
@@ -262,7 +272,7 @@ public final class Baton implements AutoCloseable {
               kernels(config.threads()),
               config.kvDemand(),
               progress);
-      Baton baton = new Baton(config, compute, whatWasRead(tokenizer), link);
+      Baton baton = new Baton(config, compute, whatWasRead(text), link);
       opened = baton;
       if (wantsRemote(config.split())) {
         baton.awaitPrefillNode();
@@ -282,15 +292,15 @@ public final class Baton implements AutoCloseable {
   }
 
   /** Beside the loading of the model, which takes about as long. */
-  private static CompletableFuture<Tokenizer> readTokenizer(Path model) {
+  private static CompletableFuture<Text> readText(Path model) {
     return CompletableFuture.supplyAsync(
-        () -> Tokenizer.of(model),
+        () -> Text.of(model),
         reading -> Thread.ofPlatform().daemon().name("baton-tokenizer").start(reading));
   }
 
-  private static Tokenizer whatWasRead(CompletableFuture<Tokenizer> tokenizer) {
+  private static Text whatWasRead(CompletableFuture<Text> text) {
     try {
-      return tokenizer.join();
+      return text.join();
     } catch (CompletionException e) {
       if (e.getCause() instanceof RuntimeException refused) {
         throw refused;

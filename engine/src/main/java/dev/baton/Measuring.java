@@ -254,8 +254,7 @@ final class Measuring implements AutoCloseable {
         trial.callerBegins();
         trial.callerEnds();
         PairProfile better =
-            pair.calibration(peer, trial, Calibration.Effort.FULL, done -> {})
-                .pair(peer, null, new NothingSooner());
+            pair.calibration(peer, trial, Calibration.Effort.FULL, done -> {}).pair(peer);
         publish(better);
       }
       return true;
@@ -348,15 +347,6 @@ final class Measuring implements AutoCloseable {
     public void pair(PairProfile profile) {
       publish(profile);
     }
-  }
-
-  /** What is there already is better. */
-  static final class NothingSooner implements Calibration.Found {
-    @Override
-    public void here(SpeedProfile here) {}
-
-    @Override
-    public void pair(PairProfile profile) {}
   }
 
   /** Measures nothing any more. Twice is fine. */

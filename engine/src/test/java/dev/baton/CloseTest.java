@@ -14,7 +14,6 @@ import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.model.LlamaModel;
-import dev.baton.text.Tokenizer;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -37,13 +36,13 @@ class CloseTest {
 
   private static KernelChoice kernels;
   private static LlamaModel model;
-  private static Tokenizer tokenizer;
+  private static Baton.Text text;
 
   @BeforeAll
   static void load() {
     kernels = KernelChoice.open(KernelsConfig.defaults());
     model = LlamaModel.load(BatonProcess.TINY, kernels.kernels(), done -> {});
-    tokenizer = Tokenizer.of(BatonProcess.TINY);
+    text = Baton.Text.of(BatonProcess.TINY);
   }
 
   @AfterAll
@@ -63,7 +62,7 @@ class CloseTest {
     return new Baton(
         config,
         FaultyCompute.of(faulty, BLOCKS),
-        tokenizer,
+        text,
         new PrefillLink(
             config.prefill(),
             StreamConfig.builder().leaseNs(LEASE.toNanos()).build(),

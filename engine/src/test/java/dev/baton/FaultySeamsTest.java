@@ -28,7 +28,6 @@ import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
 import dev.baton.model.KvCache;
 import dev.baton.model.LlamaModel;
-import dev.baton.text.Tokenizer;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -62,14 +61,14 @@ class FaultySeamsTest {
 
   private static KernelChoice kernels;
   private static LlamaModel model;
-  private static Tokenizer tokenizer;
+  private static Baton.Text text;
   private static Told[] right;
 
   @BeforeAll
   static void load() throws Exception {
     kernels = KernelChoice.open(KernelsConfig.defaults());
     model = LlamaModel.load(BatonProcess.TINY, kernels.kernels(), done -> {});
-    tokenizer = Tokenizer.of(BatonProcess.TINY);
+    text = Baton.Text.of(BatonProcess.TINY);
     try (Engine engine = new Engine(false)) {
       right = new Told[KINDS];
       for (int kind = 0; kind < KINDS; kind++) {
@@ -142,7 +141,7 @@ class FaultySeamsTest {
           new Baton(
               local,
               decode,
-              tokenizer,
+              text,
               new PrefillLink(
                   null,
                   config,

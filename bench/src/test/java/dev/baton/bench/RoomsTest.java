@@ -32,7 +32,12 @@ class RoomsTest {
   private static final Map<String, List<String>> ROOMS =
       Map.of(
           "native",
-          List.of("dev.baton.gguf", "dev.baton.kernel", "dev.baton.model", "dev.baton.ggml"),
+          List.of(
+              "dev.baton.gguf",
+              "dev.baton.kernel",
+              "dev.baton.model",
+              "dev.baton.ggml",
+              "dev.baton.thread"),
           "kvstream",
           List.of("dev.baton.kvstream", "dev.baton.kvstream.codec"),
           "prefill",

@@ -5,6 +5,8 @@ import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
+import dev.baton.thread.ThreadEnd;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -32,11 +34,11 @@ public final class DecodeLoop implements AutoCloseable {
   private static final long LONGEST_POLL_NS = 400_000;
 
   /** A layer of a pass is usually far shorter; who waits for longer is left behind. */
-  private static final long CLOSE_LIMIT_MS = 750;
+  private static final Duration CLOSE_LIMIT = Duration.ofMillis(750);
 
   /**
-   * What is caught when the heap is full, looked up before: a handler whose class has to be looked
-   * up then is passed over.
+   * What is caught here when the heap is full, looked up before: a handler whose class has to be
+   * looked up then is passed over. Each class looks up its own, so others' lists do not help.
    */
   static final List<Class<?>> CAUGHT =
       List.of(
@@ -414,23 +416,9 @@ public final class DecodeLoop implements AutoCloseable {
   public void close() {
     refuseFromNowOn(CLOSED);
     LockSupport.unpark(thread);
-    boolean interrupted = false;
-    long deadlineNs = System.nanoTime() + CLOSE_LIMIT_MS * 1_000_000;
-    long leftMs = Thread.currentThread() == thread ? 0 : CLOSE_LIMIT_MS;
-    while (thread.isAlive() && leftMs > 0) {
-      try {
-        thread.join(leftMs);
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-      leftMs = (deadlineNs - System.nanoTime()) / 1_000_000;
-    }
-    if (Thread.currentThread() != thread && thread.isAlive()) {
+    if (Thread.currentThread() != thread && !ThreadEnd.await(thread, CLOSE_LIMIT)) {
       LOG.log(System.Logger.Level.WARNING, "a computation does not end; it is left behind");
       endAll(CLOSED);
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
     }
   }
 }

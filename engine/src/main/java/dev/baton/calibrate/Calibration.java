@@ -105,10 +105,19 @@ public final class Calibration {
   /** Told what is known before all is measured. */
   public interface Found {
     /** This node's part is known. */
-    void here(SpeedProfile here);
+    default void here(SpeedProfile here) {}
 
     /** All of it is known, from one run of each request. */
-    void pair(PairProfile profile);
+    default void pair(PairProfile profile) {}
+  }
+
+  /**
+   * Both nodes' profiles, and the link's, once all of it is measured.
+   *
+   * @throws CalibrationException when a request fails, or the other node does not do its part
+   */
+  public PairProfile pair(PrefillTarget target) throws InterruptedException {
+    return pair(target, null, new Found() {});
   }
 
   /**

@@ -3,6 +3,7 @@ package dev.baton.calibrate;
 import static com.fasterxml.jackson.annotation.JsonInclude.Include.NON_NULL;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import dev.baton.catalog.Checksum;
 import dev.baton.catalog.SetAside;
 import dev.baton.plan.SpeedProfile;
 import java.io.IOException;
@@ -22,7 +23,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
@@ -109,9 +109,8 @@ public final class ProfileStore {
     }
 
     private Kept summed() {
-      CRC32C crc = new CRC32C();
-      crc.update(MAPPER.writeValueAsBytes(this));
-      return new Kept(key, profile, here, inVain, HexFormat.of().toHexDigits((int) crc.getValue()));
+      String own = Checksum.of(MAPPER.writeValueAsBytes(this));
+      return new Kept(key, profile, here, inVain, own);
     }
 
     boolean isWhole() {

@@ -203,7 +203,7 @@ final class RunCommand implements Callable<Integer> {
     Split where = builder.build().split();
     GenerateRequest request =
         new GenerateRequest(text, system, raw, maxTokens, params, stop, where, null, special);
-    ChatTemplate.Recognition chat = chatTemplate(modelFile);
+    String chatNote = checkModel(modelFile);
     BatonConfig config = explain ? builder.split(new Split.Auto()).build() : builder.build();
     try (CleanEnd end = CleanEnd.with(this::cancel);
         StatusLine status = new StatusLine(terminal, System::nanoTime);
@@ -215,8 +215,8 @@ final class RunCommand implements Callable<Integer> {
         terminal.note("both nodes could not be measured in time: there is nothing to explain");
       }
       requirePrefillNode(baton, where);
-      if (!raw && !chat.note().isEmpty()) {
-        terminal.note(chat.note());
+      if (!chatNote.isEmpty()) {
+        terminal.note(chatNote);
       }
       return answer(baton, request, status, end);
     }
@@ -235,18 +235,23 @@ final class RunCommand implements Callable<Integer> {
     return terminal.textOrInput(prompt);
   }
 
-  /** Looked at before the weights, which may take minutes to come by. */
-  private ChatTemplate.Recognition chatTemplate(Path modelFile) {
+  /**
+   * Looks at the model before its weights, which may take minutes to come by.
+   *
+   * @return what to know of how the prompt is written, empty for nothing
+   */
+  private String checkModel(Path modelFile) {
     try (GgufFile gguf = GgufFile.openMetadata(modelFile)) {
       ModelKind.requireRunnable(modelFile, gguf.metadata());
-      ChatTemplate.Recognition chat = ChatTemplate.recognise(gguf.metadata());
-      if (!raw) {
-        chat.refusal(system)
-            .ifPresent(why -> {
-              throw new UserException(modelFile + ": " + why);
-            });
+      if (raw) {
+        return "";
       }
-      return chat;
+      ChatTemplate.Recognition chat = ChatTemplate.recognise(gguf.metadata());
+      chat.refusal(system)
+          .ifPresent(why -> {
+            throw new UserException(modelFile + ": " + why);
+          });
+      return chat.note();
     }
   }
 

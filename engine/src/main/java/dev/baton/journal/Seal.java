@@ -1,5 +1,6 @@
 package dev.baton.journal;
 
+import dev.baton.catalog.Checksum;
 import dev.baton.catalog.SetAside;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -22,7 +23,6 @@ import java.util.zip.CRC32C;
 final class Seal {
   private static final String NAME = "seal";
   private static final int MAX_BYTES = 64 << 10;
-  private static final int SUM_CHARS = 8;
 
   private final Path file;
   private final Map<String, String> sums;
@@ -47,13 +47,14 @@ final class Seal {
       }
       byte[] bytes = Files.readAllBytes(seal.file);
       String text = new String(bytes, StandardCharsets.US_ASCII);
-      int body = SUM_CHARS + 1;
+      int body = Checksum.LENGTH + 1;
       if (bytes.length < body
-          || !text.startsWith(sum(text.substring(body).getBytes(StandardCharsets.US_ASCII)))) {
+          || !text.startsWith(
+              Checksum.of(text.substring(body).getBytes(StandardCharsets.US_ASCII)))) {
         return seal;
       }
       for (String line : text.substring(body).lines().toList()) {
-        seal.sums.put(line.substring(body), line.substring(0, SUM_CHARS));
+        seal.sums.put(line.substring(body), line.substring(0, Checksum.LENGTH));
       }
     } catch (IOException | IndexOutOfBoundsException e) {
       seal.sums.clear();
@@ -82,7 +83,7 @@ final class Seal {
   void write() throws IOException {
     StringBuilder body = new StringBuilder();
     sums.forEach((name, sum) -> body.append(sum).append(' ').append(name).append('\n'));
-    String text = sum(body.toString().getBytes(StandardCharsets.US_ASCII)) + "\n" + body;
+    String text = Checksum.of(body.toString().getBytes(StandardCharsets.US_ASCII)) + "\n" + body;
     Path part = file.resolveSibling(NAME + ".part");
     clear(part);
     clear(file);
@@ -113,16 +114,6 @@ final class Seal {
         buffer.clear();
       }
     }
-    return hex(crc);
-  }
-
-  private static String sum(byte[] bytes) {
-    CRC32C crc = new CRC32C();
-    crc.update(bytes);
-    return hex(crc);
-  }
-
-  private static String hex(CRC32C crc) {
-    return String.format("%08x", crc.getValue());
+    return Checksum.of(crc);
   }
 }

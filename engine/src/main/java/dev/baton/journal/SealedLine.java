@@ -1,11 +1,11 @@
 package dev.baton.journal;
 
+import dev.baton.catalog.Checksum;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * rest. Lines that begin with a brace are of before that.
  */
 final class SealedLine {
-  private static final int PREFIX_CHARS = 9;
+  private static final int PREFIX_CHARS = Checksum.LENGTH + 1;
 
   /** How Chronicle marks a text: this, its length in bytes as a stop-bit number, the bytes. */
   private static final int TEXT = 0xb8;
@@ -39,9 +39,7 @@ final class SealedLine {
   }
 
   private static String sum(String line) {
-    CRC32C crc = new CRC32C();
-    crc.update(line.getBytes(StandardCharsets.UTF_8));
-    return String.format("%08x", crc.getValue());
+    return Checksum.of(line.getBytes(StandardCharsets.UTF_8));
   }
 
   /** What is done with a line. */

@@ -4,12 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.io.PrintStream;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -20,15 +16,7 @@ final class HelpExamplesTest {
   private static final Pattern WORD = Pattern.compile("\"([^\"]*)\"|(\\S+)");
   private static final Pattern REMOTE = Pattern.compile("(--listen|--prefill) 192\\.168\\.");
 
-  private final CommandLine line =
-      BatonCli.commandLine(
-          new Terminal(
-              InputStream.nullInputStream(),
-              OutputStream.nullOutputStream(),
-              new PrintStream(OutputStream.nullOutputStream()),
-              false,
-              false,
-              Map.of()));
+  private final CommandLine line = ReadmeTest.silent();
 
   private List<String> examples() {
     return Stream.concat(Stream.of(line), line.getSubcommands().values().stream())

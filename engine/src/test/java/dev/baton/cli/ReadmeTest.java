@@ -55,17 +55,21 @@ final class ReadmeTest {
     assertTrue(compiled, messages.toString());
   }
 
+  /** The command line of a process that nobody reads. */
+  static CommandLine silent() {
+    return BatonCli.commandLine(
+        new Terminal(
+            InputStream.nullInputStream(),
+            OutputStream.nullOutputStream(),
+            new PrintStream(OutputStream.nullOutputStream()),
+            false,
+            false,
+            Map.of()));
+  }
+
   @Test
   void shouldShowCommandsThatExist() throws IOException {
-    CommandLine line =
-        BatonCli.commandLine(
-            new Terminal(
-                InputStream.nullInputStream(),
-                OutputStream.nullOutputStream(),
-                new PrintStream(OutputStream.nullOutputStream()),
-                false,
-                false,
-                Map.of()));
+    CommandLine line = silent();
     List<String> commands = new ArrayList<>();
     for (String block : blocks("sh")) {
       block.lines().filter(text -> text.startsWith("./baton ")).forEach(commands::add);

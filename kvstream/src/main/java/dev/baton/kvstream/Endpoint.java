@@ -83,13 +83,10 @@ record Endpoint(InetAddress address, int port) {
     return parseLiteral(six ? "[" + text.substring(0, colon) + "]" + text.substring(colon) : text);
   }
 
-  /** Link-local addresses are the same behind each interface, so they need its name. */
+  /** A name may stand for a link-local address too. */
   private Endpoint withKnownScope() {
     if (address instanceof Inet6Address six && six.isLinkLocalAddress() && six.getScopeId() == 0) {
-      throw new StreamException(
-          this
-              + " is a link-local address: name the interface that leads there, as in "
-              + toString().replace("]", "%eth0]"));
+      throw new StreamException(HostPort.lacksInterface(toString()));
     }
     return this;
   }

@@ -85,13 +85,17 @@ public record HostPort(String host, int port) {
       return null;
     }
     if (address instanceof Inet6Address six && six.isLinkLocalAddress() && six.getScopeId() == 0) {
-      throw new IllegalArgumentException(
-          "'"
-              + printable(text)
-              + "' is a link-local address: name the interface that leads there, as in "
-              + printable(text).replace("]", "%eth0]"));
+      throw new IllegalArgumentException(lacksInterface(printable(text)));
     }
     return address;
+  }
+
+  /** Link-local addresses are the same behind each interface, so they need its name. */
+  static String lacksInterface(String shown) {
+    return "'"
+        + shown
+        + "' is a link-local address: name the interface that leads there, as in "
+        + shown.replace("]", "%eth0]");
   }
 
   private static boolean isBroadcast(InetAddress address) {

@@ -32,6 +32,26 @@ final class StreamAgent implements Runnable {
   /** No turn takes so long unless the process was stopped or starved. */
   private static final long SLEEP_NS = 100_000_000L;
 
+  /**
+   * What is caught here when the heap is full, looked up before: a handler whose class has to be
+   * looked up then is passed over. Each class looks up its own, so others' lists do not help.
+   */
+  static final List<Class<?>> CAUGHT =
+      List.of(
+          Throwable.class,
+          Error.class,
+          Exception.class,
+          RuntimeException.class,
+          OutOfMemoryError.class);
+
+  private static final String FAILED = "this node's stream failed: ";
+
+  /** No constant of the language: those are made when they are first used, which takes memory. */
+  private static final String OUT_OF_MEMORY =
+      String.valueOf("this node's stream failed: out of memory");
+
+  private static final int ATTEMPTS = 50;
+
   /** What links know of the node they belong to. */
   record Self(NodeIdentity identity, StreamConfig config, Runnable wake) {}
 
@@ -50,27 +70,6 @@ final class StreamAgent implements Runnable {
       new ManyToOneConcurrentLinkedQueue<>();
   private final Object commandGate = new Object();
   private boolean gateShut;
-
-  /**
-   * What is caught when the heap is full, looked up before: a handler whose class has to be looked
-   * up then is passed over.
-   */
-  static final List<Class<?>> CAUGHT =
-      List.of(
-          Throwable.class,
-          Error.class,
-          Exception.class,
-          RuntimeException.class,
-          OutOfMemoryError.class);
-
-  private static final String FAILED = "this node's stream failed: ";
-
-  /** No constant of the language: those are made when they are first used, which takes memory. */
-  private static final String OUT_OF_MEMORY =
-      String.valueOf("this node's stream failed: out of memory");
-
-  private static final int ATTEMPTS = 50;
-
   private volatile boolean closing;
   private volatile @Nullable String failure;
   private final AtomicReference<@Nullable Consumer<String>> onFailure = new AtomicReference<>();

@@ -1,5 +1,7 @@
 package dev.baton.kvstream;
 
+import dev.baton.thread.ThreadEnd;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -16,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * does everything. Any thread may use it; one process may have several.
  */
 public final class StreamNode implements AutoCloseable {
-  private static final long CLOSE_LIMIT_MS = 750;
+  private static final Duration CLOSE_LIMIT = Duration.ofMillis(750);
+  private static final Duration FOR_EVER = Duration.ofDays(36_500);
   private static final System.Logger LOG = System.getLogger("dev.baton.kvstream");
 
   /** What Agrona needs of the JVM. */
@@ -215,7 +218,7 @@ public final class StreamNode implements AutoCloseable {
       return;
     }
     agent.end();
-    if (Thread.currentThread() != thread && hasEnded(CLOSE_LIMIT_MS)) {
+    if (Thread.currentThread() != thread && ThreadEnd.await(thread, CLOSE_LIMIT)) {
       media.close();
       return;
     }
@@ -226,26 +229,9 @@ public final class StreamNode implements AutoCloseable {
         .daemon()
         .name("baton-stream-end")
         .start(() -> {
-          if (hasEnded(Long.MAX_VALUE)) {
+          if (ThreadEnd.await(thread, FOR_EVER)) {
             media.close();
           }
         });
-  }
-
-  private boolean hasEnded(long limitMs) {
-    long startNs = System.nanoTime();
-    boolean interrupted = false;
-    for (long leftMs = limitMs; leftMs > 0 && thread.isAlive(); ) {
-      try {
-        thread.join(leftMs);
-      } catch (InterruptedException e) {
-        interrupted = true; // what is under way is left to nobody
-      }
-      leftMs = limitMs - (System.nanoTime() - startNs) / 1_000_000;
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
-    return !thread.isAlive();
   }
 }

@@ -23,7 +23,7 @@ public interface Kernels extends AutoCloseable {
   /** Stands for the numeric contract; nodes with unlike numbers may not share one request. */
   int NUMERICS_VERSION = 1;
 
-  /** The widest attention head that all kernels take. */
+  /** The widest attention head that all kernels take; the C attention has it on its stack. */
   int MAX_HEAD_DIM = 256;
 
   /** What runs, for reports: {@code "native avx512 x2"}, {@code "java reference"}. */

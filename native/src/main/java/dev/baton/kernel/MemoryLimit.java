@@ -1,6 +1,7 @@
 package dev.baton.kernel;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -130,7 +131,7 @@ public final class MemoryLimit {
   private List<String> lines(String file) {
     try {
       return Files.readAllLines(root.resolve(file));
-    } catch (IOException | java.io.UncheckedIOException _) {
+    } catch (IOException | UncheckedIOException _) {
       return List.of();
     }
   }

@@ -23,9 +23,7 @@ public final class NativeKernels implements Kernels {
   /** Records are whole cache lines. */
   private static final long LINE_BYTES = 64;
 
-  /** The largest head dimension that the C attention has room for on its stack. */
   private final CpuIsa isa;
-
   private final int threads;
   private volatile MemorySegment context; // a null pointer once closed
 

@@ -8,6 +8,8 @@ import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
+import dev.baton.thread.ThreadEnd;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -31,11 +33,11 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
   public static final int MAX_ORDERS = 64;
 
   /** A layer of a chunk is usually far shorter; who waits for longer is left behind. */
-  private static final long CLOSE_LIMIT_MS = 750;
+  private static final Duration CLOSE_LIMIT = Duration.ofMillis(750);
 
   /**
-   * What is caught when the heap is full, looked up before: a handler whose class has to be looked
-   * up then is passed over.
+   * What is caught here when the heap is full, looked up before: a handler whose class has to be
+   * looked up then is passed over. Each class looks up its own, so others' lists do not help.
    */
   static final List<Class<?>> CAUGHT =
       List.of(
@@ -315,23 +317,9 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
     synchronized (lock) {
       turns.forEach(job -> job.fail(CLOSED));
     }
-    boolean interrupted = false;
-    long deadlineNs = System.nanoTime() + CLOSE_LIMIT_MS * 1_000_000;
-    long leftMs = CLOSE_LIMIT_MS;
-    while (thread.isAlive() && leftMs > 0) {
-      try {
-        thread.join(leftMs);
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-      leftMs = (deadlineNs - System.nanoTime()) / 1_000_000;
-    }
-    if (thread.isAlive()) {
+    if (!ThreadEnd.await(thread, CLOSE_LIMIT)) {
       LOG.log(System.Logger.Level.WARNING, "a computation does not end; it is left behind");
     }
     letGoOfAll();
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
   }
 }
