@@ -218,9 +218,16 @@ final class RelayedNodes implements AutoCloseable {
     assertEquals(ownFootprint.threads(), Footprint.ofThisProcess().threads());
   }
 
+  /**
+   * A stream whose first words were spoiled is a stranger's for a handshake (5 s) and a lease; then
+   * it is rejected, and Aeron keeps its file for twice a lease and a second.
+   */
   private void assertNoStreamIsLeft() {
+    long longestMs = 5_000 + 3 * lease.toMillis() + 2_000;
     assertTrue(
-        await(() -> Footprint.of(node).streams().size() <= nodeFootprint.streams().size()),
+        await(
+            () -> Footprint.of(node).streams().size() <= nodeFootprint.streams().size(),
+            longestMs + PATIENCE_MS),
         () -> "the prefill node: " + Footprint.of(node) + " where there was " + nodeFootprint);
     assertTrue(
         await(() -> Footprint.ofThisProcess().streams().size() <= ownFootprint.streams().size()),
@@ -237,7 +244,11 @@ final class RelayedNodes implements AutoCloseable {
   }
 
   static boolean await(BooleanSupplier condition) {
-    long deadlineNs = System.nanoTime() + PATIENCE_MS * 1_000_000L;
+    return await(condition, PATIENCE_MS);
+  }
+
+  private static boolean await(BooleanSupplier condition, long patienceMs) {
+    long deadlineNs = System.nanoTime() + patienceMs * 1_000_000L;
     while (!condition.getAsBoolean()) {
       if (System.nanoTime() - deadlineNs > 0) {
         return false;
