@@ -17,6 +17,7 @@ import dev.baton.bench.split.SplitCommand;
 import dev.baton.bench.stream.LinkCommand;
 import dev.baton.bench.stream.NodesCommand;
 import dev.baton.bench.stream.StreamCommand;
+import dev.baton.cli.Ranges;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
@@ -56,6 +57,10 @@ public final class BenchCli {
 
   /** Runs a benchmark; results go to {@code out}, all else to {@code err}. */
   public static int run(PrintStream out, PrintStream err, String... args) {
+    return commandLine(out, err).execute(args);
+  }
+
+  static CommandLine commandLine(PrintStream out, PrintStream err) {
     CommandLine line = new CommandLine(new BenchCli());
     line.getCommandSpec()
         .addOption(
@@ -85,9 +90,13 @@ public final class BenchCli {
     line.setErr(new PrintWriter(err, true, StandardCharsets.UTF_8));
     line.setUsageHelpWidth(HELP_COLUMNS);
     line.setCaseInsensitiveEnumValuesAllowed(true);
+    line.setExecutionStrategy(parsed -> {
+      Ranges.check(parsed);
+      return new CommandLine.RunLast().execute(parsed);
+    });
     line.setParameterExceptionHandler((e, words) -> wrongUsage(e, err));
     line.setExecutionExceptionHandler((e, command, parsed) -> failed(e, err));
-    return line.execute(args);
+    return line;
   }
 
   private static int wrongUsage(ParameterException e, PrintStream err) {

@@ -3,20 +3,38 @@ package dev.baton.bench;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.cli.Ranges;
+import dev.baton.cli.Within;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.lang.invoke.MethodType;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.OptionSpec;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 final class BenchCliTest {
+  /** What commands cannot do without. */
+  private static final Map<String, List<String>> NEEDED =
+      Map.of(
+          "load", List.of("--model=gone"),
+          "peer", List.of("--model=gone", "--peer=gone=gone"),
+          "pareto", List.of("--models=gone", "--budget-usd=1"),
+          "model", List.of("--shape=tinyllama-1.1b", "--quant=q4_0", "gone.gguf"),
+          "compare", List.of("gone.json", "gone.json"));
+
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
   private final ByteArrayOutputStream err = new ByteArrayOutputStream();
 
@@ -47,12 +65,41 @@ final class BenchCliTest {
   }
 
   @Test
+  void shouldSayTheRangeOfEachOptionWithNumbersAndRefuseWhatIsBeyond() {
+    for (CommandLine command :
+        BenchCli.commandLine(System.out, System.err).getSubcommands().values()) {
+      for (OptionSpec option : command.getCommandSpec().options()) {
+        Class<?> of = option.typeInfo().isMultiValue() ? option.auxiliaryTypes()[0] : option.type();
+        if (command.getCommandSpec().usageMessage().hidden()
+            || !Number.class.isAssignableFrom(MethodType.methodType(of).wrap().returnType())) {
+          continue;
+        }
+        String name = option.longestName();
+        Within range = Ranges.range(option);
+        assertNotNull(range, () -> command.getCommandName() + " " + name + " says no range");
+        boolean signed = name.equals("--seed");
+        assertTrue(signed || range.least() >= 0 || range.above() >= 0, name);
+        if (!signed) {
+          List<String> words =
+              new ArrayList<>(NEEDED.getOrDefault(command.getCommandName(), List.of()));
+          words.removeIf(word -> word.startsWith(name + "="));
+          words.addFirst(command.getCommandName());
+          words.add(name + "=-1");
+          refuses(name + " takes", words.toArray(String[]::new));
+        }
+      }
+    }
+  }
+
+  @Test
   void shouldRefuseWhatASplitCannotBeMeasuredWithInOneLine(@TempDir Path folder)
       throws IOException {
     Path out = folder.resolve("out");
     String to = "--out=" + out;
     refuses("--prompt 1020 with --output 32", "split", to, "--prompt=64,1020");
-    refuses("at least one token, not 0", "split", to, "--prompt=0");
+    refuses("--prompt takes a whole number from 1 to 1048576, not 0", "split", to, "--prompt=9,0");
+    refuses(
+        "does not fit the model's context of 256", "split", to, "--ctx-size=256", "--prompt=256");
     refuses("names each value once", "split", to, "--output=1,1");
     refuses("'sideways' is no split", "split", to, "--split=local,sideways");
     refuses("past the model's last layer, which is 6", "split", to, "--split=7");

@@ -1,14 +1,18 @@
 package dev.baton.cli;
 
 import java.lang.reflect.AnnotatedElement;
+import java.lang.reflect.Array;
 import java.math.BigDecimal;
+import java.util.Collection;
+import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 
 /** Holds the numbers of a command line against what their options take. */
-final class Ranges {
+public final class Ranges {
   /** Beyond these a bound says nothing that a user would want to read. */
   private static final double NO_BOUND = Integer.MAX_VALUE;
 
@@ -19,7 +23,7 @@ final class Ranges {
    *
    * @throws ParameterException naming the first that is out of its range, and the range
    */
-  static void check(ParseResult parsed) {
+  public static void check(ParseResult parsed) {
     ParseResult command = parsed;
     while (command.hasSubcommand()) {
       command = command.subcommand();
@@ -28,17 +32,30 @@ final class Ranges {
       return;
     }
     for (OptionSpec option : command.commandSpec().options()) {
-      Object value = option.getValue();
       Within range = range(option);
-      if (range != null && value instanceof Number number && !holds(range, number)) {
-        throw new ParameterException(
-            command.commandSpec().commandLine(),
-            option.longestName() + " takes " + words(range, number) + ", not " + number);
+      for (Object value : range == null ? List.of() : values(option.getValue())) {
+        if (range != null && value instanceof Number number && !holds(range, number)) {
+          throw new ParameterException(
+              command.commandSpec().commandLine(),
+              option.longestName() + " takes " + words(range, number) + ", not " + number);
+        }
       }
     }
   }
 
-  static @Nullable Within range(OptionSpec option) {
+  /** The one value of an option, or each of several. */
+  private static Collection<?> values(@Nullable Object value) {
+    if (value instanceof Collection<?> several) {
+      return several;
+    }
+    if (value != null && value.getClass().isArray()) {
+      return IntStream.range(0, Array.getLength(value)).mapToObj(i -> Array.get(value, i)).toList();
+    }
+    return value == null ? List.of() : List.of(value);
+  }
+
+  /** What the option takes; null for one that is no number, or does not say it. */
+  public static @Nullable Within range(OptionSpec option) {
     return option.userObject() instanceof AnnotatedElement field
         ? field.getAnnotation(Within.class)
         : null;

@@ -5,10 +5,10 @@ import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
-/** The values that an option with a number takes; every such option says it. */
+/** The values that an option with a number takes, or each of several; every such option says it. */
 @Retention(RetentionPolicy.RUNTIME)
 @Target(ElementType.FIELD)
-@interface Within {
+public @interface Within {
   /** The smallest. */
   double least() default -Float.MAX_VALUE;
 

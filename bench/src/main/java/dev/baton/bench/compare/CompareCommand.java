@@ -4,6 +4,7 @@ import dev.baton.bench.compare.FigureChange.Verdict;
 import dev.baton.bench.report.BenchResult;
 import dev.baton.bench.report.Provenance;
 import dev.baton.bench.report.ResultFigure;
+import dev.baton.cli.Within;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -48,6 +49,7 @@ public final class CompareCommand implements Callable<Integer> {
       paramLabel = "PERCENT",
       defaultValue = "5",
       description = "Medians that differ by no more are the same (default: ${DEFAULT-VALUE}).")
+  @Within(least = 0, most = 100)
   private double tolerancePercent;
 
   @Option(
@@ -65,9 +67,6 @@ public final class CompareCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (!(tolerancePercent >= 0 && tolerancePercent < 100)) {
-      throw new IllegalArgumentException("--tolerance is from 0 to 100, not " + tolerancePercent);
-    }
     BenchResult before = BenchResult.read(old);
     BenchResult after = BenchResult.read(now);
     if (!before.benchmark().equals(after.benchmark())) {

@@ -12,6 +12,7 @@ import dev.baton.bench.report.WrongResult;
 import dev.baton.catalog.CacheFolder;
 import dev.baton.catalog.ModelCatalog;
 import dev.baton.cli.ContextOption;
+import dev.baton.cli.Within;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -57,6 +58,7 @@ public final class LoadCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "5",
       description = "Starts after the first (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = 1000)
   private int repeat;
 
   @Option(names = "--json", description = "Print one JSON object.")
@@ -101,9 +103,6 @@ public final class LoadCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    if (repeat < 1 || repeat > 1000) {
-      throw new IllegalArgumentException("--repeat is out of its range of 1000");
-    }
     Path file = ModelCatalog.of(System.getenv()).resolve(model).toAbsolutePath();
     Path home =
         Files.createTempDirectory(

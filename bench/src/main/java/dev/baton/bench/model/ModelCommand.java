@@ -1,5 +1,6 @@
 package dev.baton.bench.model;
 
+import dev.baton.cli.Within;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -49,6 +50,7 @@ public final class ModelCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "1",
       description = "The same seed gives the same bytes (default: ${DEFAULT-VALUE}).")
+  @Within(least = Long.MIN_VALUE, most = Long.MAX_VALUE)
   private long seed;
 
   @Parameters(paramLabel = "OUT.gguf", description = "The file, replaced where it is there.")

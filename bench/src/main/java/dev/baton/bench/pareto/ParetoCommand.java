@@ -5,6 +5,8 @@ import dev.baton.bench.process.ChildJvm;
 import dev.baton.bench.report.Progress;
 import dev.baton.bench.report.Provenance;
 import dev.baton.catalog.ModelCatalog;
+import dev.baton.cli.Within;
+import dev.baton.kernel.KernelsConfig;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -51,6 +53,7 @@ public final class ParetoCommand implements Callable<Integer> {
       required = true,
       paramLabel = "USD",
       description = "How many answers so much money buys.")
+  @Within(above = 0)
   private double budgetUsd;
 
   @Option(
@@ -64,6 +67,7 @@ public final class ParetoCommand implements Callable<Integer> {
       paramLabel = "BYTES",
       defaultValue = "2000",
       description = "Of text before an answer (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = MOST_BYTES)
   private int promptBytes;
 
   @Option(
@@ -71,12 +75,14 @@ public final class ParetoCommand implements Callable<Integer> {
       paramLabel = "BYTES",
       defaultValue = "500",
       description = "Of text in an answer (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = MOST_BYTES)
   private int outputBytes;
 
   @Option(
       names = "--threads",
       paramLabel = "N",
       description = "Threads that compute (default: one a processor).")
+  @Within(least = 1, most = KernelsConfig.MAX_THREADS)
   private int threads = Runtime.getRuntime().availableProcessors();
 
   @Option(
@@ -85,9 +91,11 @@ public final class ParetoCommand implements Callable<Integer> {
       description =
           "What this machine draws while it computes; taken where it has no counter that can be"
               + " read.")
+  @Within(above = 0)
   private @Nullable Double watts;
 
   @Option(names = "--device-usd", paramLabel = "USD", description = "What this machine costs.")
+  @Within(least = 0)
   private @Nullable Double deviceUsd;
 
   @Option(
@@ -95,6 +103,7 @@ public final class ParetoCommand implements Callable<Integer> {
       paramLabel = "USD",
       defaultValue = "0.15",
       description = "What electricity costs (default: ${DEFAULT-VALUE}).")
+  @Within(least = 0)
   private double usdPerKwh;
 
   @Option(
@@ -102,6 +111,7 @@ public final class ParetoCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "3",
       description = "Rounds (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = 1000)
   private int rounds;
 
   @Spec private CommandSpec spec = CommandSpec.create();
@@ -142,22 +152,7 @@ public final class ParetoCommand implements Callable<Integer> {
     if (text != null && !Files.isReadable(text)) {
       throw new IllegalArgumentException("--text " + text + " cannot be read");
     }
-    within("--prompt", promptBytes, 1, MOST_BYTES);
-    within("--output", outputBytes, 1, MOST_BYTES);
-    within("--threads", threads, 1, 1024);
-    within("--repeat", rounds, 1, 1000);
-    within("--budget-usd", budgetUsd, Double.MIN_VALUE, Double.MAX_VALUE);
-    within("--watts", watts == null ? 1 : watts, Double.MIN_VALUE, Double.MAX_VALUE);
-    within("--device-usd", deviceUsd == null ? 0 : deviceUsd, 0, Double.MAX_VALUE);
-    within("--usd-per-kwh", usdPerKwh, 0, Double.MAX_VALUE);
     return files;
-  }
-
-  private static void within(String option, double value, double least, double most) {
-    if (!(value >= least && value <= most)) {
-      throw new IllegalArgumentException(
-          option + (least > 0 && least < 1 ? " is a number above 0" : " is out of its range"));
-    }
   }
 
   private ParetoReport measure(Map<String, Path> files) throws IOException, InterruptedException {

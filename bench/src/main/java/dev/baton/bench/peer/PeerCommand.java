@@ -9,6 +9,8 @@ import dev.baton.bench.report.Provenance;
 import dev.baton.bench.report.ReportTable;
 import dev.baton.bench.report.ResultFigure;
 import dev.baton.bench.report.ResultFigure.Better;
+import dev.baton.cli.Within;
+import dev.baton.kernel.KernelsConfig;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -63,6 +65,7 @@ public final class PeerCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "1,2",
       description = "Each number of threads in turn (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = KernelsConfig.MAX_THREADS)
   private int[] threads = {};
 
   @Option(
@@ -70,6 +73,7 @@ public final class PeerCommand implements Callable<Integer> {
       paramLabel = "TOKENS",
       defaultValue = "512",
       description = "The prompt to prefill (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = MOST)
   private int prompt;
 
   @Option(
@@ -77,6 +81,7 @@ public final class PeerCommand implements Callable<Integer> {
       paramLabel = "TOKENS",
       defaultValue = "64",
       description = "The answer to decode (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = MOST)
   private int output;
 
   @Option(
@@ -85,6 +90,7 @@ public final class PeerCommand implements Callable<Integer> {
       paramLabel = "TOKENS",
       defaultValue = "128",
       description = "What stands before the answer (default: ${DEFAULT-VALUE}).")
+  @Within(least = 0, most = MOST)
   private int[] depths = {};
 
   @Option(
@@ -94,6 +100,7 @@ public final class PeerCommand implements Callable<Integer> {
       description =
           "Also decode this many sequences together, at the first depth, Baton alone; 1 for not"
               + " (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = 256)
   private int sequences;
 
   @Option(
@@ -102,6 +109,7 @@ public final class PeerCommand implements Callable<Integer> {
       defaultValue = "512",
       description =
           "Baton's prefill chunk; llama-bench's ubatch is 512 too (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = MOST)
   private int chunk;
 
   @Option(
@@ -109,6 +117,7 @@ public final class PeerCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "5",
       description = "Rounds (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = 1000)
   private int rounds;
 
   @Option(
@@ -169,13 +178,6 @@ public final class PeerCommand implements Callable<Integer> {
         throw new IllegalArgumentException("--peer: a peer has a name, and not Baton's");
       }
     });
-    within("--threads", 1024, threads);
-    within("--prompt", MOST, prompt);
-    within("--output", MOST, output);
-    within("--batch", 256, sequences);
-    within("--chunk", MOST, chunk);
-    within("--repeat", 1000, rounds);
-    within("--depth", MOST, Arrays.stream(depths).map(depth -> depth + 1).toArray());
   }
 
   private static void requireFile(String option, Path file) {
@@ -205,14 +207,6 @@ public final class PeerCommand implements Callable<Integer> {
               : adapter);
     }
     return peers;
-  }
-
-  private static void within(String option, int most, int... values) {
-    for (int value : values) {
-      if (value < 1 || value > most) {
-        throw new IllegalArgumentException(option + " is out of its range of " + most);
-      }
-    }
   }
 
   /** All rounds of one number of threads; who goes first changes from round to round. */

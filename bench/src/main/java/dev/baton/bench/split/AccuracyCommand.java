@@ -5,6 +5,8 @@ import dev.baton.bench.report.WrongResult;
 import dev.baton.bench.stream.ShapedLink;
 import dev.baton.catalog.CatalogException;
 import dev.baton.catalog.ModelCatalog;
+import dev.baton.cli.ContextOption;
+import dev.baton.cli.Within;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -15,6 +17,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -54,11 +57,14 @@ public final class AccuracyCommand implements Callable<Integer> {
       description = "A name or a GGUF file (default: ${DEFAULT-VALUE}).")
   private String model = "";
 
+  @Mixin private ContextOption context = new ContextOption();
+
   @Option(
       names = "--rate",
       paramLabel = "MBIT",
       defaultValue = "1000",
       description = "The link, in Mbit/s (default: ${DEFAULT-VALUE}).")
+  @Within(least = 10, most = 100_000)
   private int megabitsPerSecond;
 
   @Option(
@@ -66,6 +72,7 @@ public final class AccuracyCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "60",
       description = "How many (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = 10_000)
   private int requests;
 
   @Option(
@@ -74,6 +81,7 @@ public final class AccuracyCommand implements Callable<Integer> {
       defaultValue = "4000",
       description =
           "Prompts have 16 to so many tokens, each length as likely (default: ${DEFAULT-VALUE}).")
+  @Within(least = LEAST_PROMPT)
   private int longestPrompt;
 
   @Option(
@@ -81,6 +89,7 @@ public final class AccuracyCommand implements Callable<Integer> {
       paramLabel = "TOKENS",
       defaultValue = "256",
       description = "Answers have 1 to so many tokens (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1)
   private int longestOutput;
 
   @Option(
@@ -88,6 +97,7 @@ public final class AccuracyCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "1",
       description = "Of all that is random (default: ${DEFAULT-VALUE}).")
+  @Within(least = Long.MIN_VALUE, most = Long.MAX_VALUE)
   private long seed;
 
   @Option(names = "--json", description = "Print one JSON object, with every run.")
@@ -100,10 +110,6 @@ public final class AccuracyCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    require(requests >= 1 && requests <= 10_000, "--requests is from 1 to 10000");
-    require(megabitsPerSecond >= 10 && megabitsPerSecond <= 100_000, "--rate is 10 to 100000");
-    require(longestPrompt >= LEAST_PROMPT, "--longest-prompt is 16 or more");
-    require(longestOutput >= 1, "--longest-output is 1 or more");
     String missing = UnlikePair.whyMissing();
     if (missing != null) {
       return refuse("unavailable", "not measured: " + missing);
@@ -126,7 +132,7 @@ public final class AccuracyCommand implements Callable<Integer> {
   private void measure(Path file) throws IOException, InterruptedException {
     progress.show("both nodes and their link");
     ShapedLink link = ShapedLink.at(megabitsPerSecond * 1_000_000L);
-    try (UnlikePair pair = new UnlikePair(file, PairKind.here(), link.prefix())) {
+    try (UnlikePair pair = new UnlikePair(file, PairKind.here(), context.tokens(), link.prefix())) {
       SplittableRandom random = new SplittableRandom(seed);
       List<PredictedRun> runs = new ArrayList<>();
       for (int i = 0; i < requests; i++) {
@@ -210,11 +216,5 @@ public final class AccuracyCommand implements Callable<Integer> {
   private int refuse(String kind, String why) {
     out.println(json ? JsonMapper.shared().writeValueAsString(Map.of(kind, why)) : why);
     return FAILED;
-  }
-
-  private static void require(boolean holds, String rule) {
-    if (!holds) {
-      throw new IllegalArgumentException(rule);
-    }
   }
 }

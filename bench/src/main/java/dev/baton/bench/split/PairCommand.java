@@ -9,6 +9,7 @@ import dev.baton.bench.process.LifeLine;
 import dev.baton.bench.report.WrongResult;
 import dev.baton.bench.stream.PinnedNode;
 import dev.baton.calibrate.Calibration;
+import dev.baton.cli.ContextOption;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.plan.PlanDecision;
 import java.io.PrintStream;
@@ -23,6 +24,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.LinkedBlockingQueue;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -44,6 +46,8 @@ public final class PairCommand implements Callable<Integer> {
 
   @Option(names = "--model", required = true)
   private Path model = Path.of("");
+
+  @Mixin private ContextOption context = new ContextOption();
 
   @Option(names = "--pinned", description = "Keep the prefill node to a core of its own.")
   private boolean pinned;
@@ -76,8 +80,7 @@ public final class PairCommand implements Callable<Integer> {
     LifeLine.hold(lines::add);
     JsonMapper json = JsonMapper.shared();
     // The node has all that the machine can, whatever this process is held to.
-    try (PinnedNode node =
-        PinnedNode.start(model, prefillDevice, LEASE, pinned, Map.of("BATON_CPU_ISA", ""))) {
+    try (PinnedNode node = PinnedNode.start(setup(), Map.of("BATON_CPU_ISA", ""))) {
       long startedNs = System.nanoTime();
       try (Baton baton = Baton.open(config(node, new Split.Remote()))) {
         baton.calibrate(Calibration.Effort.FULL, done -> {});
@@ -97,6 +100,10 @@ public final class PairCommand implements Callable<Integer> {
     return 0;
   }
 
+  private PinnedNode.Setup setup() {
+    return new PinnedNode.Setup(model, prefillDevice, context.tokens(), LEASE, pinned);
+  }
+
   private BatonConfig config(PinnedNode node, Split split) {
     return BatonConfig.builder(model)
         .prefill(node.endpoint())
@@ -105,6 +112,7 @@ public final class PairCommand implements Callable<Integer> {
         .threads(1)
         .lease(LEASE)
         .timeline(true)
+        .contextTokens(context.tokens())
         .build();
   }
 

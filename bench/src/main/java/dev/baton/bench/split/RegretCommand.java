@@ -5,6 +5,8 @@ import dev.baton.bench.report.WrongResult;
 import dev.baton.bench.stream.ShapedLink;
 import dev.baton.catalog.CatalogException;
 import dev.baton.catalog.ModelCatalog;
+import dev.baton.cli.ContextOption;
+import dev.baton.cli.Within;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -14,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -49,12 +52,15 @@ public final class RegretCommand implements Callable<Integer> {
       description = "A name or a GGUF file (default: ${DEFAULT-VALUE}).")
   private String model = "";
 
+  @Mixin private ContextOption context = new ContextOption();
+
   @Option(
       names = "--rate",
       split = ",",
       paramLabel = "MBIT",
       defaultValue = "100,300,1000",
       description = "Links, in Mbit/s (default: ${DEFAULT-VALUE}).")
+  @Within(least = 10, most = 100_000)
   private int[] megabitsPerSecond = {};
 
   @Option(
@@ -63,6 +69,7 @@ public final class RegretCommand implements Callable<Integer> {
       paramLabel = "TOKENS",
       defaultValue = "64,128,256,512,1024,2048",
       description = "Prompts' lengths (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = Integer.MAX_VALUE / 2)
   private int[] promptTokens = {};
 
   @Option(
@@ -73,6 +80,7 @@ public final class RegretCommand implements Callable<Integer> {
       description =
           "Answers' lengths, each with each prompt that leaves room for it in the context (default:"
               + " ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = Integer.MAX_VALUE / 2)
   private int[] outputTokens = {};
 
   @Option(
@@ -82,6 +90,7 @@ public final class RegretCommand implements Callable<Integer> {
       description =
           "Runs of each candidate, of which the median counts; up to twelve times as many where"
               + " they take less than two seconds together (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = 100)
   private int repeat;
 
   @Option(
@@ -89,6 +98,7 @@ public final class RegretCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "1",
       description = "Of the prompts' tokens and the candidates' order (default: ${DEFAULT-VALUE}).")
+  @Within(least = Long.MIN_VALUE, most = Long.MAX_VALUE)
   private long seed;
 
   @Option(names = "--json", description = "Print one JSON object, with every run.")
@@ -101,7 +111,6 @@ public final class RegretCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    requireSound();
     String missing = UnlikePair.whyMissing();
     if (missing != null) {
       return refuse("unavailable", "not measured: " + missing);
@@ -133,7 +142,8 @@ public final class RegretCommand implements Callable<Integer> {
   private LinkRegret measure(Path file, int rate) throws IOException, InterruptedException {
     progress.show(rate + " Mbit/s: both nodes and their link");
     try (UnlikePair pair =
-        new UnlikePair(file, PairKind.here(), ShapedLink.at(rate * 1_000_000L).prefix())) {
+        new UnlikePair(
+            file, PairKind.here(), context.tokens(), ShapedLink.at(rate * 1_000_000L).prefix())) {
       RegretGrid grid = new RegretGrid(pair, repeat, seed);
       List<ShapeRegret> shapes = new ArrayList<>();
       for (int prompt : promptTokens) {
@@ -172,20 +182,5 @@ public final class RegretCommand implements Callable<Integer> {
             .map(link -> Map.of("figures", RegretFigures.of(link.shapes()), "measured", link))
             .toList());
     return JsonMapper.shared().writeValueAsString(facts);
-  }
-
-  private void requireSound() {
-    require("--rate", "is from 10 to 100000 Mbit/s", megabitsPerSecond, 10, 100_000);
-    require("--prompt", "has at least one token", promptTokens, 1, Integer.MAX_VALUE / 2);
-    require("--output", "has at least one token", outputTokens, 1, Integer.MAX_VALUE / 2);
-    require("--repeat", "is from 1 to 100", new int[] {repeat}, 1, 100);
-  }
-
-  private static void require(String option, String rule, int[] values, int least, int most) {
-    for (int value : values) {
-      if (value < least || value > most) {
-        throw new IllegalArgumentException(option + " " + rule + ", not " + value);
-      }
-    }
   }
 }

@@ -9,6 +9,8 @@ import dev.baton.bench.result.SplitResult;
 import dev.baton.bench.result.SplitText;
 import dev.baton.catalog.CatalogException;
 import dev.baton.catalog.ModelCatalog;
+import dev.baton.cli.ContextOption;
+import dev.baton.cli.Within;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.gguf.GgufFile;
 import dev.baton.model.ModelConfig;
@@ -26,6 +28,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -73,11 +76,14 @@ public final class SplitCommand implements Callable<Integer> {
       description = "A name or a GGUF file (default: ${DEFAULT-VALUE}).")
   private String model = "";
 
+  @Mixin private ContextOption context = new ContextOption();
+
   @Option(
       names = "--prompt",
       split = ",",
       paramLabel = "TOKENS",
       description = "Prompts' lengths (default: those of 64 to 2048 that fit the model's context).")
+  @Within(least = 1, most = MOST_TOKENS)
   private @Nullable List<Integer> prompts;
 
   @Option(
@@ -85,6 +91,7 @@ public final class SplitCommand implements Callable<Integer> {
       split = ",",
       paramLabel = "TOKENS",
       description = "Answers' lengths (default: 1,32).")
+  @Within(least = 1, most = MOST_TOKENS)
   private @Nullable List<Integer> outputs;
 
   @Option(
@@ -126,6 +133,7 @@ public final class SplitCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "9",
       description = "Rounds; medians and extremes are of these (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1, most = 100)
   private int rounds;
 
   @Option(
@@ -133,6 +141,7 @@ public final class SplitCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "1",
       description = "Of the prompts' tokens and the order (default: ${DEFAULT-VALUE}).")
+  @Within(least = Long.MIN_VALUE, most = Long.MAX_VALUE)
   private long seed;
 
   @Option(
@@ -163,7 +172,6 @@ public final class SplitCommand implements Callable<Integer> {
   public Integer call() throws CatalogException, IOException, InterruptedException {
     List<BenchLink> wantedLinks =
         distinct("--link", links == null ? LINKS : links).stream().map(BenchLink::parse).toList();
-    require(rounds >= 1 && rounds <= 100, "--repeat is from 1 to 100, not " + rounds);
     EnergyMeter energy = EnergyMeter.here(watts, cudaCard());
     List<String> leftOut = new ArrayList<>();
     List<BenchLink> there = available(wantedLinks, leftOut);
@@ -225,7 +233,7 @@ public final class SplitCommand implements Callable<Integer> {
     try {
       for (BenchLink link : over) {
         progress.show(link.name() + ": both nodes and their link");
-        try (UnlikePair pair = new UnlikePair(file, kind, link.prefix())) {
+        try (UnlikePair pair = new UnlikePair(file, kind, context.tokens(), link.prefix())) {
           matrix.measure(pair, link.name());
         }
       }
@@ -283,7 +291,8 @@ public final class SplitCommand implements Callable<Integer> {
   }
 
   private SplitMatrix.Wanted wanted(ModelConfig config) {
-    int context = config.contextLength();
+    int asked = this.context.tokens();
+    int context = asked == 0 ? config.contextLength() : Math.min(asked, config.contextLength());
     List<Integer> answers = distinct("--output", outputs == null ? OUTPUTS : outputs);
     int longest = Collections.max(answers);
     List<Integer> lengths =
@@ -291,10 +300,6 @@ public final class SplitCommand implements Callable<Integer> {
             ? PROMPTS.stream().filter(length -> length <= context - longest).toList()
             : distinct("--prompt", prompts);
     require(!lengths.isEmpty(), "no default --prompt fits the model's context of " + context);
-    for (int tokens : Stream.concat(lengths.stream(), answers.stream()).toList()) {
-      require(
-          tokens >= 1 && tokens <= MOST_TOKENS, "a length is at least one token, not " + tokens);
-    }
     for (int length : lengths) {
       require(
           length + longest <= context,

@@ -37,10 +37,11 @@ final class UnlikePair implements AutoCloseable {
   /**
    * Starts both nodes and waits until they and their link are measured.
    *
+   * @param contextTokens what both nodes serve at most; 0 for what the model and memory allow
    * @param linkPrefix words to put before a command so that it runs beside the link
    * @throws WrongResult when they do not start, with what they said
    */
-  UnlikePair(Path model, PairKind kind, List<String> linkPrefix)
+  UnlikePair(Path model, PairKind kind, int contextTokens, List<String> linkPrefix)
       throws IOException, InterruptedException {
     this.home = Files.createTempDirectory("baton-bench-");
     List<String> prefix = new ArrayList<>(linkPrefix);
@@ -50,6 +51,7 @@ final class UnlikePair implements AutoCloseable {
       prefix.addAll(OneCore.DECODE.prefix());
       command.add("--pinned");
     }
+    command.addAll(List.of("--ctx-size", Integer.toString(contextTokens)));
     command.addAll(List.of("--device", kind.decodeDevice()));
     command.addAll(List.of("--prefill-device", kind.prefillDevice()));
     // A fresh home, but with the accelerators' library of the usual one.

@@ -2,10 +2,12 @@ package dev.baton.bench.stream;
 
 import dev.baton.bench.process.LifeLine;
 import dev.baton.bench.report.PartReport;
+import dev.baton.cli.ContextOption;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -29,6 +31,8 @@ public final class NodesCommand implements Callable<Integer> {
   @Option(names = "--model", required = true)
   private Path model = Path.of("");
 
+  @Mixin private ContextOption context = new ContextOption();
+
   @Option(names = "--prompt", split = ",", required = true)
   private int[] promptTokens = {};
 
@@ -42,7 +46,7 @@ public final class NodesCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     LifeLine.hold();
-    try (TwoNodes nodes = new TwoNodes(model)) {
+    try (TwoNodes nodes = new TwoNodes(model, context.tokens())) {
       PartReport report =
           switch (part) {
             case hidden -> new HiddenShare(nodes, promptTokens, seconds).measure();

@@ -21,18 +21,21 @@ final class NodesPart {
   private final String part;
   private final String model;
   private final int[] promptTokens;
+  private final int contextTokens;
   private final double seconds;
 
   /**
    * @param part {@code hidden}, in a network namespace with a scaled link, or {@code pair}
    * @param model a name or a path
    * @param promptTokens prompt lengths for {@code hidden}
+   * @param contextTokens what both nodes serve at most; 0 for what the model and memory allow
    * @param seconds for each prompt
    */
-  NodesPart(String part, String model, int[] promptTokens, double seconds) {
+  NodesPart(String part, String model, int[] promptTokens, int contextTokens, double seconds) {
     this.part = part;
     this.model = model;
     this.promptTokens = promptTokens.clone();
+    this.contextTokens = contextTokens;
     this.seconds = seconds;
   }
 
@@ -62,6 +65,7 @@ final class NodesPart {
                   "stream-nodes",
                   "--part=" + part,
                   "--model=" + file.toAbsolutePath(),
+                  "--ctx-size=" + contextTokens,
                   "--prompt="
                       + Arrays.stream(promptTokens)
                           .mapToObj(Integer::toString)

@@ -22,32 +22,41 @@ public final class PinnedNode implements AutoCloseable {
   }
 
   /**
-   * Starts the node and waits until it listens.
+   * How a node is started.
    *
    * @param device what it computes on, as its {@code --device} has it
+   * @param contextTokens what it serves at most; 0 for what the model and memory allow
    * @param lease how long it keeps the work of a silent decode node
    * @param pinned whether it is kept to that core, or runs where the system puts it
+   */
+  public record Setup(
+      Path model, String device, int contextTokens, Duration lease, boolean pinned) {}
+
+  /**
+   * Starts the node and waits until it listens.
+   *
    * @param environment what differs from this process's
    * @throws WrongResult when it does not start, with what it said
    */
-  public static PinnedNode start(
-      Path model, String device, Duration lease, boolean pinned, Map<String, String> environment)
+  public static PinnedNode start(Setup setup, Map<String, String> environment)
       throws InterruptedException {
     ChildJvm process =
         ChildJvm.start(
-            pinned ? OneCore.PREFILL.prefix() : List.of(),
+            setup.pinned ? OneCore.PREFILL.prefix() : List.of(),
             environment,
             ChildJvm.BATON,
             List.of(
                 "node",
                 "--model",
-                model.toString(),
+                setup.model.toString(),
                 "--device",
-                device,
+                setup.device,
+                "--ctx-size",
+                Integer.toString(setup.contextTokens),
                 "--threads",
                 "1",
                 "--lease-ms",
-                Long.toString(lease.toMillis()),
+                Long.toString(setup.lease.toMillis()),
                 "--child"));
     for (String line = process.readLine(); line != null; line = process.readLine()) {
       if (line.startsWith(READY)) {

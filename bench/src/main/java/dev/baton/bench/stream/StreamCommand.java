@@ -3,6 +3,8 @@ package dev.baton.bench.stream;
 import dev.baton.bench.report.PartReport;
 import dev.baton.bench.report.Progress;
 import dev.baton.bench.report.ReportTable;
+import dev.baton.cli.ContextOption;
+import dev.baton.cli.Within;
 import dev.baton.kvstream.KvSink;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
@@ -16,6 +18,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.UnaryOperator;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -66,6 +69,7 @@ public final class StreamCommand implements Callable<Integer> {
       paramLabel = "BYTES",
       defaultValue = "65504,8192,1408",
       description = "Aeron's MTUs for loopback and shaped (default: ${DEFAULT-VALUE}).")
+  @Within(least = 512, most = 65_504)
   private int[] mtuBytes = {};
 
   @Option(
@@ -74,6 +78,7 @@ public final class StreamCommand implements Callable<Integer> {
       defaultValue = "8",
       description =
           "How long each line is measured; three rounds at the least (default: ${DEFAULT-VALUE}).")
+  @Within(above = 0, most = 3600)
   private double seconds;
 
   @Option(
@@ -90,6 +95,7 @@ public final class StreamCommand implements Callable<Integer> {
       paramLabel = "MBIT",
       defaultValue = "100,1000,2500",
       description = "Links for shaped, in Mbit/s (default: ${DEFAULT-VALUE}).")
+  @Within(least = 10, most = 100_000)
   private int[] megabitsPerSecond = {};
 
   @Option(
@@ -99,6 +105,8 @@ public final class StreamCommand implements Callable<Integer> {
       description = "For hidden and pair: a name or a GGUF file (default: ${DEFAULT-VALUE}).")
   private String model = "";
 
+  @Mixin private ContextOption context = new ContextOption();
+
   @Option(
       names = "--prompt",
       split = ",",
@@ -107,6 +115,7 @@ public final class StreamCommand implements Callable<Integer> {
       description =
           "Prompts for hidden, cut so that the answer fits the context (default:"
               + " ${DEFAULT-VALUE}).")
+  @Within(least = 1)
   private int[] promptTokens = {};
 
   @Option(names = "--json", description = "Print one JSON object.")
@@ -163,24 +172,9 @@ public final class StreamCommand implements Callable<Integer> {
   }
 
   private void requireSound() {
-    if (!(seconds > 0 && seconds <= 3600)) {
-      throw new IllegalArgumentException(
-          "--seconds is more than 0 and at most 3600, not " + seconds);
-    }
-    for (int rate : megabitsPerSecond) {
-      if (rate < 10 || rate > 100_000) {
-        throw new IllegalArgumentException("--rate is from 10 to 100000 Mbit/s, not " + rate);
-      }
-    }
-    for (int tokens : promptTokens) {
-      if (tokens < 1) {
-        throw new IllegalArgumentException("--prompt has at least one token, not " + tokens);
-      }
-    }
     for (int mtu : mtuBytes) {
-      if (mtu < 512 || mtu > 65504 || mtu % 32 != 0) {
-        throw new IllegalArgumentException(
-            "--mtu is a multiple of 32 from 512 to 65504, not " + mtu);
+      if (mtu % 32 != 0) {
+        throw new IllegalArgumentException("--mtu is a multiple of 32, not " + mtu);
       }
     }
   }
@@ -190,8 +184,10 @@ public final class StreamCommand implements Callable<Integer> {
       case loopback ->
           new LoopbackPart(Shape.named(shapes), mtuBytes, seconds, interference).run(progress);
       case shaped -> new ShapedPart(mtuBytes, megabitsPerSecond, seconds).run(progress);
-      case hidden -> new NodesPart("hidden", model, promptTokens, seconds).run(progress);
-      case pair -> new NodesPart("pair", model, promptTokens, seconds).run(progress);
+      case hidden ->
+          new NodesPart("hidden", model, promptTokens, context.tokens(), seconds).run(progress);
+      case pair ->
+          new NodesPart("pair", model, promptTokens, context.tokens(), seconds).run(progress);
       case all -> throw new IllegalStateException("all is not a part");
     };
   }

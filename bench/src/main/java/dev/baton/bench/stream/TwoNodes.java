@@ -1,6 +1,7 @@
 package dev.baton.bench.stream;
 
 import dev.baton.bench.report.WrongResult;
+import dev.baton.cluster.KvDemand;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
@@ -53,11 +54,19 @@ final class TwoNodes implements AutoCloseable {
     }
   }
 
-  /** Starts the prefill node and loads the model here as well. */
-  TwoNodes(Path model) throws InterruptedException {
-    this.node = PinnedNode.start(model, NodeCompute.CPU, LEASE, true, Map.of());
+  /**
+   * Starts the prefill node and loads the model here as well.
+   *
+   * @param contextTokens what both serve at most; 0 for what the model and memory allow
+   */
+  TwoNodes(Path model, int contextTokens) throws InterruptedException {
+    this.node =
+        PinnedNode.start(
+            new PinnedNode.Setup(model, NodeCompute.CPU, contextTokens, LEASE, true), Map.of());
     KernelsConfig kernels = KernelsConfig.fromEnvironment(System.getenv()).withThreads(1);
-    this.compute = NodeCompute.open(model, kernels, done -> {});
+    this.compute =
+        NodeCompute.open(
+            model, NodeCompute.CPU, kernels, new KvDemand(contextTokens, 0, 1), done -> {});
     this.stream =
         StreamNode.launch(
             StreamConfig.builder().leaseNs(LEASE.toNanos()).build(),
