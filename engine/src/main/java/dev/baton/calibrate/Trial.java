@@ -10,6 +10,7 @@ import dev.baton.decode.TokenListener;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.PrefillTarget;
+import dev.baton.kvstream.TransferReport;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -29,6 +30,9 @@ import org.jspecify.annotations.Nullable;
  * <p>One thread runs trials; {@link #callerBegins} and {@link #callerEnds} may come from any.
  */
 public final class Trial {
+  /** Requests whose times the prefill node told too late, before that is its fault. */
+  private static final int MOST_UNTIMED = 20;
+
   private static final long SEED = 1;
   private static final long QUIET_MS = 500;
   private static final int WARM_UP_TOKENS = 32;
@@ -130,6 +134,7 @@ public final class Trial {
       @Nullable RemotePrefill remote,
       double limitSeconds)
       throws InterruptedException {
+    int untimed = 0;
     while (true) {
       List<CompletableFuture<DecodeOutcome>> started =
           start(count, promptTokens, outputTokens, remote);
@@ -158,10 +163,25 @@ public final class Trial {
         running.clear();
         if (!disturbed) {
           outcomes.forEach(Trial::requireAsPlanned);
-          return outcomes;
+          if (outcomes.stream().allMatch(Trial::isTimed)) {
+            return outcomes;
+          }
+          untimed++;
         }
       }
+      if (untimed > MOST_UNTIMED) {
+        throw new CalibrationException(
+            "the prefill node did not say in time when it had computed, "
+                + untimed
+                + " times in a row");
+      }
     }
+  }
+
+  /** Not where the answer was over before the prefill node had told its times: they are 0 then. */
+  private static boolean isTimed(DecodeOutcome outcome) {
+    TransferReport transfer = outcome.transfer();
+    return transfer == null || transfer.computeEndNs() > transfer.computeStartNs();
   }
 
   private boolean isDisturbed() {

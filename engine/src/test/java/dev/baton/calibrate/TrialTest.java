@@ -2,20 +2,33 @@ package dev.baton.calibrate;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.BatonProcess;
 import dev.baton.catalog.ModelCatalog;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
+import dev.baton.decode.RemotePrefill;
 import dev.baton.kernel.KernelsConfig;
+import dev.baton.kernel.KvWireType;
+import dev.baton.kvstream.ChunkSchedule;
+import dev.baton.kvstream.KvReceiver;
+import dev.baton.kvstream.PrefillPeer;
+import dev.baton.kvstream.PrefillTarget;
+import dev.baton.kvstream.StreamConfig;
+import dev.baton.kvstream.StreamNode;
+import dev.baton.kvstream.TransferReport;
+import java.lang.reflect.Proxy;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -82,6 +95,46 @@ class TrialTest {
     loop.close();
     ExecutionException failure = assertThrows(ExecutionException.class, run::get);
     assertTrue(failure.getCause() instanceof IllegalStateException, failure.toString());
+  }
+
+  @Test
+  void shouldMeasureAnewWhereTheNodeToldItsTimesTooLate() throws Exception {
+    AtomicInteger late = new AtomicInteger(2);
+    try (BatonProcess node = BatonProcess.start("node", "--model", BatonProcess.TINY.toString());
+        StreamNode stream =
+            StreamNode.launch(
+                StreamConfig.builder().build(), compute.identity("a decode node"), null);
+        PrefillPeer peer = stream.connect(node.awaitReady())) {
+      PrefillTarget target =
+          (order, sink) -> reporting(peer.order(order, sink), late.getAndDecrement() > 0);
+      RemotePrefill remote =
+          new RemotePrefill(target, 3, ChunkSchedule.equal(CHUNK), KvWireType.F16, true);
+      List<DecodeOutcome> outcomes = trial.run(1, 20, 2, remote, Trial.NO_LIMIT);
+      TransferReport transfer = outcomes.getFirst().transfer();
+      assertNotNull(transfer);
+      assertTrue(transfer.computeEndNs() > transfer.computeStartNs(), transfer::toString);
+      assertEquals(-1, late.get(), "requests");
+      late.set(Integer.MAX_VALUE);
+      CalibrationException never =
+          assertThrows(
+              CalibrationException.class, () -> trial.run(1, 20, 2, remote, Trial.NO_LIMIT));
+      assertTrue(never.getMessage().contains("did not say in time"), never.getMessage());
+    }
+  }
+
+  /** The receiver, or one that reports as before the node's last message. */
+  private static KvReceiver reporting(KvReceiver receiver, boolean tooEarly) {
+    return (KvReceiver)
+        Proxy.newProxyInstance(
+            TrialTest.class.getClassLoader(),
+            new Class<?>[] {KvReceiver.class},
+            (_, method, words) -> {
+              Object answer = method.invoke(receiver, words);
+              return tooEarly && answer instanceof TransferReport it
+                  ? new TransferReport(
+                      it.kvBytes(), it.hiddenBytes(), 0, it.orderedNs(), 0, 0, 0, 0, 0, 0, 0, 0)
+                  : answer;
+            });
   }
 
   private boolean isIdle() {
