@@ -12,6 +12,7 @@ import dev.baton.journal.Corrections;
 import dev.baton.journal.JournalEntry;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvWireType;
+import dev.baton.kvstream.Capability;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.TransferReport;
@@ -31,6 +32,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.DoubleConsumer;
 import java.util.function.Supplier;
@@ -51,7 +53,6 @@ final class AutoSplit implements AutoCloseable {
   private final Pair pair;
 
   private final ProfileStore store;
-  private final SplitPlanner planner;
   private final Trial trial;
   private final Measuring measuring;
   private final Learning learning;
@@ -80,6 +81,26 @@ final class AutoSplit implements AutoCloseable {
       return config.chunks().largestTokens();
     }
 
+    /** Tokens of the largest chunk of an order, as long as the node is there. */
+    int orderedChunkTokens() {
+      PrefillPeer peer = node.get();
+      return peer == null ? largestChunkTokens() : orderedChunkTokens(peer);
+    }
+
+    private int orderedChunkTokens(PrefillPeer peer) {
+      return Math.min(largestChunkTokens(), peer.limits().chunkTokens());
+    }
+
+    private String chunkName(PrefillPeer peer) {
+      int here = largestChunkTokens();
+      int there = orderedChunkTokens(peer);
+      return here == there ? String.valueOf(here) : here + ", there " + there;
+    }
+
+    SplitPlanner planner() {
+      return new SplitPlanner(largestChunkTokens(), orderedChunkTokens());
+    }
+
     PlannedModel model() {
       return AutoSplit.model(compute);
     }
@@ -87,7 +108,7 @@ final class AutoSplit implements AutoCloseable {
     ProfileStore.Key key(PrefillPeer peer) {
       return new ProfileStore.Key(
           compute.model().file().fingerprint(),
-          compute.description() + ", chunks of " + largestChunkTokens(),
+          compute.description() + ", chunks of " + chunkName(peer),
           there(),
           peer.identity().backend(),
           Kernels.NUMERICS_VERSION);
@@ -132,7 +153,6 @@ final class AutoSplit implements AutoCloseable {
    */
   AutoSplit(Pair pair, Path home) {
     this.pair = pair;
-    this.planner = new SplitPlanner(pair.largestChunkTokens());
     this.trial = pair.trial();
     this.learning = new Learning(pair.modelName(), home.resolve("journal"));
     this.store = store(home);
@@ -198,7 +218,10 @@ final class AutoSplit implements AutoCloseable {
       Learnt known = learnt;
       int outputTokens =
           ask.exactly ? ask.outputLimit : learning.expectedTokens(ask.caller, ask.outputLimit);
-      boolean lossyWire = pair.config().wireType() != KvWireType.F16;
+      PrefillPeer peer = pair.node().get();
+      KvWireType wireType = pair.config().wireType();
+      boolean lossyWire =
+          wireType != KvWireType.F16 && (peer == null || unused(peer, wireType) == null);
       RequestShape shape = new RequestShape(ask.promptTokens, 0, outputTokens, lossyWire);
       PlanDecision decision = known == null ? unmeasured(shape, ask) : measured(known, shape, ask);
       String reason =
@@ -212,11 +235,12 @@ final class AutoSplit implements AutoCloseable {
 
   private PlanDecision measured(Learnt known, RequestShape shape, Ask ask) {
     Cluster cluster = cluster(known.profile, pair.there(), known.corrections, ask.promptTokens);
+    SplitPlanner planner = pair.planner();
     PlanDecision free = planner.plan(pair.model(), shape, cluster, pair.config().objective());
     return fidelity(
         ask.split instanceof Split.Auto
-            ? fitting(shape, cluster, free)
-            : asked(shape, cluster, ask.split, free));
+            ? fitting(planner, shape, cluster, free)
+            : asked(planner, shape, cluster, ask.split, free));
   }
 
   /** What is known as long as only this node is measured; null when not even that is. */
@@ -227,8 +251,12 @@ final class AutoSplit implements AutoCloseable {
     }
     ClusterNode here = new ClusterNode(HERE, speed, false, true, 0, Correction.NONE, 0, 0, 0);
     PlanDecision alone =
-        planner.plan(
-            pair.model(), shape, new Cluster(List.of(here), Map.of()), pair.config().objective());
+        pair.planner()
+            .plan(
+                pair.model(),
+                shape,
+                new Cluster(List.of(here), Map.of()),
+                pair.config().objective());
     return ask.promptTokens < SplitPlanner.LEAST_TOKENS
         ? alone
         : new PlanDecision(shape, alone.chosen(), alone.alternatives(), why());
@@ -239,24 +267,37 @@ final class AutoSplit implements AutoCloseable {
   }
 
   /** A prompt that is too long for the other node stays here. */
-  private PlanDecision fitting(RequestShape shape, Cluster cluster, PlanDecision free) {
+  private PlanDecision fitting(
+      SplitPlanner planner, RequestShape shape, Cluster cluster, PlanDecision free) {
     PrefillPeer peer = pair.node().get();
     if (free.chosen().isLocal() || peer == null || shape.promptTokens() <= peer.longestPrompt()) {
       return free;
     }
-    PlanDecision local = asked(shape, cluster, new Split.Local(), free);
+    PlanDecision local = asked(planner, shape, cluster, new Split.Local(), free);
     return new PlanDecision(
         local.shape(), local.chosen(), local.alternatives(), tooLong(shape.promptTokens(), peer));
   }
 
+  /** What was asked for and is not used because the node lacks it, or null. */
+  static @Nullable String unused(PrefillPeer peer, KvWireType wireType) {
+    return wireType == KvWireType.F16
+            || peer.identity().capabilities().contains(Capability.LOSSY_ROWS)
+        ? null
+        : "the prefill node does not send "
+            + wireType.name().toLowerCase(Locale.ROOT)
+            + ", so that its KV comes as f16";
+  }
+
   /** Why a prompt is not prefilled there. */
   static String tooLong(int promptTokens, PrefillPeer peer) {
+    boolean context = peer.identity().contextTokens() <= peer.limits().roomTokens();
     return "a prompt of "
         + promptTokens
-        + " tokens is longer than the prefill node's context of "
+        + " tokens is longer than the prefill node's "
+        + (context ? "context of " : "room for ")
         + peer.longestPrompt()
-        + ": start it with a larger "
-        + KvDemand.CONTEXT_OPTION;
+        + (context ? ": start it with a larger " : " tokens: start it with a larger ")
+        + (context ? KvDemand.CONTEXT_OPTION : KvDemand.ROOM_OPTION);
   }
 
   /** Says where unlike backends share a request: there the same bits are promised by nobody. */
@@ -270,16 +311,26 @@ final class AutoSplit implements AutoCloseable {
             decision.reason() + "; numbers agree within tolerance");
   }
 
-  private PlanDecision asked(RequestShape shape, Cluster cluster, Split split, PlanDecision free) {
+  private PlanDecision asked(
+      SplitPlanner planner, RequestShape shape, Cluster cluster, Split split, PlanDecision free) {
     BatonConfig config = pair.config();
     PlannedModel model = pair.model();
+    PrefillPeer peer = pair.node().get();
+    boolean lossy = peer == null || unused(peer, config.wireType()) == null;
     int boundary = split.boundaryLayer(model.layers());
     SplitPlan asked =
         boundary == 0
             ? planner.predict(
                 model, shape, cluster, -1, 0, 0, equal(config.chunks()), KvWireType.F16)
             : planner.predict(
-                model, shape, cluster, 1, 0, boundary, config.chunks(), config.wireType());
+                model,
+                shape,
+                cluster,
+                1,
+                0,
+                boundary,
+                config.chunks().within(pair.orderedChunkTokens()),
+                lossy ? config.wireType() : KvWireType.F16);
     List<SplitPlan> plans = new ArrayList<>(free.alternatives());
     plans.removeIf(plan -> plan.equals(asked));
     plans.add(asked);

@@ -445,6 +445,8 @@ public final class Baton implements AutoCloseable {
     }
     PrefillPeer peer =
         remote != null && remote.target() instanceof PrefillPeer named ? named : null;
+    String unused = peer == null ? null : AutoSplit.unused(peer, config.wireType());
+    String reason = planned == null ? null : planned.reason();
     if (peer != null) {
       prefillName = peer.identity().name();
     }
@@ -458,7 +460,9 @@ public final class Baton implements AutoCloseable {
             compute.isExactWith(peer),
             maxTokens < request.maxTokens(),
             planned == null ? null : planned.decision(),
-            planned == null ? null : planned.reason(),
+            unused == null || reason == null
+                ? (reason == null ? unused : reason)
+                : reason + "; " + unused,
             planned == null ? 0 : planned.waitedNs(),
             unplanned);
     long beganNs = startedNs + plan.measuringNs();
@@ -509,7 +513,8 @@ public final class Baton implements AutoCloseable {
     if (promptTokens > peer.longestPrompt()) {
       throw new ClusterException(AutoSplit.tooLong(promptTokens, peer));
     }
-    return new RemotePrefill(peer, boundary, chunks, wireType, patient);
+    KvWireType form = AutoSplit.unused(peer, wireType) == null ? wireType : KvWireType.F16;
+    return new RemotePrefill(peer, boundary, chunks, form, patient);
   }
 
   /** The prefill node; what was asked for waits for the first connection, and for no later one. */

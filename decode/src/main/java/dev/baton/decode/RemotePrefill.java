@@ -14,7 +14,7 @@ import java.util.concurrent.ThreadLocalRandom;
  *
  * @param target the prefill node
  * @param boundaryLayer it computes layers [0, boundaryLayer), 1..layers
- * @param chunks how the prompt is cut, there and here
+ * @param chunks how the prompt is cut, there and here; no chunk is larger than the target takes
  * @param wireType the form of the KV on its way
  * @param patient true to wait for the node also when finishing here would be faster
  */
@@ -28,6 +28,7 @@ public record RemotePrefill(
     Objects.requireNonNull(target, "target");
     Objects.requireNonNull(chunks, "chunks");
     Objects.requireNonNull(wireType, "wireType");
+    chunks = chunks.within(target.limits().chunkTokens());
   }
 
   /** Sends the order; slices then arrive in {@code sink}. */

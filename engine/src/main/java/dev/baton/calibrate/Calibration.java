@@ -229,7 +229,7 @@ public final class Calibration {
             Map.of(new Cluster.Way("there", "here"), link));
     RequestShape shape = new RequestShape(tokens, 0, 1, false);
     SplitPlan plan =
-        new SplitPlanner(largestChunkTokens)
+        new SplitPlanner(largestChunkTokens, target.limits().chunkTokens())
             .plan(model, shape, cluster, new Objective.Ttft()).alternatives().stream()
                 .filter(one -> !one.isLocal() && one.boundaryLayer() < model.layers())
                 .findFirst()

@@ -1,8 +1,10 @@
 package dev.baton.calibrate;
 
 import dev.baton.decode.RemotePrefill;
+import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
+import dev.baton.kvstream.NodeLimits;
 import dev.baton.kvstream.PrefillTarget;
 import dev.baton.plan.LinkSpeed;
 import dev.baton.plan.PlannedModel;
@@ -62,6 +64,7 @@ final class NodeProbes {
   private final Trial trial;
   private final PlannedModel model;
   private final int room;
+  private final NodeLimits limits;
   private final int largestChunkTokens;
   private final @Nullable PrefillTarget target;
   private final boolean coarse;
@@ -89,7 +92,8 @@ final class NodeProbes {
     this.trial = trial;
     this.model = model;
     this.room = contextTokens - MOST_STEPS;
-    this.largestChunkTokens = largestChunkTokens;
+    this.limits = target == null ? NodeLimits.UNLIMITED : target.limits();
+    this.largestChunkTokens = Math.min(largestChunkTokens, limits.chunkTokens());
     this.target = target;
     this.coarse = coarse;
   }
@@ -233,11 +237,25 @@ final class NodeProbes {
     if (!coarse) {
       boolean q8 = KvWireType.Q8.fits(model.geometry());
       links.add(linkProbe(node, tokens, q8 ? KvWireType.Q8 : KvWireType.F16, 1));
-      links.add(linkProbe(node, tokens, KvWireType.F16, STREAMS));
+      links.add(linkProbe(node, tokens, KvWireType.F16, streams(tokens)));
     }
     for (Probe link : links) {
       run(link, ran);
     }
+  }
+
+  /** As many at once as the node has room for. */
+  private int streams(int tokens) {
+    int streams = Math.clamp(limits.orders(), 1, STREAMS);
+    while (streams > 1 && streams * blockTokens(tokens / streams) > limits.roomTokens()) {
+      streams--;
+    }
+    return streams;
+  }
+
+  private static long blockTokens(int tokens) {
+    return (long) KvGeometry.BLOCK_TOKENS
+        * Math.ceilDiv(Math.max(1, tokens), KvGeometry.BLOCK_TOKENS);
   }
 
   private Probe linkProbe(PrefillTarget node, int tokens, KvWireType wireType, int streams) {

@@ -88,7 +88,7 @@ final class NodeCommand implements Callable<Integer> {
   private long leaseMs;
 
   @Option(
-      names = "--kv-tokens",
+      names = KvDemand.ROOM_OPTION,
       paramLabel = "N",
       defaultValue = "0",
       description =

@@ -17,6 +17,9 @@ public record KvDemand(int contextTokens, int cacheTokens, int processes) {
   /** The option that says {@code contextTokens}, for messages. */
   public static final String CONTEXT_OPTION = "--ctx-size";
 
+  /** What sets the tokens of all prompts at a node. */
+  public static final String ROOM_OPTION = "--kv-tokens";
+
   /**
    * @throws IllegalArgumentException naming the size that cannot be
    */

@@ -36,7 +36,7 @@ record KvRoom(KvCache cache, int contextTokens, @Nullable String notice) {
     int perContext = KvCache.blocksFor(context);
     if (demand.cacheTokens() > 0) {
       int blocks = KvCache.blocksFor(demand.cacheTokens());
-      return new KvRoom(take(model, blocks, blocks, "--kv-tokens"), context, null);
+      return new KvRoom(take(model, blocks, blocks, KvDemand.ROOM_OPTION), context, null);
     }
     long fitting = freeBytes / model.kvGeometry().blockBytes();
     boolean asked = demand.contextTokens() > 0;

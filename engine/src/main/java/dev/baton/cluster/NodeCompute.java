@@ -10,9 +10,13 @@ import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
+import dev.baton.kernel.KvGeometry;
+import dev.baton.kernel.KvWireType;
 import dev.baton.kernel.MemoryLimit;
+import dev.baton.kvstream.Capability;
 import dev.baton.kvstream.Fidelity;
 import dev.baton.kvstream.NodeIdentity;
+import dev.baton.kvstream.NodeLimits;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.model.KvCache;
 import dev.baton.model.LlamaModel;
@@ -23,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.DoubleConsumer;
@@ -183,17 +188,25 @@ public final class NodeCompute implements AutoCloseable {
     return model.isExact() && (peer == null || peer.identity().fidelity() == Fidelity.EXACT);
   }
 
-  /** What this node says of itself in the handshake. */
+  /** What this node says of itself in the handshake where it takes no orders. */
   public NodeIdentity identity(String name) {
+    return identity(name, NodeLimits.NONE);
+  }
+
+  /** What this node says of itself in the handshake. */
+  NodeIdentity identity(String name, NodeLimits limits) {
+    KvGeometry geometry = model.kvGeometry();
     return new NodeIdentity(
         name,
         model.file().fingerprint(),
-        model.kvGeometry(),
+        geometry,
         model.config().dim(),
         contextTokens(),
         Kernels.NUMERICS_VERSION,
         description(),
-        model.isExact() ? Fidelity.EXACT : Fidelity.TOLERANT);
+        model.isExact() ? Fidelity.EXACT : Fidelity.TOLERANT,
+        limits,
+        KvWireType.Q8.fits(geometry) ? Set.of(Capability.LOSSY_ROWS) : Set.of());
   }
 
   /** Says that a thread computes with this: {@link #close} frees nothing before it has ended. */

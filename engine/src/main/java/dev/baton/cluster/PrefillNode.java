@@ -1,6 +1,8 @@
 package dev.baton.cluster;
 
+import dev.baton.kernel.KvGeometry;
 import dev.baton.kvstream.ClusterKey;
+import dev.baton.kvstream.NodeLimits;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
 import dev.baton.prefill.PrefillWorker;
@@ -43,7 +45,9 @@ public final class PrefillNode implements AutoCloseable {
           StreamConfig.builder().listen(listen).clusterKey(key).leaseNs(lease.toNanos()).build();
       String name =
           "prefill node pid " + ProcessHandle.current().pid() + " (" + compute.description() + ")";
-      StreamNode stream = StreamNode.launch(config, compute.identity(name), worker);
+      int roomTokens = Math.multiplyExact(compute.cache().totalBlocks(), KvGeometry.BLOCK_TOKENS);
+      NodeLimits limits = new NodeLimits(maxChunkTokens, roomTokens, PrefillWorker.MAX_ORDERS);
+      StreamNode stream = StreamNode.launch(config, compute.identity(name, limits), worker);
       compute.keepFor(worker.thread());
       compute.keepFor(stream.thread());
       worker.onFailure(stream::fail);

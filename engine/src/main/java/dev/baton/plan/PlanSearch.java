@@ -24,6 +24,15 @@ final class PlanSearch {
   private final ChunkCosts[][] shared; // the same of one that two nodes share
   private final ChunkCosts[][] together; // the same, chunks that pile up taken together
   private final Pipeline pipeline;
+  private final Chunks chunks;
+
+  /**
+   * What nodes take together at most.
+   *
+   * @param largestTokens of a decode node's chunk
+   * @param orderedTokens of a chunk of an order
+   */
+  record Chunks(int largestTokens, int orderedTokens) {}
 
   PlanSearch(
       PlannedModel model,
@@ -31,7 +40,8 @@ final class PlanSearch {
       Cluster cluster,
       Objective objective,
       List<ChunkSchedule> schedules,
-      int largestChunkTokens) {
+      Chunks chunks) {
+    this.chunks = chunks;
     this.model = model;
     this.shape = shape;
     this.cluster = cluster;
@@ -55,7 +65,8 @@ final class PlanSearch {
         costs[n][s] = ChunkCosts.of(speed, of.prefill(), shape, schedule, tokens[s]);
         shared[n][s] = ChunkCosts.of(speed, of.shared(), shape, schedule, tokens[s]);
         together[n][s] =
-            ChunkCosts.together(speed, of.shared(), shape, schedule, tokens[s], largestChunkTokens);
+            ChunkCosts.together(
+                speed, of.shared(), shape, schedule, tokens[s], chunks.largestTokens);
       }
     }
   }
@@ -173,6 +184,9 @@ final class PlanSearch {
         continue;
       }
       for (int s = 0; s < tokens.length; s++) {
+        if (schedules.get(s).largestTokens() > chunks.orderedTokens) {
+          continue;
+        }
         for (KvWireType wireType : KvWireType.values()) {
           if (wireType != KvWireType.F16
               && !(shape.lossyWire() && wireType.fits(model.geometry()))) {

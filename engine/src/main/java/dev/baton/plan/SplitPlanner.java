@@ -30,15 +30,27 @@ public final class SplitPlanner {
   /** Fewer than one KV block never leave the node: nothing could be won worth a message. */
   public static final int LEAST_TOKENS = KvGeometry.BLOCK_TOKENS;
 
-  private final int largestChunkTokens;
+  private final PlanSearch.Chunks chunks;
   private final List<ChunkSchedule> schedules;
 
   /**
    * @param largestChunkTokens the largest chunk that all nodes take
    */
   public SplitPlanner(int largestChunkTokens) {
-    this.largestChunkTokens = largestChunkTokens;
+    this(largestChunkTokens, largestChunkTokens);
+  }
+
+  /**
+   * @param largestChunkTokens the largest chunk that decode nodes take
+   * @param largestOrderedTokens the largest chunk of an order, where that is less
+   */
+  public SplitPlanner(int largestChunkTokens, int largestOrderedTokens) {
+    int ordered = Math.min(largestChunkTokens, largestOrderedTokens);
+    this.chunks = new PlanSearch.Chunks(largestChunkTokens, ordered);
     List<ChunkSchedule> all = new ArrayList<>();
+    if (ordered < CHUNK_TOKENS[0]) {
+      all.add(ChunkSchedule.equal(ordered));
+    }
     for (int tokens : CHUNK_TOKENS) {
       if (tokens <= largestChunkTokens) {
         all.add(ChunkSchedule.equal(tokens));
@@ -56,7 +68,7 @@ public final class SplitPlanner {
   public PlanDecision plan(
       PlannedModel model, RequestShape shape, Cluster cluster, Objective objective) {
     List<SplitPlan> alternatives =
-        new PlanSearch(model, shape, cluster, objective, schedulesFor(shape), largestChunkTokens)
+        new PlanSearch(model, shape, cluster, objective, schedulesFor(shape), chunks)
             .best(shape.promptTokens() - shape.cachedTokens() >= LEAST_TOKENS);
     Preference preference = new Preference(model, shape, objective);
     alternatives.sort(Comparator.comparingDouble(preference::score));
@@ -70,7 +82,7 @@ public final class SplitPlanner {
    * @param there index of the prefill node in the cluster, or -1 to have it all on one node
    * @param here index of the decode node
    * @param boundaryLayer 0 without a prefill node, else 1..layers
-   * @param chunks how the prompt is cut
+   * @param schedule how the prompt is cut
    * @throws IllegalArgumentException when the two have no link
    */
   public SplitPlan predict(
@@ -80,10 +92,9 @@ public final class SplitPlanner {
       int there,
       int here,
       int boundaryLayer,
-      ChunkSchedule chunks,
+      ChunkSchedule schedule,
       KvWireType wireType) {
-    return new PlanSearch(
-            model, shape, cluster, new Objective.E2e(), List.of(chunks), largestChunkTokens)
+    return new PlanSearch(model, shape, cluster, new Objective.E2e(), List.of(schedule), chunks)
         .plan(there, here, boundaryLayer, wireType);
   }
 

@@ -17,6 +17,8 @@ import org.junit.jupiter.api.Test;
 
 class SplitPlannerTest {
   private static final int LARGEST_CHUNK = 4096;
+  private static final PlanSearch.Chunks CHUNKS =
+      new PlanSearch.Chunks(LARGEST_CHUNK, LARGEST_CHUNK);
   private static final SplitPlanner PLANNER = new SplitPlanner(LARGEST_CHUNK);
   private static final List<Objective> OBJECTIVES =
       List.of(
@@ -112,7 +114,7 @@ class SplitPlannerTest {
     for (ChunkSchedule schedule : schedules) {
       int[] tokens = schedule.cut(shape.promptTokens() - shape.cachedTokens());
       PlanSearch search =
-          new PlanSearch(model, shape, cluster, objective, List.of(schedule), LARGEST_CHUNK);
+          new PlanSearch(model, shape, cluster, objective, List.of(schedule), CHUNKS);
       for (SplitPlan plan : search.best(false)) {
         least = Math.min(least, preference.score(plan));
       }
@@ -166,7 +168,7 @@ class SplitPlannerTest {
           List.of(new Objective.Ttft(), new Objective.E2e(), new Objective.E2eWithin(0.5))) {
         Preference preference = new Preference(model, shape, objective);
         double found =
-            new PlanSearch(model, shape, cluster, objective, schedules, LARGEST_CHUNK)
+            new PlanSearch(model, shape, cluster, objective, schedules, CHUNKS)
                 .best(true).stream().mapToDouble(preference::score).min().orElseThrow();
         assertEquals(
             exhaustive(model, shape, cluster, objective, schedules),

@@ -30,6 +30,11 @@ public record ChunkSchedule(int largestTokens, int smallestTokens) {
     return new ChunkSchedule(tokens, tokens);
   }
 
+  /** The same with no chunk of more than {@code most} tokens. */
+  public ChunkSchedule within(int most) {
+    return largestTokens <= most ? this : new ChunkSchedule(most, Math.min(smallestTokens, most));
+  }
+
   /**
    * Tokens of the next chunk: half of what remains, in whole grains of 16 tokens, but no more than
    * the largest and no less than the smallest; what remains goes as a whole when half of it would

@@ -205,7 +205,11 @@ final class ControlWriter {
         .hiddenDim(identity.hiddenDim())
         .contextTokens(identity.contextTokens())
         .numericsVersion(identity.numericsVersion())
-        .fidelity(WireCodes.of(identity.fidelity()));
+        .fidelity(WireCodes.of(identity.fidelity()))
+        .chunkTokens(identity.limits().chunkTokens())
+        .roomTokens(identity.limits().roomTokens())
+        .orders(identity.limits().orders())
+        .capabilities(Capability.bits(identity.capabilities()));
   }
 
   private void zero(int offset, int length) {

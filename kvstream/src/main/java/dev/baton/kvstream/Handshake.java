@@ -13,6 +13,11 @@ import org.jspecify.annotations.Nullable;
 /** What two nodes say to each other first, and whether they can work together. */
 final class Handshake {
   static final int PROTOCOL_VERSION = MessageHeaderDecoder.SCHEMA_VERSION;
+
+  /** The least block of a Hello and of a HelloReply in any version: those of version 2. */
+  private static final int LEAST_HELLO_BLOCK = 89;
+
+  private static final int LEAST_REPLY_BLOCK = 118;
   private static final int HELLO_TEXTS = 4;
   private static final int REPLY_TEXTS = 4;
   private static final int MAX_TEXT_CHARS = 300;
@@ -126,7 +131,7 @@ final class Handshake {
       frame.requireBlock(HelloDecoder.BLOCK_LENGTH);
       frame.requireTexts(buffer, HELLO_TEXTS);
     } else {
-      frame.requireLeadingText(buffer, HelloDecoder.BLOCK_LENGTH);
+      frame.requireLeadingText(buffer, LEAST_HELLO_BLOCK);
     }
     hello.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
     return new Caller(hello.nonce(), frame.version(), hello.replyTo());
@@ -149,29 +154,39 @@ final class Handshake {
       frame.requireBlock(HelloReplyDecoder.BLOCK_LENGTH);
       frame.requireTexts(buffer, REPLY_TEXTS);
     } else {
-      frame.requireLeadingText(buffer, HelloReplyDecoder.BLOCK_LENGTH);
+      frame.requireLeadingText(buffer, LEAST_REPLY_BLOCK);
     }
     reply.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
     HelloOutcome outcome = ours ? reply.outcome() : HelloOutcome.WRONG_PROTOCOL;
     String reason = printable(reply.reason());
     boolean accepted = outcome == HelloOutcome.ACCEPTED;
     byte[] random = new byte[LinkSecrets.NONCE_BYTES];
-    reply.getRandom(random, 0, random.length);
     byte[] proof = new byte[LinkSecrets.PROOF_BYTES];
-    reply.getProof(proof, 0, proof.length);
+    if (ours) {
+      reply.getRandom(random, 0, random.length);
+      reply.getProof(proof, 0, proof.length);
+    }
     return new Reply(
         reply.nonce(),
         frame.version(),
         outcome,
         reason,
         accepted ? requireLease(reply.leaseNs()) : 0,
-        reply.linkId(),
-        reply.kvStreamSession(),
+        accepted ? reply.linkId() : 0,
+        accepted ? reply.kvStreamSession() : 0,
         random,
         proof,
         accepted
-            ? identity(reply.shape(), reply.name(), reply.modelHash(), reply.backend())
+            ? requireOrders(
+                identity(reply.shape(), reply.name(), reply.modelHash(), reply.backend()))
             : null);
+  }
+
+  private static NodeIdentity requireOrders(NodeIdentity prefill) {
+    if (!prefill.limits().takesOrders()) {
+      throw new MalformedMessage("a prefill node that takes no orders: " + prefill.limits());
+    }
+    return prefill;
   }
 
   private static long requireLease(long leaseNs) {
@@ -191,7 +206,9 @@ final class Handshake {
         shape.contextTokens(),
         shape.numericsVersion(),
         printable(backend),
-        WireCodes.fidelity(shape.fidelity()));
+        WireCodes.fidelity(shape.fidelity()),
+        new NodeLimits(shape.chunkTokens(), shape.roomTokens(), shape.orders()),
+        Capability.of(shape.capabilities()));
   }
 
   /** A peer's text as one line of bounded length. */

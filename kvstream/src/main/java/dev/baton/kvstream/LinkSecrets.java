@@ -35,14 +35,14 @@ final class LinkSecrets {
   static final int PROOF_BYTES = 32;
 
   private static final int KEY_BYTES = 32;
-  private static final String PREFILL_PROOF = "baton v2 proof prefill";
-  private static final String DECODE_PROOF = "baton v2 proof decode";
+  private static final String PREFILL_PROOF = "baton v3 proof prefill";
+  private static final String DECODE_PROOF = "baton v3 proof decode";
 
   /** A stream of one link; each has a key of its own. */
   enum Direction {
-    CONTROL_FROM_DECODE("baton v2 control decode"),
-    CONTROL_FROM_PREFILL("baton v2 control prefill"),
-    KV_FROM_PREFILL("baton v2 kv prefill");
+    CONTROL_FROM_DECODE("baton v3 control decode"),
+    CONTROL_FROM_PREFILL("baton v3 control prefill"),
+    KV_FROM_PREFILL("baton v3 kv prefill");
 
     private final String label;
 

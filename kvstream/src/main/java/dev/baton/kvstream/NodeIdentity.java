@@ -1,6 +1,7 @@
 package dev.baton.kvstream;
 
 import dev.baton.kernel.KvGeometry;
+import java.util.Set;
 
 /**
  * What a node says of itself in the handshake. Two nodes may share a request only if model,
@@ -14,6 +15,8 @@ import dev.baton.kernel.KvGeometry;
  * @param numericsVersion the numeric contract it follows
  * @param backend what computes, for reports
  * @param fidelity what it promises about its numbers
+ * @param limits what it takes of orders
+ * @param capabilities what it can do beside what every node can
  */
 public record NodeIdentity(
     String name,
@@ -23,8 +26,11 @@ public record NodeIdentity(
     int contextTokens,
     int numericsVersion,
     String backend,
-    Fidelity fidelity) {
+    Fidelity fidelity,
+    NodeLimits limits,
+    Set<Capability> capabilities) {
   public NodeIdentity {
+    capabilities = Set.copyOf(capabilities);
     if (hiddenDim < 1 || contextTokens < 1) {
       throw new IllegalArgumentException(
           "a node needs a hidden width and a context, got " + hiddenDim + " and " + contextTokens);

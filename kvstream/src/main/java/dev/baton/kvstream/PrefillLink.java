@@ -149,6 +149,8 @@ final class PrefillLink implements Link {
       session.fail(lostReason == null ? silence() : lostReason);
     } else if (sessions.containsKey(id)) {
       session.fail("session " + id + " exists already: session ids are unique");
+    } else if (peer != null && inOrder.size() >= peer.limits().orders()) {
+      session.fail(label + " takes no more than " + peer.limits().orders() + " orders at once");
     }
     if (session.isFinal()) {
       session.detach();

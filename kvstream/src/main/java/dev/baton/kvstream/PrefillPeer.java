@@ -49,7 +49,13 @@ public final class PrefillPeer implements PrefillTarget, AutoCloseable {
 
   /** Tokens of the longest prompt that can be ordered of it. */
   public int longestPrompt() {
-    return Math.min(identity.contextTokens(), config.longestOrder(self.contextTokens()));
+    int fits = Math.min(identity.contextTokens(), identity.limits().roomTokens());
+    return Math.min(fits, config.longestOrder(self.contextTokens()));
+  }
+
+  @Override
+  public NodeLimits limits() {
+    return identity.limits();
   }
 
   @Override

@@ -12,4 +12,9 @@ public interface PrefillTarget {
    *     node
    */
   KvReceiver order(PrefillOrder order, KvSink sink);
+
+  /** What it takes of orders. */
+  default NodeLimits limits() {
+    return NodeLimits.UNLIMITED;
+  }
 }

@@ -26,6 +26,13 @@ class ChunkScheduleTest {
   }
 
   @Test
+  void shouldKeepWithinWhatANodeTakes() {
+    assertEquals(new ChunkSchedule(64, 16), new ChunkSchedule(128, 16).within(64));
+    assertEquals(new ChunkSchedule(8, 8), new ChunkSchedule(128, 16).within(8));
+    assertEquals(new ChunkSchedule(128, 16), new ChunkSchedule(128, 16).within(128));
+  }
+
+  @Test
   void shouldCutAnyPromptWithinItsBounds() {
     SplittableRandom random = new SplittableRandom(11);
     for (int i = 0; i < 2_000; i++) {

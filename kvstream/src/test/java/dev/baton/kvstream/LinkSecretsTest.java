@@ -46,7 +46,7 @@ class LinkSecretsTest {
     // HKDF written out with HMAC alone, so that a second node can be built from the description.
     byte[] salt = ByteBuffer.allocate(64).put(decodeNonce).put(prefillNonce).array();
     byte[] prk = hmac(salt, key.bytes());
-    byte[] label = "baton v2 proof prefill".getBytes("US-ASCII");
+    byte[] label = "baton v3 proof prefill".getBytes("US-ASCII");
     byte[] info =
         ByteBuffer.allocate(label.length + 33).put(label).put(transcript).put((byte) 1).array();
     assertArrayEquals(hmac(hmac(prk, info), transcript), secrets().prefillProof());

@@ -45,11 +45,15 @@ class LinkTest {
   }
 
   private PrefillLink open() {
+    return open(node);
+  }
+
+  private PrefillLink open(NodeIdentity prefill) {
     PrefillLink link = new PrefillLink(PEER, node, config, line);
     channel = line.last();
     link.greet();
     assertTrue(link.awaitsReply(5));
-    say(link, TestLine.accept(peer, 5, LEASE_NS, 99, node));
+    say(link, TestLine.accept(peer, 5, LEASE_NS, 99, prefill));
     assertFalse(link.isAlive(), "the round trip is measured first");
     link.doWork(nowNs);
     say(link, peer.leaseRenewal(nowNs + 70, nowNs, nowNs + 60));
@@ -106,6 +110,30 @@ class LinkTest {
     long renewals =
         channel.templates().stream().filter(id -> id == LeaseRenewalDecoder.TEMPLATE_ID).count();
     assertTrue(renewals >= 10 && renewals <= 13, renewals + " renewals");
+  }
+
+  @Test
+  void shouldGiveNoMoreOrdersThanThePrefillNodeTakesAtOnce() {
+    NodeIdentity busy =
+        new NodeIdentity(
+            node.name(),
+            node.modelHash(),
+            node.geometry(),
+            node.hiddenDim(),
+            4096,
+            1,
+            "java",
+            Fidelity.EXACT,
+            new NodeLimits(16, 4096, 2),
+            node.capabilities());
+    PrefillLink link = open(busy);
+    assertNull(order(link, 1).failure());
+    ReceiveSession second = order(link, 2);
+    ReceiveSession third = order(link, 3);
+    assertEquals(NAME + " takes no more than 2 orders at once", third.failure());
+    assertEquals(2, channel.templates().size());
+    link.cancel(second);
+    assertNull(order(link, 4).failure());
   }
 
   @Test

@@ -7,6 +7,7 @@ import dev.baton.kernel.KvWireType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
@@ -21,7 +22,16 @@ final class Nodes {
 
   static NodeIdentity node(KvGeometry geometry, int hiddenDim, int context) {
     return new NodeIdentity(
-        "test node", "0123456789abcdef", geometry, hiddenDim, context, 1, "java", Fidelity.EXACT);
+        "test node",
+        "0123456789abcdef",
+        geometry,
+        hiddenDim,
+        context,
+        1,
+        "java",
+        Fidelity.EXACT,
+        NodeLimits.UNLIMITED,
+        EnumSet.allOf(Capability.class));
   }
 
   static NodeIdentity node() {

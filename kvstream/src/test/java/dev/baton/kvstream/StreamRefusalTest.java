@@ -6,11 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.kernel.KvGeometry;
+import dev.baton.kvstream.codec.HelloEncoder;
 import dev.baton.kvstream.codec.HelloOutcome;
+import dev.baton.kvstream.codec.HelloReplyEncoder;
 import dev.baton.kvstream.codec.MessageHeaderEncoder;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import org.agrona.concurrent.UnsafeBuffer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -30,7 +34,9 @@ class StreamRefusalTest {
             4096,
             1,
             "java",
-            Fidelity.EXACT);
+            Fidelity.EXACT,
+            mine.limits(),
+            mine.capabilities());
     String message = refusal(other, mine, true);
     assertTrue(
         message.contains("has the model fedcba987654, the decode node 0123456789ab"), message);
@@ -57,7 +63,9 @@ class StreamRefusalTest {
             4096,
             2,
             "java",
-            Fidelity.EXACT);
+            Fidelity.EXACT,
+            mine.limits(),
+            mine.capabilities());
     String message = refusal(other, mine, true);
     assertTrue(message.contains("follows numerics 2, the decode node 1"), message);
   }
@@ -176,7 +184,7 @@ class StreamRefusalTest {
       Handshake.Reply reply = Objects.requireNonNull(stranger.reply);
       assertEquals(HelloOutcome.WRONG_PROTOCOL, reply.outcome());
       assertEquals(5, reply.nonce());
-      assertTrue(reply.reason().contains("speaks protocol 2, the decode node 7"), reply::reason);
+      assertTrue(reply.reason().contains("speaks protocol 3, the decode node 7"), reply::reason);
     }
   }
 
@@ -200,8 +208,41 @@ class StreamRefusalTest {
       assertTrue(stranger.await(() -> out.offer(writer.buffer(), length)));
       assertTrue(stranger.await(() -> !caller.isAlive()));
       assertTrue(
-          String.valueOf(refused[0].getMessage()).contains("speaks protocol 7, the decode node 2"),
+          String.valueOf(refused[0].getMessage()).contains("speaks protocol 7, the decode node 3"),
           () -> refused[0].getMessage());
+    }
+  }
+
+  /** Version 2's first fields and texts, and nothing of version 3. */
+  @Test
+  void shouldRefuseADecodeNodeOfTheVersionBeforeInALineThatItCanRead() {
+    try (PatternPrefill pattern = new PatternPrefill(Nodes.node());
+        StreamNode node =
+            StreamNode.launch(
+                StreamConfig.builder().listen("127.0.0.1:0").build(), Nodes.node(), pattern);
+        HandMadeNode stranger = new HandMadeNode()) {
+      LaterPublication out = stranger.media.control(Endpoint.parse(node.endpoint()));
+      UnsafeBuffer hello = new UnsafeBuffer(new byte[8 + 89 + 2 + 64]);
+      new MessageHeaderEncoder()
+          .wrap(hello, 0)
+          .blockLength(89)
+          .templateId(HelloEncoder.TEMPLATE_ID)
+          .schemaId(HelloEncoder.SCHEMA_ID)
+          .version(2);
+      hello.putLong(8, 6);
+      byte[] replyTo = stranger.media.endpoint().getBytes(StandardCharsets.UTF_8);
+      hello.putShort(8 + 89, (short) replyTo.length);
+      hello.putBytes(8 + 89 + 2, replyTo);
+      int length = 8 + 89 + 2 + replyTo.length;
+      assertTrue(stranger.await(() -> out.offer(hello, length)));
+      assertTrue(stranger.await(() -> stranger.reply != null));
+      Handshake.Reply reply = Objects.requireNonNull(stranger.reply);
+      assertEquals(6, reply.nonce());
+      assertEquals(
+          "the prefill node speaks protocol 3, the decode node 2: run the same version of Baton on"
+              + " both",
+          reply.reason());
+      assertTrue(HelloReplyEncoder.BLOCK_LENGTH >= 118, "version 2 looks for the reason there");
     }
   }
 

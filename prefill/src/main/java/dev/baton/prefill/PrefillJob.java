@@ -21,6 +21,7 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
   private final ModelBackend model;
   private int doneTokens;
   private long startNs;
+  private long endNs;
   private volatile boolean stopped;
   private int holders = 2; // guarded by this
 
@@ -91,8 +92,19 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
     if (end < tokens.length) {
       return false;
     }
-    sender.done(startNs, nanoClock.getAsLong());
+    endNs = nanoClock.getAsLong();
     return true;
+  }
+
+  /**
+   * The compute is through with it. Its blocks come first: who hears that all is done may order the
+   * next prompt at once, and there may be room for one.
+   */
+  void end() {
+    letGo();
+    if (doneTokens == order.tokens().length) {
+      sender.done(startNs, endNs);
+    }
   }
 
   @Override

@@ -202,7 +202,7 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
         synchronized (lock) {
           turns.remove(job);
         }
-        job.letGo();
+        job.end();
       }
     }
   }

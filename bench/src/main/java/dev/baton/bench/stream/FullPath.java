@@ -5,18 +5,21 @@ import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvView;
 import dev.baton.kernel.KvWireType;
+import dev.baton.kvstream.Capability;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.Fidelity;
 import dev.baton.kvstream.KvReceiver;
 import dev.baton.kvstream.KvSender;
 import dev.baton.kvstream.KvSink;
 import dev.baton.kvstream.NodeIdentity;
+import dev.baton.kvstream.NodeLimits;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.PrefillService;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
 import java.lang.foreign.MemorySegment;
+import java.util.EnumSet;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.UnaryOperator;
@@ -71,7 +74,9 @@ final class FullPath implements AutoCloseable {
             shape.tokens(),
             Kernels.NUMERICS_VERSION,
             kernels.description(),
-            Fidelity.EXACT);
+            Fidelity.EXACT,
+            NodeLimits.UNLIMITED,
+            EnumSet.allOf(Capability.class));
     Set<Long> known = CpuMeter.threads();
     this.sending = StreamNode.launch(config.listen("127.0.0.1:0").build(), identity, new Ready());
     cpu.adopt(known, "send");

@@ -1,0 +1,34 @@
+package dev.baton.kvstream;
+
+import java.util.EnumSet;
+import java.util.Set;
+
+/**
+ * What a node can do beside what every node of the protocol's version can. A node that does not
+ * know one, or that lacks it, is not asked for it. Its place is its bit on the wire and never
+ * changes.
+ */
+public enum Capability {
+  /** Sends state rows in a lossy form where an order asks for it. */
+  LOSSY_ROWS;
+
+  /** As a bit set. */
+  static long bits(Set<Capability> capabilities) {
+    long bits = 0;
+    for (Capability capability : capabilities) {
+      bits |= 1L << capability.ordinal();
+    }
+    return bits;
+  }
+
+  /** From a bit set; what a later version has beside is left out. */
+  static Set<Capability> of(long bits) {
+    EnumSet<Capability> known = EnumSet.noneOf(Capability.class);
+    for (Capability capability : values()) {
+      if ((bits >>> capability.ordinal() & 1) != 0) {
+        known.add(capability);
+      }
+    }
+    return known;
+  }
+}
