@@ -22,6 +22,25 @@ final class JournalProcess {
     return start(folder, 0, -1);
   }
 
+  /**
+   * One whose folder is a disk of its own of 2.5 MB: it appends until that is full, then has it
+   * made larger, and says {@code full APPENDED READABLE REASON}.
+   */
+  static Process startFilling(Path folder) throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                "unshare",
+                "-m",
+                "sh",
+                "-c",
+                "mount -t tmpfs -o size=2500k tmpfs " + folder + " && exec \"$@\"",
+                "sh"));
+    command.addAll(JavaCommand.of(JournalProcess.class.getName(), "-Xmx128m"));
+    command.addAll(List.of(folder.toString(), "0", "-2"));
+    return new ProcessBuilder(command).redirectErrorStream(true).start();
+  }
+
   static Process start(Path folder, int first, int count) throws IOException {
     List<String> command =
         new ArrayList<>(JavaCommand.of(JournalProcess.class.getName(), "-Xmx128m"));
@@ -29,9 +48,13 @@ final class JournalProcess {
     return new ProcessBuilder(command).redirectErrorStream(true).start();
   }
 
-  public static void main(String[] args) throws InterruptedException {
+  public static void main(String[] args) throws IOException, InterruptedException {
     if (args[2].equals("-1")) {
       tear(Path.of(args[0]));
+    }
+    if (args[2].equals("-2")) {
+      fill(Path.of(args[0]));
+      return;
     }
     int first = Integer.parseInt(args[1]);
     int count = Integer.parseInt(args[2]);
@@ -41,6 +64,27 @@ final class JournalProcess {
         System.out.println(i);
       }
     }
+  }
+
+  private static void fill(Path folder) throws IOException, InterruptedException {
+    int appended = 0;
+    String reason = "";
+    try (Journal journal = Journal.open(folder)) {
+      while (reason.isEmpty()) {
+        try {
+          journal.append(Entries.numbered(appended));
+          appended++;
+        } catch (JournalException e) {
+          reason = String.valueOf(e.getMessage());
+        }
+      }
+    }
+    new ProcessBuilder("mount", "-o", "remount,size=9m", folder.toString()).start().waitFor();
+    List<JournalEntry> readable = new ArrayList<>();
+    try (Journal journal = Journal.open(folder)) {
+      long _ = journal.replay(readable::add);
+    }
+    System.out.println("full " + appended + " " + readable.size() + " " + reason);
   }
 
   private static void tear(Path folder) throws InterruptedException {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -102,6 +103,23 @@ final class JournalTest {
         next = numbers.size() + 1;
       }
     }
+  }
+
+  @Test
+  void shouldRefuseInALineWhatADiskThatFillsHasNoRoomFor() throws Exception {
+    Process probe =
+        new ProcessBuilder("unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt")
+            .redirectErrorStream(true)
+            .start();
+    assumeTrue(probe.waitFor() == 0, "no right to make a mount namespace (unshare -m)");
+    Process process = JournalProcess.startFilling(Files.createDirectories(folder()));
+    String said = firstLine(process);
+    assertEquals(0, process.waitFor(), said);
+    String[] words = said.split(" ", 4);
+    assertEquals("full", words[0], said);
+    assertTrue(Integer.parseInt(words[1]) > 100, said);
+    assertEquals(words[1], words[2], said);
+    assertTrue(words[3].contains("kB are free"), said);
   }
 
   @Test
