@@ -86,7 +86,10 @@ final class MediaDirectory implements AutoCloseable {
       if (OURS.add(path)) {
         try {
           Files.createDirectory(path, ownerOnly(parent));
-          return new MediaDirectory(path, lock(path));
+          FileChannel lock = lock(path);
+          if (lock != null) {
+            return new MediaDirectory(path, lock);
+          }
         } catch (FileAlreadyExistsException _) {
           OURS.remove(path); // an earlier process of that number, or somebody's joke
         } catch (IOException | RuntimeException e) {
@@ -111,16 +114,21 @@ final class MediaDirectory implements AutoCloseable {
         : new FileAttribute<?>[0];
   }
 
-  private static FileChannel lock(Path path) throws IOException {
+  /**
+   * Locks a new folder; null where another process that starts at this moment took it for one of a
+   * dead process. It has removed the folder, or will.
+   */
+  private static @Nullable FileChannel lock(Path path) throws IOException {
+    Path lockPath = path.resolve(LOCK);
     FileChannel file =
-        FileChannel.open(
-            path.resolve(LOCK), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-    FileLock lock = file.tryLock();
-    if (lock == null) {
-      file.close();
-      throw new IOException(path + " is locked by another process");
+        FileChannel.open(lockPath, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+    // Who has the lock removes the folder before it lets go: once it is ours and the file is there,
+    // the folder stays.
+    if (file.tryLock() != null && Files.exists(lockPath, LinkOption.NOFOLLOW_LINKS)) {
+      return file;
     }
-    return file;
+    file.close();
+    return null;
   }
 
   /** Where the media driver's files go. */

@@ -6,12 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -38,6 +40,39 @@ class MediaDirectoryTest {
       assertTrue(Files.exists(second.driver().resolveSibling("lock")));
     }
     assertEquals(1, Nodes.folders(parent).stream().filter(it -> !it.equals(other)).count());
+  }
+
+  @Test
+  @Timeout(60)
+  void shouldKeepItsFolderWhereOthersStartAtTheSameMoment(@TempDir Path parent) throws Exception {
+    List<Process> processes = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      processes.add(
+          new ProcessBuilder(
+                  PrefillProcess.java(
+                      List.of(), Starting.class.getName(), List.of(parent.toString())))
+              .redirectErrorStream(true)
+              .start());
+    }
+    for (Process process : processes) {
+      String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertEquals(0, process.waitFor(), said);
+    }
+  }
+
+  /** Makes its folder, looks whether it is there, and removes it, many times. */
+  static final class Starting {
+    private Starting() {}
+
+    public static void main(String[] args) {
+      for (int i = 0; i < 1500; i++) {
+        try (MediaDirectory directory = MediaDirectory.create(Path.of(args[0]))) {
+          if (!Files.exists(directory.driver().resolveSibling("lock"))) {
+            throw new IllegalStateException("removed by another, at the start number " + i);
+          }
+        }
+      }
+    }
   }
 
   @Test
