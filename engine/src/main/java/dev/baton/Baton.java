@@ -328,8 +328,9 @@ public final class Baton implements AutoCloseable {
   /**
    * Starts to answer; the text comes through the {@link Generation}.
    *
-   * @throws BatonException when the prompt is empty or longer than the context, or the model's chat
-   *     template cannot be written ({@link #chatTemplate})
+   * @throws BatonException when the prompt is empty or longer than the context, the model's chat
+   *     template cannot be written ({@link #chatTemplate}), or the model's file has become another
+   *     since it was loaded
    * @throws IllegalArgumentException when the request's split does not fit the model
    * @throws IllegalStateException when the engine is closed
    */
@@ -398,6 +399,10 @@ public final class Baton implements AutoCloseable {
                   ? "the model's context is " + context
                   : "what is served is " + contextName())
               + ": shorten the prompt");
+    }
+    String trouble = compute.model().trouble();
+    if (trouble != null) {
+      throw new BatonException(trouble);
     }
     int maxTokens = Math.min(request.maxTokens(), context - prompt.length);
     int layers = compute.model().config().layers();

@@ -22,6 +22,7 @@ import dev.baton.model.KvCache;
 import dev.baton.model.LlamaModel;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.ModelConfig;
+import dev.baton.model.WeightCache;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -89,12 +90,13 @@ public final class NodeCompute implements AutoCloseable {
     }
     GgmlLibrary ggml = device.equals(CPU) ? null : ggml(System.getenv());
     GgmlDevice where = ggml == null ? null : ggml.device(device);
+    WeightCache kept = KeptWeights.of(System.getenv());
     KernelChoice choice = KernelChoice.open(kernels);
     try {
       ModelBackend model =
           ggml == null || where == null
-              ? LlamaModel.load(path, choice.kernels(), KeptWeights.of(System.getenv()), progress)
-              : GgmlModel.load(ggml, where, path, choice.kernels(), progress);
+              ? LlamaModel.load(path, choice.kernels(), kept, progress)
+              : GgmlModel.load(ggml, where, path, choice.kernels(), kept.identities(), progress);
       try {
         KvRoom room =
             where == null
@@ -198,7 +200,7 @@ public final class NodeCompute implements AutoCloseable {
     KvGeometry geometry = model.kvGeometry();
     return new NodeIdentity(
         name,
-        model.file().fingerprint(),
+        model.identity().root(),
         geometry,
         model.config().dim(),
         contextTokens(),

@@ -1,6 +1,7 @@
 package dev.baton.fault;
 
 import dev.baton.gguf.GgufFile;
+import dev.baton.gguf.GgufIdentity;
 import dev.baton.kernel.KvWireType;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
@@ -107,6 +108,16 @@ public final class FaultyModel implements ModelBackend {
   @SuppressWarnings("unchecked")
   public static <T extends Throwable> void sneak(Throwable fault) throws T {
     throw (T) fault;
+  }
+
+  @Override
+  public GgufIdentity identity() {
+    return model.identity();
+  }
+
+  @Override
+  public @Nullable String trouble() {
+    return model.trouble();
   }
 
   @Override

@@ -1,20 +1,22 @@
 package dev.baton.ggml;
 
-import dev.baton.gguf.GgmlType;
 import dev.baton.gguf.GgufFile;
-import dev.baton.gguf.GgufTensor;
+import dev.baton.gguf.GgufIdentity;
 import dev.baton.kernel.Dequantizer;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
+import dev.baton.model.EmbeddingRows;
+import dev.baton.model.IdentityCache;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.ModelConfig;
-import dev.baton.model.ModelKind;
+import dev.baton.model.ModelFile;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.function.DoubleConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -26,11 +28,11 @@ public final class GgmlModel implements ModelBackend {
   private final GgmlLibrary ggml;
   private final GgmlDevice device;
   private final Kernels kernels;
-  private final GgufFile file;
+  private final ModelFile source;
   private final ModelConfig config;
-  private final GgufTensor embedding;
-  private final MemorySegment embeddingRows;
+  private final EmbeddingRows embedding;
   private final GgmlWeights weights;
+  private final @Nullable String notice;
   private @Nullable GgmlKv kv; // guarded by this
   private boolean closed; // guarded by this
 
@@ -38,17 +40,29 @@ public final class GgmlModel implements ModelBackend {
       GgmlLibrary ggml,
       GgmlDevice device,
       Kernels kernels,
-      GgufFile file,
+      ModelFile source,
       DoubleConsumer progress) {
     this.ggml = ggml;
     this.device = device;
     this.kernels = kernels;
-    this.file = file;
+    this.source = source;
+    GgufFile file = source.gguf();
     this.config = ModelConfig.from(file);
     ModelConfig.checkTensors(file, config);
-    this.embedding = file.tensor("token_embd.weight");
-    this.embeddingRows = file.data(embedding);
     this.weights = new GgmlWeights(ggml, device, file, config, progress);
+    EmbeddingRows rows = null;
+    try {
+      rows = source.embedding(config.dim());
+      source.requireUnchanged();
+      this.embedding = rows;
+      this.notice = source.keep();
+    } catch (RuntimeException | Error e) {
+      if (rows != null) {
+        rows.close();
+      }
+      weights.close();
+      throw e;
+    }
   }
 
   /**
@@ -56,20 +70,31 @@ public final class GgmlModel implements ModelBackend {
    *
    * @param kernels turn KV into its lossy wire form and back, and say how many threads a device of
    *     processors computes with; the caller closes them after this
+   * @param identities what is known of model files
    * @param progress told the share done, 0..1, on the calling thread
    * @throws dev.baton.gguf.GgufException when the file is no sound GGUF
    * @throws dev.baton.model.ModelException when it holds a model that this version does not run
    * @throws GgmlException when the device cannot run it
    */
   public static GgmlModel load(
-      GgmlLibrary ggml, GgmlDevice device, Path path, Kernels kernels, DoubleConsumer progress) {
+      GgmlLibrary ggml,
+      GgmlDevice device,
+      Path path,
+      Kernels kernels,
+      IdentityCache identities,
+      DoubleConsumer progress) {
     double _ = GgmlSelfTest.require(ggml, device, kernels);
-    return untested(ggml, device, path, kernels, progress);
+    return untested(ggml, device, path, kernels, identities, progress);
   }
 
   static GgmlModel untested(
-      GgmlLibrary ggml, GgmlDevice device, Path path, Kernels kernels, DoubleConsumer progress) {
-    GgufFile file = GgufFile.open(path, metadata -> ModelKind.requireRunnable(path, metadata));
+      GgmlLibrary ggml,
+      GgmlDevice device,
+      Path path,
+      Kernels kernels,
+      IdentityCache identities,
+      DoubleConsumer progress) {
+    ModelFile file = ModelFile.open(path, identities);
     try {
       return new GgmlModel(ggml, device, kernels, file, progress);
     } catch (RuntimeException | Error e) {
@@ -80,7 +105,22 @@ public final class GgmlModel implements ModelBackend {
 
   @Override
   public GgufFile file() {
-    return file;
+    return source.gguf();
+  }
+
+  @Override
+  public GgufIdentity identity() {
+    return source.identity();
+  }
+
+  @Override
+  public @Nullable String trouble() {
+    return source.trouble();
+  }
+
+  @Override
+  public Optional<String> weightNotice() {
+    return Optional.ofNullable(notice);
   }
 
   @Override
@@ -192,10 +232,7 @@ public final class GgmlModel implements ModelBackend {
       throw new IllegalArgumentException(
           "token " + token + " is outside the vocabulary of " + config.vocab());
     }
-    GgmlType type = embedding.type();
-    int dim = config.dim();
-    dequantizer.row(
-        type, embeddingRows, token * type.rowBytes(dim), dim, out, row * dim * Float.BYTES);
+    embedding.read(token, dequantizer, out, row);
   }
 
   @Override
@@ -204,12 +241,13 @@ public final class GgmlModel implements ModelBackend {
       return;
     }
     closed = true;
+    embedding.close();
     if (GgmlAbort.reason() == null) {
       if (kv != null) {
         kv.close();
       }
       weights.close();
     }
-    file.close();
+    source.close();
   }
 }

@@ -5,6 +5,7 @@ import dev.baton.gguf.GgufWriter;
 import dev.baton.gguf.RandomBlocks;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.ReferenceKernels;
+import dev.baton.model.IdentityCache;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
@@ -88,7 +89,8 @@ final class GgmlSelfTest {
 
   private static double error(GgmlLibrary ggml, GgmlDevice device, Kernels kernels, Path file) {
     float[] there;
-    try (ModelBackend model = GgmlModel.untested(ggml, device, file, kernels, done -> {})) {
+    try (ModelBackend model =
+        GgmlModel.untested(ggml, device, file, kernels, IdentityCache.none(), done -> {})) {
       there = logits(model);
     }
     float[] here;

@@ -162,11 +162,10 @@ public final class GgufFile implements AutoCloseable {
   }
 
   /**
-   * 32 hex digits that stand for this model: SHA-256, cut short, over two checksums of each piece
-   * of 64 KiB of the head, and of the first and last 4 KiB of every tensor, with where it lies, and
-   * the file's length. Cheap on any size and in a JVM that has compiled nothing yet, which takes
-   * seconds over a few MB of SHA-256; it tells models apart, it does not prove that two files are
-   * equal. Computed once.
+   * 32 hex digits, to call what belongs to this model by: SHA-256, cut short, over two checksums of
+   * each piece of 64 KiB of the head, and of the first and last 4 KiB of every tensor, with where
+   * it lies, and the file's length. Cheap on any size; it tells models apart at a glance and does
+   * not prove that two files are equal, which {@link GgufIdentity} does. Computed once.
    */
   public synchronized String fingerprint() {
     if (fingerprint == null) {

@@ -12,6 +12,7 @@ import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SequencedSet;
 import java.util.StringJoiner;
 import java.util.function.Supplier;
@@ -29,10 +30,20 @@ public final class GgufMetadata {
 
   private final String file;
   private final Map<String, GgufValue> values;
+  private final Map<String, MemorySegment> encoded;
 
-  GgufMetadata(String file, Map<String, GgufValue> values) {
+  /**
+   * @param encoded type and value of each key as they stand in the file
+   */
+  GgufMetadata(String file, Map<String, GgufValue> values, Map<String, MemorySegment> encoded) {
     this.file = file;
     this.values = Collections.unmodifiableMap(values);
+    this.encoded = encoded;
+  }
+
+  /** Type and value of a key that is there, as they stand in the file, which has to be open. */
+  MemorySegment encoded(String key) {
+    return Objects.requireNonNull(encoded.get(key));
   }
 
   /** Reads what these values mean; a refusal that does not name the file will. */

@@ -7,6 +7,7 @@ import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +29,7 @@ final class GgufParser {
   static final int MAX_TENSOR_NAME_BYTES = 128;
   static final int MAX_DIMS = 4;
   static final int DEFAULT_ALIGNMENT = 32;
+  static final String ALIGNMENT_KEY = "general.alignment";
   static final int MAX_ALIGNMENT = 1 << 20;
 
   private static final int MAGIC = 0x46554747;
@@ -105,6 +107,7 @@ final class GgufParser {
   private GgufMetadata metadata() {
     int count = cursor.count("metadata count", MIN_METADATA_BYTES, MAX_METADATA);
     Map<String, GgufValue> values = LinkedHashMap.newLinkedHashMap(count);
+    Map<String, MemorySegment> encoded = HashMap.newHashMap(count);
     for (int i = 0; i < count; i++) {
       cursor.enter("metadata entry", i, count);
       String key = cursor.string("key", MAX_KEY_BYTES);
@@ -112,11 +115,13 @@ final class GgufParser {
         throw cursor.broken("key is empty");
       }
       cursor.enter("metadata", key);
+      long start = cursor.position();
       if (values.put(key, value()) != null) {
         throw cursor.error("the key occurs twice; convert the model again");
       }
+      encoded.put(key, bytes.asSlice(start, cursor.position() - start));
     }
-    return new GgufMetadata(file, values);
+    return new GgufMetadata(file, values, encoded);
   }
 
   private GgufValue value() {
@@ -151,7 +156,7 @@ final class GgufParser {
   }
 
   private long alignment(GgufMetadata metadata) {
-    long alignment = metadata.integer("general.alignment", DEFAULT_ALIGNMENT);
+    long alignment = metadata.integer(ALIGNMENT_KEY, DEFAULT_ALIGNMENT);
     if (alignment < 8 || alignment > MAX_ALIGNMENT || Long.bitCount(alignment) != 1) {
       throw new GgufException(
           file

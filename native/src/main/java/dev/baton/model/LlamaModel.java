@@ -1,7 +1,7 @@
 package dev.baton.model;
 
-import dev.baton.gguf.GgmlType;
 import dev.baton.gguf.GgufFile;
+import dev.baton.gguf.GgufIdentity;
 import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.ActivationKind;
 import dev.baton.kernel.Dequantizer;
@@ -41,30 +41,30 @@ public final class LlamaModel implements ModelBackend {
       PackedMatrix up, // (ffn, dim)
       PackedMatrix down) {} // (dim, ffn)
 
+  private final ModelFile source;
   private final GgufFile file;
   private final ModelConfig config;
   private final Kernels kernels;
   private final Arena arena;
-  private final GgufTensor embedding;
-  private final MemorySegment embeddingRows;
+  private final EmbeddingRows embedding;
   private final List<Layer> layers;
   private final MemorySegment outputNorm;
   private final PackedMatrix output;
   private final RopeTable rope;
   private final PackedWeights weights;
+  private final @Nullable String notice;
   private boolean closed;
 
   private LlamaModel(
-      GgufFile file, Kernels kernels, Arena arena, WeightCache cache, DoubleConsumer progress) {
-    this.file = file;
+      ModelFile source, Kernels kernels, Arena arena, WeightCache cache, DoubleConsumer progress) {
+    this.source = source;
+    this.file = source.gguf();
     this.kernels = kernels;
     this.arena = arena;
     this.config = ModelConfig.from(file);
     ModelConfig.checkTensors(file, config);
-    this.embedding = file.tensor("token_embd.weight");
-    this.embeddingRows = file.data(embedding);
     WeightLayout layout = new WeightLayout(file, config, kernels);
-    this.weights = cache.weights(file, layout, kernels, progress);
+    this.weights = cache.weights(source, layout, kernels, progress);
     try {
       List<Layer> loaded = new ArrayList<>(config.layers());
       for (int i = 0; i < config.layers(); i++) {
@@ -74,14 +74,22 @@ public final class LlamaModel implements ModelBackend {
       this.outputNorm = vector("output_norm.weight");
       this.output = matrix(WeightLayout.outputName(file));
       this.rope = new RopeTable(config.contextLength(), ropeFrequencies(), arena);
+      this.embedding = source.embedding(config.dim());
     } catch (RuntimeException | Error e) {
       weights.close();
       throw e;
     }
-    if (layout.bytes() > 0) {
-      // Packed weights stand in for the file's; what is still read of it comes back by itself.
-      file.tensors().forEach(tensor -> PageMemory.forget(file.data(tensor)));
+    try {
+      source.requireUnchanged();
+      String unkept = source.keep();
+      this.notice = weights.notice() == null ? unkept : weights.notice();
+    } catch (RuntimeException | Error e) {
+      embedding.close();
+      weights.close();
+      throw e;
     }
+    // Nothing of the mapping is read any more but the metadata, which comes back by itself.
+    file.tensors().forEach(tensor -> PageMemory.forget(file.data(tensor)));
     progress.accept(1.0);
   }
 
@@ -102,7 +110,7 @@ public final class LlamaModel implements ModelBackend {
    */
   public static LlamaModel load(
       Path path, Kernels kernels, WeightCache cache, DoubleConsumer progress) {
-    GgufFile file = GgufFile.open(path, metadata -> ModelKind.requireRunnable(path, metadata));
+    ModelFile file = ModelFile.open(path, cache.identities());
     Arena arena = Arena.ofShared();
     try {
       return new LlamaModel(file, kernels, arena, cache, progress);
@@ -223,7 +231,19 @@ public final class LlamaModel implements ModelBackend {
   /** Why the packed weights were not kept, or what was kept not used. */
   @Override
   public Optional<String> weightNotice() {
-    return Optional.ofNullable(weights.notice());
+    return Optional.ofNullable(notice);
+  }
+
+  @Override
+  public GgufIdentity identity() {
+    return source.identity();
+  }
+
+  @Override
+  public @Nullable String trouble() {
+    String trouble = source.trouble();
+    WeightWatch watch = weights.watch();
+    return trouble != null || watch == null ? trouble : watch.trouble();
   }
 
   /**
@@ -254,10 +274,7 @@ public final class LlamaModel implements ModelBackend {
    * Writes the embedding of {@code token} as floats to row {@code row} of {@code out} (.., dim).
    */
   void embed(int token, Dequantizer dequantizer, MemorySegment out, long row) {
-    GgmlType type = embedding.type();
-    int dim = config.dim();
-    dequantizer.row(
-        type, embeddingRows, token * type.rowBytes(dim), dim, out, row * dim * Float.BYTES);
+    embedding.read(token, dequantizer, out, row);
   }
 
   /** The forms in which the matrices that {@code pick} names want their input, over all layers. */
@@ -276,9 +293,10 @@ public final class LlamaModel implements ModelBackend {
   public synchronized void close() {
     if (!closed) {
       closed = true;
+      embedding.close();
       weights.close();
       arena.close();
-      file.close();
+      source.close();
     }
   }
 }

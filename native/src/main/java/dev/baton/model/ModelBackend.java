@@ -1,10 +1,12 @@
 package dev.baton.model;
 
 import dev.baton.gguf.GgufFile;
+import dev.baton.gguf.GgufIdentity;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A model on what computes it: the seam between a node and its compute. {@link LlamaModel} is the
@@ -17,6 +19,17 @@ import java.util.Optional;
 public interface ModelBackend extends AutoCloseable {
   /** The file, for its metadata. */
   GgufFile file();
+
+  /** Which model the file holds, to the last bit. */
+  GgufIdentity identity();
+
+  /**
+   * Why nothing is to be computed with this any more, one line that says what to do; null where all
+   * is well. The file may have become another since it was loaded. To be asked before each request:
+   * it takes a few microseconds, or as long as reading the file once where something of it has
+   * changed.
+   */
+  @Nullable String trouble();
 
   ModelConfig config();
 

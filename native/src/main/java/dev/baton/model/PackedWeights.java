@@ -14,12 +14,14 @@ import org.jspecify.annotations.Nullable;
  * @param origin where they came from
  * @param notice one line for the user where they could not be kept, or what was kept could not be
  *     used
+ * @param watch looks after the file where it is mapped
  */
 record PackedWeights(
     MemorySegment run,
     Map<String, PackedMatrix> matrices,
     Origin origin,
     @Nullable String notice,
+    @Nullable WeightWatch watch,
     Arena arena)
     implements AutoCloseable {
   /** Where the packed weights of a model came from. */
@@ -35,7 +37,7 @@ record PackedWeights(
   }
 
   PackedWeights withNotice(@Nullable String line) {
-    return new PackedWeights(run, matrices, origin, line, arena);
+    return new PackedWeights(run, matrices, origin, line, watch, arena);
   }
 
   @Override

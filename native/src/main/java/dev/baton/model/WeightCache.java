@@ -1,6 +1,6 @@
 package dev.baton.model;
 
-import dev.baton.gguf.GgufFile;
+import dev.baton.gguf.GgufIdentity;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.MemoryLimit;
 import dev.baton.kernel.PackedMatrix;
@@ -19,6 +19,8 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -27,6 +29,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.DoubleConsumer;
 import java.util.zip.CRC32C;
@@ -34,9 +37,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Keeps packed weights in a folder, so that a model is packed once and then only mapped or read. An
- * entry belongs to one GGUF (its fingerprint and when it was last written: the fingerprint is of
- * samples), one layout of matrices and one packing; the levels of an instruction set pack alike and
- * share it.
+ * entry belongs to one model to the last bit (the root of its {@link GgufIdentity}), one layout of
+ * matrices and one packing; the levels of an instruction set pack alike and share it.
  *
  * <p>Whatever is wrong with the folder or a file in it costs time, never an answer: the weights are
  * packed in memory, and the model has a notice that says why. A file has its name only once it is
@@ -50,12 +52,18 @@ public final class WeightCache {
   /** The environment variable with the largest size of all entries, in GB; 0 keeps none. */
   public static final String LIMIT_VARIABLE = "BATON_PACKED_GB";
 
-  private static final int VERSION = 1;
+  private static final int VERSION = 2;
   private static final double DEFAULT_LIMIT_GB = 20;
   private static final double GB = 1e9;
   private static final String SUFFIX = ".weights";
   static final String UNFINISHED = ".part";
-  private static final String BAD = ".bad";
+  static final String BAD = ".bad";
+
+  /** Marks when an entry was last used: the entry's own times say whether it was changed. */
+  private static final String USED = ".used";
+
+  private static final Set<PosixFilePermission> NOBODY_WRITES =
+      PosixFilePermissions.fromString("r--r--r--");
 
   /** Of a first start's time, roughly; the rest is waiting for the disk. */
   private static final double PACKING_SHARE = 0.95;
@@ -73,6 +81,7 @@ public final class WeightCache {
   private final long limitBytes;
   private final WeightFile.Access access;
   private final long patienceNs;
+  private final IdentityCache identities;
 
   /**
    * One model's packed weights.
@@ -91,11 +100,25 @@ public final class WeightCache {
     this.limitBytes = limitBytes;
     this.access = access;
     this.patienceNs = patienceNs;
+    this.identities = IdentityCache.in(folder.resolveSibling("identities"));
+  }
+
+  private WeightCache() {
+    this.folder = Path.of("");
+    this.limitBytes = 0;
+    this.access = WeightFile.Access.BEST;
+    this.patienceNs = 0;
+    this.identities = IdentityCache.none();
   }
 
   /** Keeps nothing. */
   public static WeightCache none() {
-    return new WeightCache(Path.of(""), 0, WeightFile.Access.BEST);
+    return new WeightCache();
+  }
+
+  /** What is known of model files, kept in {@code identities/} beside the folder. */
+  public IdentityCache identities() {
+    return identities;
   }
 
   /**
@@ -130,29 +153,59 @@ public final class WeightCache {
 
   /** The matrices of a model: kept ones where there are any, else packed anew and kept. */
   PackedWeights weights(
-      GgufFile file, WeightLayout layout, Kernels kernels, DoubleConsumer progress) {
+      ModelFile file, WeightLayout layout, Kernels kernels, DoubleConsumer progress) {
     if (limitBytes == 0 || layout.bytes() == 0 || kernels.packFormat() == 0) {
       return pack(layout, progress);
     }
-    byte[] identity;
-    try {
-      identity = identity(file, layout, kernels);
-    } catch (IOException e) {
-      return pack(layout, progress).withNotice(notKept(file, e));
+    Wanted wanted = new Wanted(folder, file, needs(layout, kernels), layout);
+    // Where nothing can fit, packing begins while the file is still being read.
+    if (!file.isIdentified() && !isAnyKept(wanted)) {
+      return make(wanted, progress);
     }
-    Wanted wanted = new Wanted(file, layout, identity, fileOf(file, identity));
     Found found = find(wanted);
     return found.weights() != null ? found.weights() : make(wanted, progress);
   }
 
-  private record Wanted(GgufFile file, WeightLayout layout, byte[] identity, Path path) {
+  /** Whether there is an entry that may be of this very model. */
+  private boolean isAnyKept(Wanted wanted) {
+    try (DirectoryStream<Path> files =
+        Files.newDirectoryStream(folder, wanted.namePart() + "*" + SUFFIX)) {
+      return files.iterator().hasNext();
+    } catch (IOException _) {
+      return false;
+    }
+  }
+
+  /**
+   * What is looked for.
+   *
+   * @param needs all that the packed bytes depend on beside the model, as text
+   */
+  private record Wanted(Path folder, ModelFile file, String needs, WeightLayout layout) {
     long bytes() {
       return layout.bytes();
     }
 
+    /** Begins the names of the entries of all models that look alike at a glance. */
+    String namePart() {
+      return file.gguf().fingerprint() + "-";
+    }
+
+    /** All that the packed bytes depend on; waits until the file was read. */
+    byte[] identity() {
+      String text = "model " + file.identity().root() + "\n" + needs;
+      return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    Path path() {
+      CRC32C crc = new CRC32C();
+      crc.update(identity());
+      return folder.resolve(namePart() + HexFormat.of().toHexDigits((int) crc.getValue()) + SUFFIX);
+    }
+
     /** Its name until it is whole and on the disk. */
     Path part() {
-      return path.resolveSibling(path.getFileName() + UNFINISHED);
+      return folder.resolve(namePart() + UNFINISHED.substring(1) + UNFINISHED);
     }
   }
 
@@ -175,7 +228,8 @@ public final class WeightCache {
       markUsed(wanted.path());
       MemorySegment run = contents.run();
       return new Found(
-          new PackedWeights(run, wanted.layout().packed(run), contents.origin(), null, arena),
+          new PackedWeights(
+              run, wanted.layout().packed(run), contents.origin(), null, contents.watch(), arena),
           null);
     } catch (NoSuchFileException _) {
       arena.close();
@@ -195,7 +249,7 @@ public final class WeightCache {
       MemorySegment run =
           layout.bytes() == 0 ? MemorySegment.NULL : PageMemory.allocate(layout.bytes(), arena);
       return new PackedWeights(
-          run, layout.pack(run, _ -> {}, progress), Origin.PACKED, null, arena);
+          run, layout.pack(run, _ -> {}, arena, progress), Origin.PACKED, null, null, arena);
     } catch (IOException e) {
       throw new IllegalStateException(e); // nothing is written
     } catch (RuntimeException | Error e) {
@@ -208,7 +262,8 @@ public final class WeightCache {
     try {
       Files.createDirectories(folder);
       try (PackingTurn _ = PackingTurn.take(folder, patienceNs)) {
-        Found found = find(wanted); // another process may have written it meanwhile
+        // Another process may have written it meanwhile.
+        Found found = isAnyKept(wanted) ? find(wanted) : new Found(null, null);
         if (found.weights() != null) {
           return found.weights();
         }
@@ -237,16 +292,18 @@ public final class WeightCache {
       IOException failure;
       try (Keeping keeping = new Keeping(writer(wanted, run, false))) {
         matrices =
-            wanted.layout().pack(run, keeping, done -> progress.accept(done * PACKING_SHARE));
+            wanted
+                .layout()
+                .pack(run, keeping, arena, done -> progress.accept(done * PACKING_SHARE));
         failure = keeping.finish(wanted);
       } finally {
         Files.deleteIfExists(wanted.part());
       }
       if (failure != null) {
         return new PackedWeights(
-            run, matrices, Origin.PACKED, notKept(wanted.file(), failure), arena);
+            run, matrices, Origin.PACKED, notKept(wanted.file(), failure), null, arena);
       }
-      PackedWeights packed = new PackedWeights(run, matrices, Origin.KEPT, null, arena);
+      PackedWeights packed = new PackedWeights(run, matrices, Origin.KEPT, null, null, arena);
       return access == WeightFile.Access.READ ? packed : mappedInstead(wanted, packed);
     } catch (IOException | RuntimeException | Error e) {
       arena.close();
@@ -303,7 +360,8 @@ public final class WeightCache {
       if (file.isPresent()) {
         MemorySegment run = file.get().run();
         PackedWeights mapped =
-            new PackedWeights(run, wanted.layout().packed(run), Origin.MAPPED, null, arena);
+            new PackedWeights(
+                run, wanted.layout().packed(run), Origin.MAPPED, null, file.get().watch(), arena);
         packed.close();
         return mapped;
       }
@@ -326,7 +384,11 @@ public final class WeightCache {
       var _ =
           wanted
               .layout()
-              .pack(writer.run(), writer::upTo, done -> progress.accept(done * PACKING_SHARE));
+              .pack(
+                  writer.run(),
+                  writer::upTo,
+                  scratch,
+                  done -> progress.accept(done * PACKING_SHARE));
       publish(wanted, writer);
     } finally {
       Files.deleteIfExists(wanted.part());
@@ -340,13 +402,17 @@ public final class WeightCache {
 
   private static WeightWriter writer(Wanted wanted, MemorySegment run, boolean forgets)
       throws IOException {
-    String source = wanted.file().path().toAbsolutePath().toString();
-    return new WeightWriter(wanted.part(), wanted.identity(), source, run, forgets);
+    String source = wanted.file().gguf().path().toAbsolutePath().toString();
+    return new WeightWriter(wanted.part(), source, run, forgets);
   }
 
-  /** The file has its name only once it is whole and on the disk. */
+  /** The file has its name only once it is whole and on the disk, and nobody can write to it. */
   private static void publish(Wanted wanted, WeightWriter writer) throws IOException {
-    writer.finish();
+    wanted.file().requireUnchanged(); // what was read of it is what was packed
+    writer.finish(wanted.identity());
+    if (Files.getFileStore(wanted.part()).supportsFileAttributeView("posix")) {
+      Files.setPosixFilePermissions(wanted.part(), NOBODY_WRITES);
+    }
     if (Files.isDirectory(wanted.path(), LinkOption.NOFOLLOW_LINKS)) {
       // It may hold something, and would be in the way at each start.
       Files.move(wanted.path(), wanted.path().resolveSibling(wanted.path().getFileName() + BAD));
@@ -388,6 +454,7 @@ public final class WeightCache {
     for (Entry oldest : entries.reversed()) {
       if (held - removed > bytes) {
         Files.deleteIfExists(oldest.file());
+        Files.deleteIfExists(used(oldest.file()));
         removed += oldest.bytes();
       }
     }
@@ -431,41 +498,47 @@ public final class WeightCache {
     } catch (IOException _) {
       // Damaged: still to be shown, and removed in its turn.
     }
-    return new Entry(file, source, Files.size(file), Files.getLastModifiedTime(file).toInstant());
+    return new Entry(file, source, Files.size(file), lastUsed(file));
   }
 
-  /** The time of the file is that of its last use. */
-  private static void markUsed(Path file) {
+  private static Instant lastUsed(Path file) throws IOException {
+    Instant written = Files.getLastModifiedTime(file).toInstant();
     try {
-      Files.setLastModifiedTime(file, FileTime.from(Instant.now()));
+      Instant used = Files.getLastModifiedTime(used(file)).toInstant();
+      return used.isAfter(written) ? used : written;
+    } catch (IOException _) {
+      return written;
+    }
+  }
+
+  private static Path used(Path file) {
+    return file.resolveSibling(file.getFileName() + USED);
+  }
+
+  private static void markUsed(Path file) {
+    Path mark = used(file);
+    try {
+      if (Files.exists(mark)) {
+        Files.setLastModifiedTime(mark, FileTime.from(Instant.now()));
+      } else {
+        Files.createFile(mark);
+      }
     } catch (IOException _) {
       // A folder that is only read from: nothing is removed from it either.
     }
   }
 
-  /** All that the packed bytes depend on, as text. */
-  private static byte[] identity(GgufFile file, WeightLayout layout, Kernels kernels)
-      throws IOException {
+  private static String needs(WeightLayout layout, Kernels kernels) {
     StringBuilder text = new StringBuilder();
     text.append("packed weights ").append(VERSION).append('\n');
     text.append("packing ").append(Long.toHexString(kernels.packFormat())).append('\n');
-    text.append("model ").append(file.fingerprint()).append('\n');
-    long writtenNs = Files.getLastModifiedTime(file.path()).to(TimeUnit.NANOSECONDS);
-    text.append("written ").append(writtenNs).append('\n');
     layout.slots().forEach(slot -> text.append(slot).append('\n'));
-    return text.toString().getBytes(StandardCharsets.UTF_8);
+    return text.toString();
   }
 
-  private Path fileOf(GgufFile file, byte[] identity) {
-    CRC32C crc = new CRC32C();
-    crc.update(identity);
-    return folder.resolve(
-        file.fingerprint() + "-" + HexFormat.of().toHexDigits((int) crc.getValue()) + SUFFIX);
-  }
-
-  private static String notKept(GgufFile file, IOException e) {
+  private static String notKept(ModelFile file, IOException e) {
     return "the packed weights of "
-        + file.path().getFileName()
+        + file.gguf().path().getFileName()
         + " are not kept ("
         + reason(e)
         + "), so that each start packs them anew; mend that, or set "
@@ -479,11 +552,11 @@ public final class WeightCache {
         + " could not be used ("
         + problem
         + "); "
-        + wanted.file().path().getFileName()
+        + wanted.file().gguf().path().getFileName()
         + " was packed anew";
   }
 
-  private static String reason(IOException e) {
+  static String reason(IOException e) {
     return switch (e) {
       case AccessDeniedException denied -> denied.getFile() + ": permission denied";
       case FileSystemException named when named.getReason() != null ->

@@ -1,5 +1,6 @@
 package dev.baton.model;
 
+import dev.baton.gguf.FileStamp;
 import dev.baton.kernel.PageMemory;
 import dev.baton.model.PackedWeights.Origin;
 import java.io.EOFException;
@@ -19,6 +20,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The file that keeps a model's packed weights: a head of 2 MiB, most of it a hole, then the run of
@@ -55,6 +57,8 @@ final class WeightFile {
   static final int SIZES_AT = 12;
   static final int TEXT_AT = 24;
 
+  private static final String DAMAGED = "its bytes are damaged";
+
   /** Of the mapping, to be worth more than a copy. */
   private static final double HUGE_SHARE = 0.9;
 
@@ -66,8 +70,12 @@ final class WeightFile {
     READ
   }
 
-  /** The bytes of a file, and how they were come by. */
-  record Contents(MemorySegment run, Origin origin) {}
+  /**
+   * The bytes of a file, and how they were come by.
+   *
+   * @param watch looks after the file where it is mapped
+   */
+  record Contents(MemorySegment run, Origin origin, @Nullable WeightWatch watch) {}
 
   private record Head(byte[] identity, String source, int[] sums) {}
 
@@ -86,7 +94,7 @@ final class WeightFile {
     try (FileChannel channel = openToRead(path)) {
       Head head = head(channel, identity, bytes);
       if (access != Access.READ) {
-        Optional<Contents> mapped = map(channel, head, bytes, access == Access.BEST, arena);
+        Optional<Contents> mapped = map(path, channel, head, bytes, access == Access.BEST, arena);
         if (mapped.isPresent()) {
           return mapped.get();
         }
@@ -98,7 +106,7 @@ final class WeightFile {
             readFully(channel, part.asByteBuffer(), HEAD_BYTES + (long) chunk * CHUNK_BYTES);
             check(head, chunk, part);
           });
-      return new Contents(run, Origin.READ);
+      return new Contents(run, Origin.READ, null);
     }
   }
 
@@ -110,13 +118,34 @@ final class WeightFile {
   static Optional<Contents> openOnHugePages(Path path, byte[] identity, long bytes, Arena arena)
       throws IOException {
     try (FileChannel channel = openToRead(path)) {
-      return map(channel, head(channel, identity, bytes), bytes, true, arena);
+      return map(path, channel, head(channel, identity, bytes), bytes, true, arena);
+    }
+  }
+
+  /**
+   * Reads all of {@code path} by position, and keeps nothing of it.
+   *
+   * @throws IOException as {@link #open} does
+   */
+  static void check(Path path, byte[] identity, long bytes) throws IOException {
+    try (FileChannel channel = openToRead(path)) {
+      Head head = head(channel, identity, bytes);
+      ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK_BYTES);
+      for (int i = 0; i < chunks(bytes); i++) {
+        long from = (long) i * CHUNK_BYTES;
+        chunk.clear().limit((int) Math.min(CHUNK_BYTES, bytes - from));
+        readFully(channel, chunk, HEAD_BYTES + from);
+        if (crc(chunk) != head.sums()[i]) {
+          throw new IOException(DAMAGED);
+        }
+      }
     }
   }
 
   private static Optional<Contents> map(
-      FileChannel channel, Head head, long bytes, boolean onHugePagesOnly, Arena arena)
+      Path path, FileChannel channel, Head head, long bytes, boolean onHugePagesOnly, Arena arena)
       throws IOException {
+    FileStamp stamp = FileStamp.settled(path);
     MemorySegment run =
         channel
             .map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena)
@@ -127,7 +156,8 @@ final class WeightFile {
       return Optional.empty();
     }
     eachChunk(run, (chunk, part) -> check(head, chunk, part));
-    return Optional.of(new Contents(run, Origin.MAPPED));
+    return Optional.of(
+        new Contents(run, Origin.MAPPED, new WeightWatch(path, head.identity(), bytes, stamp)));
   }
 
   /** A pipe in a file's place would be waited for. */
@@ -157,7 +187,7 @@ final class WeightFile {
 
   private static void check(Head head, int chunk, MemorySegment part) throws IOException {
     if (crc(part.asByteBuffer()) != head.sums()[chunk]) {
-      throw new IOException("its bytes are damaged");
+      throw new IOException(DAMAGED);
     }
   }
 

@@ -108,18 +108,22 @@ final class WeightLayout {
    * Packs every matrix into {@code run}.
    *
    * @param packed told after each matrix; what it throws ends the packing
+   * @param unpacked gives memory for matrices that are used as they stand in the file, which may be
+   *     cut off while they are
    * @param progress told the share done, 0..1
    * @return the matrices by tensor name
    */
-  Map<String, PackedMatrix> pack(MemorySegment run, Packed packed, DoubleConsumer progress)
+  Map<String, PackedMatrix> pack(
+      MemorySegment run, Packed packed, SegmentAllocator unpacked, DoubleConsumer progress)
       throws IOException {
     Map<String, PackedMatrix> matrices = new HashMap<>();
     for (Slot slot : slots) {
       progress.accept((double) slot.offset() / Math.max(1, bytes));
       SegmentAllocator memory = SegmentAllocator.prefixAllocator(slot.in(run));
+      MemorySegment data = file.data(slot.tensor());
+      MemorySegment raw = bytes == 0 ? unpacked.allocate(data.byteSize(), 64).copyFrom(data) : data;
       matrices.put(
-          slot.tensor().name(),
-          kernels.pack(slot.type(), file.data(slot.tensor()), slot.rows(), slot.cols(), memory));
+          slot.tensor().name(), kernels.pack(slot.type(), raw, slot.rows(), slot.cols(), memory));
       packed.upTo(slot.offset() + slot.bytes());
     }
     progress.accept(1);

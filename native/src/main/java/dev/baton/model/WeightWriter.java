@@ -21,8 +21,8 @@ final class WeightWriter implements AutoCloseable {
   private final MemorySegment run;
   private final boolean forgets;
   private final FileChannel channel;
-  private final ByteBuffer head;
-  private final int headBytes;
+  private final byte[] source;
+  private final int[] sums;
   private int written; // chunks
   private long unforcedBytes;
 
@@ -33,22 +33,11 @@ final class WeightWriter implements AutoCloseable {
    * @param forgets whether to give the run's memory back as it is written
    * @throws IOException when it cannot be written
    */
-  WeightWriter(Path path, byte[] identity, String source, MemorySegment run, boolean forgets)
-      throws IOException {
+  WeightWriter(Path path, String source, MemorySegment run, boolean forgets) throws IOException {
     this.run = run;
     this.forgets = forgets;
-    int chunks = WeightFile.chunks(run.byteSize());
-    byte[] sourceBytes = source.getBytes(StandardCharsets.UTF_8);
-    long length =
-        WeightFile.TEXT_AT + identity.length + sourceBytes.length + (long) chunks * Integer.BYTES;
-    if (length > WeightFile.HEAD_BYTES) {
-      throw new IOException("it has too many matrices");
-    }
-    this.headBytes = (int) length;
-    this.head = ByteBuffer.allocate(headBytes).order(ByteOrder.LITTLE_ENDIAN);
-    head.putLong(WeightFile.MAGIC).putInt(0);
-    head.putInt(identity.length).putInt(sourceBytes.length).putInt(chunks);
-    head.put(identity).put(sourceBytes);
+    this.source = source.getBytes(StandardCharsets.UTF_8);
+    this.sums = new int[WeightFile.chunks(run.byteSize())];
     this.channel =
         FileChannel.open(
             path,
@@ -72,7 +61,7 @@ final class WeightWriter implements AutoCloseable {
   private void writeNext() throws IOException {
     MemorySegment chunk = WeightFile.chunk(run, written);
     ByteBuffer bytes = chunk.asByteBuffer();
-    head.putInt(WeightFile.crc(bytes.duplicate()));
+    sums[written] = WeightFile.crc(bytes.duplicate());
     writeFully(bytes, WeightFile.HEAD_BYTES + (long) written * WeightFile.CHUNK_BYTES);
     written++;
     if (forgets) {
@@ -85,12 +74,28 @@ final class WeightWriter implements AutoCloseable {
     }
   }
 
-  /** Writes the rest and the head, and waits until all is on the disk. */
-  void finish() throws IOException {
-    while (written < WeightFile.chunks(run.byteSize())) {
+  /**
+   * Writes the rest and the head, and waits until all is on the disk.
+   *
+   * @param identity for what the file is
+   */
+  void finish(byte[] identity) throws IOException {
+    while (written < sums.length) {
       writeNext();
     }
-    int summed = headBytes - WeightFile.SIZES_AT;
+    long length =
+        WeightFile.TEXT_AT + identity.length + source.length + (long) sums.length * Integer.BYTES;
+    if (length > WeightFile.HEAD_BYTES) {
+      throw new IOException("it has too many matrices");
+    }
+    ByteBuffer head = ByteBuffer.allocate((int) length).order(ByteOrder.LITTLE_ENDIAN);
+    head.putLong(WeightFile.MAGIC).putInt(0);
+    head.putInt(identity.length).putInt(source.length).putInt(sums.length);
+    head.put(identity).put(source);
+    for (int sum : sums) {
+      head.putInt(sum);
+    }
+    int summed = head.position() - WeightFile.SIZES_AT;
     head.putInt(WeightFile.CRC_AT, WeightFile.crc(head.slice(WeightFile.SIZES_AT, summed)));
     writeFully(head.flip(), 0);
     channel.force(true);

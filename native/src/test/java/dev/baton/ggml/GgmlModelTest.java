@@ -12,6 +12,7 @@ import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kernel.RowDigest;
+import dev.baton.model.IdentityCache;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
@@ -111,7 +112,9 @@ class GgmlModelTest {
   }
 
   private Side device(String name, Path file) {
-    return Side.of(GgmlModel.load(ggml, ggml.device(name), file, kernels, done -> {}), 8);
+    return Side.of(
+        GgmlModel.load(ggml, ggml.device(name), file, kernels, IdentityCache.none(), done -> {}),
+        8);
   }
 
   private Path model(GgmlType type, boolean tied) {
@@ -259,7 +262,8 @@ class GgmlModelTest {
             "Small0", cpu.kind(), "too small", "Small", 1000, cpu.totalBytes(), cpu.handle());
     GgmlException refused =
         assertThrows(
-            GgmlException.class, () -> GgmlModel.untested(ggml, small, file, kernels, done -> {}));
+            GgmlException.class,
+            () -> GgmlModel.untested(ggml, small, file, kernels, IdentityCache.none(), done -> {}));
     String said = String.valueOf(refused.getMessage());
     assertTrue(said.startsWith("device Small0 has 0.0 GB of memory free and the model's"), said);
     assertTrue(said.endsWith("use a smaller model or another device"), said);

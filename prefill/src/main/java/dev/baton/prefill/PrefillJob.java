@@ -58,6 +58,11 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
       return true;
     }
     if (doneTokens == 0) {
+      String trouble = model.trouble();
+      if (trouble != null) {
+        fail(trouble);
+        return true;
+      }
       sender.begin(this);
       startNs = nanoClock.getAsLong();
     }
