@@ -208,7 +208,8 @@ public final class NodeCompute implements AutoCloseable {
         description(),
         model.isExact() ? Fidelity.EXACT : Fidelity.TOLERANT,
         limits,
-        KvWireType.Q8.fits(geometry) ? Set.of(Capability.LOSSY_ROWS) : Set.of());
+        KvWireType.Q8.fits(geometry) ? Set.of(Capability.LOSSY_ROWS) : Set.of(),
+        model.identity().parts());
   }
 
   /** Says that a thread computes with this: {@link #close} frees nothing before it has ended. */

@@ -53,6 +53,20 @@ final class ControlWriter {
    */
   int hello(
       long nonce, long nowNs, long leaseNs, long resumes, NodeIdentity identity, String replyTo) {
+    return hello(nonce, nowNs, leaseNs, resumes, identity, replyTo, new byte[0]);
+  }
+
+  /**
+   * @param parts {@link ModelParts} where a reply asked for them
+   */
+  int hello(
+      long nonce,
+      long nowNs,
+      long leaseNs,
+      long resumes,
+      NodeIdentity identity,
+      String replyTo,
+      byte[] parts) {
     begin(hello);
     hello.nonce(nonce).sentNs(nowNs).leaseNs(leaseNs).resumes(resumes);
     zero(hello.offset() + HelloEncoder.randomEncodingOffset(), HelloEncoder.randomLength());
@@ -60,6 +74,7 @@ final class ControlWriter {
     hello.replyTo(replyTo);
     hello.name(shortened(identity.name())).modelHash(shortened(identity.modelHash()));
     hello.backend(shortened(identity.backend()));
+    hello.putParts(parts, 0, parts.length);
     return length(hello);
   }
 

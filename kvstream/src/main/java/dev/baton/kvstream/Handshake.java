@@ -18,7 +18,7 @@ final class Handshake {
   private static final int LEAST_HELLO_BLOCK = 89;
 
   private static final int LEAST_REPLY_BLOCK = 118;
-  private static final int HELLO_TEXTS = 4;
+  private static final int HELLO_TEXTS = 5;
   private static final int REPLY_TEXTS = 4;
   private static final int MAX_TEXT_CHARS = 300;
   private static final String WHERE_THE_KEY_IS =
@@ -33,7 +33,8 @@ final class Handshake {
   record Caller(long nonce, int version, String replyTo) {}
 
   /** The rest of a Hello of our own version. */
-  record Introduction(long leaseNs, long resumes, byte[] random, NodeIdentity identity) {}
+  record Introduction(
+      long leaseNs, long resumes, byte[] random, NodeIdentity identity, byte[] parts) {}
 
   /** A HelloReply; the identity is null unless it accepts. */
   record Reply(
@@ -48,16 +49,30 @@ final class Handshake {
       byte[] proof,
       @Nullable NodeIdentity identity) {}
 
-  /** Whether a prefill node can work for a decode node: null, or why not. */
-  static @Nullable Refusal judge(NodeIdentity prefill, NodeIdentity decode) {
+  /**
+   * Whether a prefill node can work for a decode node: null, or why not. Asked of the prefill node
+   * a refusal names the first part of the model in which they differ, once it is told the decode
+   * node's.
+   *
+   * @param decodeParts the {@link ModelParts} that the decode node says it has, or none
+   */
+  static @Nullable Refusal judge(NodeIdentity prefill, NodeIdentity decode, byte[] decodeParts) {
     if (!prefill.modelHash().equals(decode.modelHash())) {
-      return new Refusal(
-          HelloOutcome.WRONG_MODEL,
+      String models =
           "the prefill node has the model "
               + brief(prefill.modelHash())
               + ", the decode node "
-              + brief(decode.modelHash())
-              + ": start both with the same --model");
+              + brief(decode.modelHash());
+      boolean isAsked = !prefill.parts().isEmpty();
+      String where = "";
+      if (isAsked && decodeParts.length > 0) {
+        String part = ModelParts.firstDifference(prefill.parts(), decodeParts);
+        where =
+            part == null ? ", which has more in its file" : "; the first that differs is " + part;
+      }
+      return new Refusal(
+          isAsked && decodeParts.length == 0 ? HelloOutcome.SAY_PARTS : HelloOutcome.WRONG_MODEL,
+          models + where + ": start both with the same --model");
     }
     if (!prefill.geometry().equals(decode.geometry())
         || prefill.hiddenDim() != decode.hiddenDim()) {
@@ -145,7 +160,15 @@ final class Handshake {
         requireLease(hello.leaseNs()),
         hello.resumes(),
         random,
-        identity(hello.shape(), hello.name(), hello.modelHash(), hello.backend()));
+        identity(hello.shape(), hello.name(), hello.modelHash(), hello.backend()),
+        parts(hello));
+  }
+
+  /** The last of a Hello's variable parts. */
+  private static byte[] parts(HelloDecoder hello) {
+    byte[] parts = new byte[hello.partsLength()];
+    hello.getParts(parts, 0, parts.length);
+    return ModelParts.requireWhole(parts);
   }
 
   static Reply readReply(Frame frame, DirectBuffer buffer, HelloReplyDecoder reply) {

@@ -1,6 +1,8 @@
 package dev.baton.kvstream;
 
+import dev.baton.gguf.GgufIdentity;
 import dev.baton.kernel.KvGeometry;
+import java.util.List;
 import java.util.Set;
 
 /**
@@ -8,7 +10,7 @@ import java.util.Set;
  * geometry, hidden width and numerics agree.
  *
  * @param name for reports, at most 128 characters: {@code "prefill@127.0.0.1:7001 avx512"}
- * @param modelHash the model file's fingerprint, hexadecimal
+ * @param modelHash the root of the model's {@link GgufIdentity}
  * @param geometry layers, KV heads and head dimension of the KV
  * @param hiddenDim floats in a hidden row
  * @param contextTokens longest sequence the node takes
@@ -17,6 +19,7 @@ import java.util.Set;
  * @param fidelity what it promises about its numbers
  * @param limits what it takes of orders
  * @param capabilities what it can do beside what every node can
+ * @param parts of what its own model consists; none of a peer's
  */
 public record NodeIdentity(
     String name,
@@ -28,12 +31,40 @@ public record NodeIdentity(
     String backend,
     Fidelity fidelity,
     NodeLimits limits,
-    Set<Capability> capabilities) {
+    Set<Capability> capabilities,
+    List<GgufIdentity.Part> parts) {
   public NodeIdentity {
     capabilities = Set.copyOf(capabilities);
+    parts = List.copyOf(parts);
     if (hiddenDim < 1 || contextTokens < 1) {
       throw new IllegalArgumentException(
           "a node needs a hidden width and a context, got " + hiddenDim + " and " + contextTokens);
     }
+  }
+
+  /** One that says nothing of what its model consists of. */
+  public NodeIdentity(
+      String name,
+      String modelHash,
+      KvGeometry geometry,
+      int hiddenDim,
+      int contextTokens,
+      int numericsVersion,
+      String backend,
+      Fidelity fidelity,
+      NodeLimits limits,
+      Set<Capability> capabilities) {
+    this(
+        name,
+        modelHash,
+        geometry,
+        hiddenDim,
+        contextTokens,
+        numericsVersion,
+        backend,
+        fidelity,
+        limits,
+        capabilities,
+        List.of());
   }
 }

@@ -2,6 +2,7 @@ package dev.baton.kvstream;
 
 import dev.baton.kvstream.codec.AbortDecoder;
 import dev.baton.kvstream.codec.GoodbyeDecoder;
+import dev.baton.kvstream.codec.HelloOutcome;
 import dev.baton.kvstream.codec.HelloReplyDecoder;
 import dev.baton.kvstream.codec.LeaseRenewalDecoder;
 import dev.baton.kvstream.codec.OrderRefusedDecoder;
@@ -59,6 +60,7 @@ final class PrefillLink implements Link {
   private @Nullable NodeIdentity peer;
   private @Nullable KeyInitiator initiator;
   private int kvStreamSession;
+  private byte[] parts = new byte[0]; // said in a Hello
   private int roundTrips;
   private boolean silent;
 
@@ -84,7 +86,8 @@ final class PrefillLink implements Link {
     state = State.GREETING;
     ControlWriter writer = control.writer();
     int length =
-        writer.hello(nonce, clock.nanoTime(), lease.lengthNs(), linkId, self, line.replyTo());
+        writer.hello(
+            nonce, clock.nanoTime(), lease.lengthNs(), linkId, self, line.replyTo(), parts);
     if (clusterKey != null) {
       initiator = new KeyInitiator(clusterKey, line.random(), writer, length);
     }
@@ -257,12 +260,17 @@ final class PrefillLink implements Link {
     NodeIdentity identity = answer.identity();
     if (answer.version() != Handshake.PROTOCOL_VERSION) {
       refuse(Handshake.wrongVersion(answer.version(), Handshake.PROTOCOL_VERSION).reason());
+    } else if (answer.outcome() == HelloOutcome.SAY_PARTS
+        && parts.length == 0
+        && !self.parts().isEmpty()) {
+      parts = ModelParts.brief(self.parts()); // to be told in what the models differ
+      greetAgain();
     } else if (identity == null) {
       refuse(answer.reason());
     } else if (initiator != null && !initiator.accept(answer, frame, buffer, control)) {
       end(label + " cannot be used: " + Handshake.wrongKey().reason());
     } else {
-      Handshake.Refusal refusal = Handshake.judge(identity, self);
+      Handshake.Refusal refusal = Handshake.judge(identity, self, parts);
       if (refusal != null) {
         refuse(refusal.reason());
         return;

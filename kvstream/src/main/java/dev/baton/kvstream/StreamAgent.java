@@ -343,7 +343,8 @@ final class StreamAgent implements Runnable {
     if (service == null) {
       return Handshake.noPrefill();
     }
-    Handshake.Refusal refusal = Handshake.judge(self.identity(), introduction.identity());
+    Handshake.Refusal refusal =
+        Handshake.judge(self.identity(), introduction.identity(), introduction.parts());
     return refusal == null && links.size() >= MAX_LINKS
         ? new Handshake.Refusal(HelloOutcome.FULL, "it serves " + MAX_LINKS + " nodes already")
         : refusal;

@@ -2,6 +2,8 @@ package dev.baton.kvstream;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.gguf.GgufIdentity.Kind;
+import dev.baton.gguf.GgufIdentity.Part;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
 import java.io.IOException;
@@ -9,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -36,6 +39,29 @@ final class Nodes {
 
   static NodeIdentity node() {
     return node(SMALL, 24, 4096);
+  }
+
+  /** The usual one with a model of these parts. */
+  static NodeIdentity node(List<Part> parts) {
+    String root = Integer.toHexString(parts.hashCode()).repeat(8);
+    NodeIdentity usual = node();
+    return new NodeIdentity(
+        usual.name(),
+        root,
+        usual.geometry(),
+        usual.hiddenDim(),
+        usual.contextTokens(),
+        usual.numericsVersion(),
+        usual.backend(),
+        usual.fidelity(),
+        usual.limits(),
+        usual.capabilities(),
+        parts);
+  }
+
+  /** A part of a model whose bytes are made of {@code seed}. */
+  static Part part(Kind kind, String name, int seed) {
+    return new Part(kind, name, String.format(Locale.ROOT, "%08x", seed).repeat(8));
   }
 
   static int[] prompt(int tokens) {

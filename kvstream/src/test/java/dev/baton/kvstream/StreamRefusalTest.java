@@ -5,12 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.gguf.GgufIdentity.Kind;
+import dev.baton.gguf.GgufIdentity.Part;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kvstream.codec.HelloEncoder;
 import dev.baton.kvstream.codec.HelloOutcome;
 import dev.baton.kvstream.codec.HelloReplyEncoder;
 import dev.baton.kvstream.codec.MessageHeaderEncoder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -40,6 +43,28 @@ class StreamRefusalTest {
     String message = refusal(other, mine, true);
     assertTrue(
         message.contains("has the model fedcba987654, the decode node 0123456789ab"), message);
+  }
+
+  @Test
+  void shouldNameThePartInWhichTwoModelsDiffer() {
+    List<Part> parts = new ArrayList<>(List.of(Nodes.part(Kind.METADATA, "vocabulary", 1)));
+    for (int i = 0; i < 1_500; i++) {
+      parts.add(Nodes.part(Kind.TENSOR, "blk." + (1_000 + i) + ".ffn_down.weight", i));
+    }
+    NodeIdentity mine = Nodes.node(parts);
+    for (int at : new int[] {0, 1, 777, 1_500}) {
+      List<Part> changed = new ArrayList<>(parts);
+      changed.set(at, Nodes.part(parts.get(at).kind(), parts.get(at).name(), -1));
+      String message = refusal(Nodes.node(changed), mine, true);
+      assertTrue(message.contains("has the model"), message);
+      assertTrue(message.contains("differs is " + parts.get(at).title() + ":"), message);
+      List<Part> fewer = new ArrayList<>(parts);
+      fewer.remove(at);
+      String lacks = refusal(mine, Nodes.node(fewer), true);
+      assertTrue(lacks.contains("differs is " + parts.get(at).title() + ":"), lacks);
+      String more = refusal(Nodes.node(fewer), mine, true);
+      assertTrue(more.contains("which has more in its file"), more);
+    }
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
+import dev.baton.gguf.GgufIdentity.Kind;
 import dev.baton.kvstream.codec.HelloDecoder;
 import dev.baton.kvstream.codec.HelloOutcome;
 import dev.baton.kvstream.codec.HelloReplyDecoder;
@@ -33,6 +34,11 @@ class WireFuzzTest {
 
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private static final NodeIdentity NODE = Nodes.node();
+
+  /** One with another model. */
+  private static final NodeIdentity OTHER =
+      Nodes.node(List.of(Nodes.part(Kind.METADATA, "a", 1), Nodes.part(Kind.TENSOR, "b", 2)));
+
   private static final PrefillOrder ORDER = Nodes.order(77, 90, 20, 3, 16);
 
   private final SplittableRandom random = new SplittableRandom(SEED);
@@ -183,6 +189,8 @@ class WireFuzzTest {
   private void keepControlMessages() {
     ControlWriter writer = new ControlWriter();
     keep(writer.buffer(), writer.hello(5, 1, config.leaseNs(), 98, NODE, "127.0.0.1:9999"));
+    byte[] parts = ModelParts.brief(OTHER.parts());
+    keep(writer.buffer(), writer.hello(5, 1, config.leaseNs(), 98, NODE, "127.0.0.1:9999", parts));
     keep(
         writer.buffer(),
         writer.helloReply(
@@ -293,7 +301,8 @@ class WireFuzzTest {
             Handshake.Caller caller = Handshake.readCaller(frame, buffer, hello);
             Endpoint.parseLiteral(caller.replyTo());
             if (caller.version() == Handshake.PROTOCOL_VERSION) {
-              Handshake.judge(NODE, Handshake.readIntroduction(hello).identity());
+              Handshake.Introduction told = Handshake.readIntroduction(hello);
+              Handshake.judge(OTHER, told.identity(), told.parts());
             }
           } else {
             Handshake.readReply(frame, buffer, reply);
