@@ -60,14 +60,15 @@ public final class ModelCatalog {
   }
 
   /**
-   * The file of a model, ready to be mapped. An embedded model is copied out of the jar on first
-   * use; where the cache folder cannot be written, to a temporary file that ends with the process.
+   * The file of a model, ready to be mapped, with its pinned bytes. An embedded model is copied out
+   * of the jar on first use, and again when its file was changed; where the cache folder cannot be
+   * written, to a temporary file that ends with the process.
    *
    * @param nameOrPath a catalog name, or the path of a GGUF file (a name wins; {@code ./name} is
    *     always a path)
-   * @param notes told of such a temporary file, one line
+   * @param notes told of such a temporary file, and of other things to mend, one line each
    * @throws CatalogException if nothing is known by that name and no file is there, or if it has
-   *     not been pulled yet
+   *     not been pulled yet or was changed since
    */
   public Path resolve(String nameOrPath, Consumer<String> notes) {
     Optional<CatalogModel> known = find(nameOrPath);
@@ -75,7 +76,7 @@ public final class ModelCatalog {
       return existingFile(nameOrPath);
     }
     CatalogModel model = known.get();
-    if (isPresent(model)) {
+    if (VerifiedFile.isVerified(fileOf(model), model, notes)) {
       return fileOf(model);
     }
     if (model.isEmbedded()) {
@@ -84,7 +85,9 @@ public final class ModelCatalog {
     if (Files.exists(fileOf(model))) {
       throw new CatalogException(
           fileOf(model)
-              + " is damaged (its size is wrong); bring it again with: baton pull "
+              + " is damaged (its "
+              + (isPresent(model) ? "bytes are not those of the model" : "size is wrong")
+              + "); bring it again with: baton pull "
               + model.name());
     }
     throw new CatalogException(
@@ -113,8 +116,13 @@ public final class ModelCatalog {
   }
 
   private Path embedded(CatalogModel model, Consumer<String> notes) {
+    boolean wasChanged = isPresent(model);
     try {
-      return bring(model, PullProgress.SILENT);
+      Path file = bring(model, PullProgress.SILENT);
+      if (wasChanged) {
+        notes.accept(file + " did not have the model's bytes any more and was written anew");
+      }
+      return file;
     } catch (CatalogException e) {
       Path file = temporary(model, e);
       notes.accept(e.getMessage() + "; this run has the model at " + file);

@@ -1,8 +1,10 @@
 package dev.baton.catalog;
 
+import dev.baton.gguf.FileStamp;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -10,6 +12,7 @@ import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.function.Consumer;
 
 /** A file that appears under its name only once its bytes are the right ones. */
 final class VerifiedFile {
@@ -32,6 +35,70 @@ final class VerifiedFile {
 
   static boolean hasSha256(Path file, CatalogModel model) throws IOException {
     return hasSize(file, model.sizeBytes()) && sha256(file).equals(model.sha256());
+  }
+
+  /**
+   * Whether a file has the model's bytes. They are read once and whenever the system says that
+   * something of the file has changed since.
+   *
+   * @param notes told, one line, where it cannot be kept that they were read
+   */
+  static boolean isVerified(Path file, CatalogModel model, Consumer<String> notes) {
+    if (!hasSize(file, model.sizeBytes())) {
+      return false;
+    }
+    try {
+      FileStamp stamp = FileStamp.settled(file);
+      if (kept(file).equals(mark(stamp, model))) {
+        return true;
+      }
+      if (!sha256(file).equals(model.sha256()) || !stamp.equals(FileStamp.of(file))) {
+        return false;
+      }
+      try {
+        keep(file, mark(stamp, model));
+      } catch (IOException e) {
+        notes.accept(
+            "that "
+                + file.getFileName()
+                + " has its right bytes cannot be kept ("
+                + Reason.of(e)
+                + "), so that each start reads them all; mend that");
+      }
+      return true;
+    } catch (IOException _) {
+      return false; // bringing it tells why
+    }
+  }
+
+  /** What is kept of a file whose bytes were right. */
+  private static Path keptFile(Path file) {
+    return file.resolveSibling(file.getFileName() + ".verified");
+  }
+
+  private static String mark(FileStamp stamp, CatalogModel model) {
+    String line = model.sha256() + " " + stamp;
+    return line + " " + Checksum.of(line.getBytes(StandardCharsets.UTF_8)) + "\n";
+  }
+
+  private static String kept(Path file) {
+    try {
+      Path kept = keptFile(file);
+      return Files.isRegularFile(kept) ? Files.readString(kept) : "";
+    } catch (IOException _) {
+      return ""; // none, or a damaged one, which is as good
+    }
+  }
+
+  private static void keep(Path file, String mark) throws IOException {
+    Path kept = keptFile(file);
+    Path part = part(kept.resolveSibling(kept.getFileName() + "-" + ProcessHandle.current().pid()));
+    try {
+      Files.writeString(part, mark);
+      Files.move(part, kept, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(part);
+    }
   }
 
   /**

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -377,6 +378,72 @@ final class ModelCatalogTest {
         "CC0-1.0",
         "nobody",
         List.of(sources));
+  }
+
+  /** Turns one bit over and puts the file's time back. */
+  private static void flip(Path file) throws IOException {
+    FileTime written = Files.getLastModifiedTime(file);
+    byte[] bytes = Files.readAllBytes(file);
+    bytes[bytes.length / 2] ^= 4;
+    Files.write(file, bytes);
+    Files.setLastModifiedTime(file, written);
+  }
+
+  @Test
+  void shouldWriteTheEmbeddedModelAnewWhenABitOfItWasTurnedOver() throws IOException {
+    ModelCatalog catalog = new ModelCatalog(CatalogModel.all(), cache(), Map.of());
+    Path file = catalog.resolve("baton-tiny", notes::add);
+    byte[] original = Files.readAllBytes(file);
+    for (int start = 0; start < 2; start++) {
+      assertEquals(file, catalog.resolve("baton-tiny", notes::add));
+    }
+    assertEquals(List.of(), notes);
+
+    flip(file);
+
+    assertEquals(file, catalog.resolve("baton-tiny", notes::add));
+    assertArrayEquals(original, Files.readAllBytes(file));
+    assertEquals(1, notes.size());
+    assertTrue(notes.getFirst().contains("written anew"), notes.getFirst());
+    assertNothingHalfDone();
+  }
+
+  @Test
+  void shouldRefuseAPulledModelInWhichABitWasTurnedOver() throws IOException {
+    ModelCatalog catalog = catalog(server.source());
+    Path file = catalog.pull("model", progress());
+    assertEquals(file, catalog.resolve("model"));
+
+    flip(file);
+
+    for (int start = 0; start < 2; start++) {
+      assertMentions(
+          assertThrows(CatalogException.class, () -> catalog.resolve("model")),
+          file.toString(),
+          "is damaged",
+          "baton pull model");
+    }
+    assertEquals(file, catalog.pull("model", progress()));
+    assertEquals(file, catalog.resolve("model"));
+  }
+
+  @Test
+  void shouldTrustNoSpoiledWordThatAModelWasVerified() throws IOException {
+    ModelCatalog catalog = catalog(server.source());
+    Path file = catalog.pull("model", progress());
+    assertEquals(file, catalog.resolve("model"));
+    Path kept = file.resolveSibling(file.getFileName() + ".verified");
+    String right = Files.readString(kept);
+
+    Files.writeString(kept, right.replace("changedNs=1", "changedNs=2"));
+
+    assertEquals(file, catalog.resolve("model"));
+    assertEquals(right, Files.readString(kept));
+    Files.delete(kept);
+    Files.createDirectory(kept);
+    Files.createFile(kept.resolve("in the way"));
+    assertEquals(file, catalog.resolve("model", notes::add));
+    assertTrue(notes.getLast().contains("cannot be kept"), notes.toString());
   }
 
   private PullProgress progress() {
