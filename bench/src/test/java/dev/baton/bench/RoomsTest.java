@@ -136,6 +136,16 @@ class RoomsTest {
           .dependOnClassesThat()
           .resideInAPackage("io.aeron..");
 
+  /** How datagrams leave and arrive does not depend on what they say. */
+  @ArchTest
+  static final ArchRule shouldNotLetTheMediaKnowTheProtocol =
+      noClasses()
+          .that()
+          .resideInAPackage("dev.baton.kvstream.media..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage("dev.baton.kvstream", "dev.baton.kvstream.codec..");
+
   @ArchTest
   static final ArchRule shouldPointArrowsOneWayInsideNative =
       noClasses()

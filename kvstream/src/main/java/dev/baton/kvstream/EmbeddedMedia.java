@@ -1,5 +1,7 @@
 package dev.baton.kvstream;
 
+import dev.baton.kvstream.media.OffloadReport;
+import dev.baton.kvstream.media.SegmentOffload;
 import io.aeron.Aeron;
 import io.aeron.ChannelUriStringBuilder;
 import io.aeron.Image;
@@ -48,6 +50,7 @@ final class EmbeddedMedia implements AutoCloseable {
   private final Terms terms;
   private final StreamTransport transport;
   private final MediaDirectory directory;
+  private final SegmentOffload offload;
   private final MediaDriver driver;
   private final Aeron aeron;
   private final AgentInvoker conductor;
@@ -86,10 +89,11 @@ final class EmbeddedMedia implements AutoCloseable {
     this.terms = terms;
     this.transport = transport;
     this.directory = directory;
+    this.offload = transport.offload();
     this.driver =
         MediaDriver.launch(
             transport
-                .driver(directory.driver())
+                .driver(directory.driver(), offload, terms.orderBytes())
                 .sharedThreadFactory(this::driverThread)
                 .errorHandler(this::note));
     try {
@@ -204,6 +208,11 @@ final class EmbeddedMedia implements AutoCloseable {
       LockSupport.parkNanos(TimeUnit.MICROSECONDS.toNanos(100));
     }
     return subscription.localSocketAddresses().get(0);
+  }
+
+  /** How datagrams are sent and received. */
+  OffloadReport offload() {
+    return offload.report();
   }
 
   /** Where others reach this node, {@code address:port}. */

@@ -18,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param leaseNs how long a silent peer is waited for
  * @param handshakeTimeoutNs how long an answer to the first message is waited for
  * @param mtuBytes largest datagram, a multiple of 32, or 0 for what suits the address
+ * @param offload hand the system runs of datagrams, where it takes them, instead of each by itself;
+ *     not usual until it was measured between machines
  * @param kvTermBytes length of a KV stream's term, a power of two; three of them are taken for each
  *     stream. Shorter where there is little room for them, down to 1 MiB
  * @param controlTermBytes the same for control streams to prefill nodes; an eighth bounds the
@@ -36,6 +38,7 @@ public record StreamConfig(
     long leaseNs,
     long handshakeTimeoutNs,
     int mtuBytes,
+    boolean offload,
     int kvTermBytes,
     int controlTermBytes,
     int receiveWindowBytes,
@@ -143,6 +146,7 @@ public record StreamConfig(
         leaseNs,
         handshakeTimeoutNs,
         mtuBytes,
+        offload,
         kvTermBytes,
         controlTermBytes,
         receiveWindowBytes,
@@ -165,6 +169,7 @@ public record StreamConfig(
     private long leaseNs = TimeUnit.SECONDS.toNanos(8);
     private long handshakeTimeoutNs = TimeUnit.SECONDS.toNanos(5);
     private int mtuBytes;
+    private boolean offload;
     private int kvTermBytes = 4 << 20;
     private int controlTermBytes;
     private int receiveWindowBytes = 2 << 20;
@@ -207,6 +212,12 @@ public record StreamConfig(
 
     public Builder mtuBytes(int bytes) {
       mtuBytes = bytes;
+      return this;
+    }
+
+    /** Sends and receives runs of datagrams with one system call. */
+    public Builder offload(boolean wanted) {
+      offload = wanted;
       return this;
     }
 
@@ -253,6 +264,7 @@ public record StreamConfig(
           leaseNs,
           handshakeTimeoutNs,
           mtuBytes,
+          offload,
           kvTermBytes,
           controlTermBytes,
           receiveWindowBytes,

@@ -1,5 +1,6 @@
 package dev.baton.kvstream;
 
+import dev.baton.kvstream.media.OffloadReport;
 import dev.baton.thread.ThreadEnd;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -95,6 +96,11 @@ public final class StreamNode implements AutoCloseable {
       throw new StreamException(
           "Baton's stream needs a JVM flag that is missing: add " + FLAG + " to the java command");
     }
+  }
+
+  /** How datagrams leave and arrive here, and why so; it may change while the node lives. */
+  public OffloadReport offload() {
+    return media.offload();
   }
 
   /** Where other nodes reach this one, {@code address:port}. */

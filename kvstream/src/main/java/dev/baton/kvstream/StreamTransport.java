@@ -1,5 +1,7 @@
 package dev.baton.kvstream;
 
+import dev.baton.kvstream.media.SegmentOffload;
+import dev.baton.kvstream.media.StreamLimits;
 import io.aeron.ChannelUriStringBuilder;
 import io.aeron.driver.Configuration;
 import io.aeron.driver.MediaDriver;
@@ -45,6 +47,12 @@ public final class StreamTransport {
           + LOSS_REPORT_BYTES
           + (64 << 10);
 
+  /** Control and KV, streams 1 and 2. */
+  private static final int STREAMS = 2;
+
+  /** A peer's terms may be so long, whatever ours are: orders of 512 Ki tokens fit. */
+  private static final int PEER_TERM_BYTES = 16 << 20;
+
   /** A datagram up to this long is charged to a socket's buffer as a whole page and more. */
   private static final int SMALL_DATAGRAM_BYTES = 4096;
 
@@ -52,6 +60,8 @@ public final class StreamTransport {
   private final int mtuBytes;
   private final int socketBufferBytes;
   private final int windowBytes;
+  private final boolean mayOffload;
+  private final int maxTermBytes;
   private final AtomicBoolean busy = new AtomicBoolean();
   private final SecureRandom sessionIds = new SecureRandom();
   private final EpochClock clock = steadyClock();
@@ -63,6 +73,9 @@ public final class StreamTransport {
   public StreamTransport(StreamConfig config, int mtuBytes) {
     this.patienceNs = config.leaseNs() + TimeUnit.SECONDS.toNanos(1);
     this.mtuBytes = mtuBytes;
+    this.mayOffload = config.offload();
+    this.maxTermBytes =
+        Math.max(PEER_TERM_BYTES, Math.max(config.kvTermBytes(), config.controlTermBytes()));
     this.socketBufferBytes = largestSocketBuffer(2 * config.receiveWindowBytes());
     // What the buffer cannot hold is lost and sent again. The kernel doubles the size asked for,
     // and
@@ -73,35 +86,54 @@ public final class StreamTransport {
 
   /** A driver that keeps its files in {@code directory}, alone on one thread. */
   public MediaDriver.Context driver(Path directory) {
-    return new MediaDriver.Context()
-        .aeronDirectoryName(directory.toString())
-        .dirDeleteOnStart(true)
-        .dirDeleteOnShutdown(true)
-        .warnIfDirectoryExists(false)
-        .threadingMode(ThreadingMode.SHARED)
-        .sharedIdleStrategy(idleStrategy())
-        .epochClock(clock)
-        .nameResolver(new LiteralAddresses())
-        // One thread less; no name is looked up here, and small files are made quickly.
-        .asyncExecutorEnabled(false)
-        .sharedThreadFactory(StreamTransport::daemon)
-        // A sparse file that does not fit when it is written to is a dead JVM, not an error.
-        .termBufferSparseFile(false)
-        .counterValuesBufferLength(COUNTERS_BYTES)
-        .errorBufferLength(Configuration.ERROR_BUFFER_LENGTH_DEFAULT)
-        .lossReportBufferLength(LOSS_REPORT_BYTES)
-        // Whether files fit is checked before; a warning that there is little left helps nobody.
-        .lowStorageWarningThreshold(0)
-        .mtuLength(mtuBytes)
-        .initialWindowLength(windowBytes)
-        .socketRcvbufLength(socketBufferBytes)
-        .socketSndbufLength(socketBufferBytes)
-        .imageLivenessTimeoutNs(patienceNs)
-        .publicationConnectionTimeoutNs(patienceNs)
-        .publicationLingerTimeoutNs(TimeUnit.SECONDS.toNanos(1))
-        .clientLivenessTimeoutNs(SAME_PROCESS_NS)
-        .publicationUnblockTimeoutNs(SAME_PROCESS_NS + 1)
-        .spiesSimulateConnection(false);
+    return driver(directory, offload(), maxTermBytes);
+  }
+
+  /** What one driver uses to send and receive runs of datagrams. */
+  SegmentOffload offload() {
+    return mayOffload ? SegmentOffload.open() : SegmentOffload.off("it was switched off");
+  }
+
+  /**
+   * The same driver with an offload of its own.
+   *
+   * @param ownTermBytes longest term of this node's streams; a peer's may be as long
+   */
+  MediaDriver.Context driver(Path directory, SegmentOffload offload, int ownTermBytes) {
+    MediaDriver.Context context =
+        new MediaDriver.Context()
+            .aeronDirectoryName(directory.toString())
+            .dirDeleteOnStart(true)
+            .dirDeleteOnShutdown(true)
+            .warnIfDirectoryExists(false)
+            .threadingMode(ThreadingMode.SHARED)
+            .sharedIdleStrategy(idleStrategy())
+            .epochClock(clock)
+            .nameResolver(new LiteralAddresses())
+            // One thread less; no name is looked up here, and small files are made quickly.
+            .asyncExecutorEnabled(false)
+            .sharedThreadFactory(StreamTransport::daemon)
+            // A sparse file that does not fit when it is written to is a dead JVM, not an error.
+            .termBufferSparseFile(false)
+            .counterValuesBufferLength(COUNTERS_BYTES)
+            .errorBufferLength(Configuration.ERROR_BUFFER_LENGTH_DEFAULT)
+            .lossReportBufferLength(LOSS_REPORT_BYTES)
+            // Whether files fit is checked before; a warning that there is little left helps
+            // nobody.
+            .lowStorageWarningThreshold(0)
+            .mtuLength(mtuBytes)
+            .initialWindowLength(windowBytes)
+            .socketRcvbufLength(socketBufferBytes)
+            .socketSndbufLength(socketBufferBytes)
+            .imageLivenessTimeoutNs(patienceNs)
+            .publicationConnectionTimeoutNs(patienceNs)
+            .publicationLingerTimeoutNs(TimeUnit.SECONDS.toNanos(1))
+            .clientLivenessTimeoutNs(SAME_PROCESS_NS)
+            .publicationUnblockTimeoutNs(SAME_PROCESS_NS + 1)
+            .spiesSimulateConnection(false);
+    return mayOffload
+        ? offload.install(context, new StreamLimits(STREAMS, Math.max(maxTermBytes, ownTermBytes)))
+        : context;
   }
 
   /**
