@@ -39,7 +39,7 @@ class RoomsTest {
               "dev.baton.ggml",
               "dev.baton.thread"),
           "kvstream",
-          List.of("dev.baton.kvstream", "dev.baton.kvstream.codec"),
+          List.of("dev.baton.kvstream", "dev.baton.kvstream.codec", "dev.baton.kvstream.media"),
           "prefill",
           List.of("dev.baton.prefill"),
           "decode",

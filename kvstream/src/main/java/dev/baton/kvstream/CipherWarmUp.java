@@ -18,6 +18,9 @@ final class CipherWarmUp {
   /** A little more than the 512 from which the JDK takes the whole-message instructions. */
   private static final int MESSAGE_BYTES = 544;
 
+  /** The first one takes a tenth of a second, and a handshake is waited for. */
+  private static final int AGREEMENTS = 20;
+
   private static final AtomicBoolean BEGUN = new AtomicBoolean();
 
   private CipherWarmUp() {}
@@ -31,6 +34,10 @@ final class CipherWarmUp {
 
   private static void run() {
     // Zeros are no secret; nothing of it leaves this method.
+    EphemeralKey agreement = new EphemeralKey(new byte[EphemeralKey.BYTES]);
+    for (int i = 0; i < AGREEMENTS; i++) {
+      byte[] _ = agreement.agreed(agreement.publicBytes());
+    }
     SecretKey key = new SecretKeySpec(new byte[ClusterKey.BYTES], "AES");
     MessageSealer sealer = new MessageSealer(key);
     MessageOpener opener = new MessageOpener(key);

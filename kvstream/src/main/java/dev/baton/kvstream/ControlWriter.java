@@ -3,6 +3,7 @@ package dev.baton.kvstream;
 import dev.baton.kvstream.codec.AbortEncoder;
 import dev.baton.kvstream.codec.CreditEncoder;
 import dev.baton.kvstream.codec.GoodbyeEncoder;
+import dev.baton.kvstream.codec.GreetAgainEncoder;
 import dev.baton.kvstream.codec.HelloEncoder;
 import dev.baton.kvstream.codec.HelloOutcome;
 import dev.baton.kvstream.codec.HelloReplyEncoder;
@@ -41,6 +42,7 @@ final class ControlWriter {
   private final ReceivedEncoder received = new ReceivedEncoder();
   private final AbortEncoder abort = new AbortEncoder();
   private final LeaseRenewalEncoder lease = new LeaseRenewalEncoder();
+  private final GreetAgainEncoder greetAgain = new GreetAgainEncoder();
   private final GoodbyeEncoder goodbye = new GoodbyeEncoder();
 
   /** Holds the last message written, from offset 0. */
@@ -190,6 +192,12 @@ final class ControlWriter {
     begin(lease);
     lease.sentNs(sentNs).echoNs(echoNs).receivedNs(receivedNs);
     return length(lease);
+  }
+
+  int greetAgain(String reason) {
+    begin(greetAgain);
+    greetAgain.reason(shortened(reason));
+    return length(greetAgain);
   }
 
   int goodbye(String reason) {

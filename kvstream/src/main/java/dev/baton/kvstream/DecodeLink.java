@@ -67,7 +67,14 @@ final class DecodeLink implements Link {
   private final GoodbyeDecoder goodbye = new GoodbyeDecoder();
   private State state = State.ANSWERING;
   private @Nullable KeyResponder responder;
+  private @Nullable Endpoint source;
   private boolean answered;
+  private boolean heard;
+  private boolean wasDoubted;
+  private boolean mending;
+  private boolean isAnswerDue;
+  private long dueEchoNs;
+  private long dueReceivedNs;
   private int quantum;
 
   private DecodeLink(
@@ -167,13 +174,25 @@ final class DecodeLink implements Link {
     if (kv != null && due.accept(frame, buffer, kv)) {
       lease.heard(nowNs);
       state = State.OPEN;
+      heardBack();
     } else {
       end("your cluster key is another one");
     }
   }
 
+  /** The decode node received the answer: only now it is worth a KV stream's memory. */
+  private void heardBack() {
+    heard = true;
+    if (kv != null) {
+      kv.open();
+    }
+  }
+
   private void onMessage(Frame frame, DirectBuffer buffer, long nowNs) {
     lease.heard(nowNs);
+    if (state == State.OPEN) {
+      heardBack();
+    }
     switch (frame.templateId()) {
       case LeaseRenewalDecoder.TEMPLATE_ID -> onRenewal(frame, buffer, nowNs);
       case PrefillOrderDecoder.TEMPLATE_ID -> onOrder(frame, buffer);
@@ -229,7 +248,23 @@ final class DecodeLink implements Link {
     frame.requireBlock(LeaseRenewalDecoder.BLOCK_LENGTH);
     frame.requireTexts(buffer, 0);
     renewal.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
-    control.trySend(control.writer().leaseRenewal(clock.nanoTime(), renewal.sentNs(), nowNs));
+    if (kv == null || kv.isReady()) {
+      control.trySend(control.writer().leaseRenewal(clock.nanoTime(), renewal.sentNs(), nowNs));
+    } else {
+      // Until it is there nothing can be ordered; the time that the answer waits is in it.
+      dueEchoNs = renewal.sentNs();
+      dueReceivedNs = nowNs;
+      isAnswerDue = true;
+    }
+  }
+
+  private int answerRenewal() {
+    if (!isAnswerDue || kv == null || !kv.isReady()) {
+      return 0;
+    }
+    isAnswerDue = false;
+    control.trySend(control.writer().leaseRenewal(clock.nanoTime(), dueEchoNs, dueReceivedNs));
+    return 1;
   }
 
   private void onOrder(Frame frame, DirectBuffer buffer) {
@@ -240,6 +275,10 @@ final class DecodeLink implements Link {
     }
     PrefillOrder wanted = readOrder(frame, buffer);
     long id = wanted.sessionId();
+    SendSession known = sessions.get(id);
+    if (known != null && known.isPaused() && known.order().digest() == wanted.digest()) {
+      return; // said again over a new connection, in case that it was lost
+    }
     String reason = reasonAgainst(wanted);
     if (reason == null) {
       SendSession session = new SendSession(wanted, self, order.creditBytes(), clock, wake);
@@ -313,6 +352,24 @@ final class DecodeLink implements Link {
     }
   }
 
+  @Override
+  public boolean isSealed() {
+    return responder != null && responder.control() != null;
+  }
+
+  @Override
+  public void spoiled(int streamSession) {
+    haveItMended("a message of yours was spoiled on its way");
+  }
+
+  /** Has the decode node greet again, once: nobody knows what the message was that is lost. */
+  private void haveItMended(String reason) {
+    if (!mending && state == State.OPEN) {
+      mending = true;
+      control.send(control.writer().greetAgain(reason));
+    }
+  }
+
   // Time.
 
   @Override
@@ -326,8 +383,10 @@ final class DecodeLink implements Link {
       return 0;
     }
     int work = control.flush();
-    if (control.failure() != null || (kv != null && kv.isBroken())) {
+    if (control.failure() != null) {
       close();
+    } else if (kv != null && kv.isBroken()) {
+      end("the KV stream to you broke down: " + kv.trouble());
     } else if (state == State.ANSWERING) {
       work += answer(nowNs);
     } else if (state == State.PROVING) {
@@ -340,13 +399,13 @@ final class DecodeLink implements Link {
     } else if (lease.isOver(nowNs)) {
       end("nothing was heard from you for " + PrefillLink.seconds(lease.lengthNs()));
     } else {
-      work += pump(nowNs);
+      work += answerRenewal() + pump(nowNs);
     }
     return work;
   }
 
   private int answer(long nowNs) {
-    if (!answered && (kv == null || kv.isReady())) {
+    if (!answered) {
       int streamSession = kv == null ? 0 : kv.streamSession();
       var acceptance = new ControlWriter.Acceptance(lease.lengthNs(), linkId, streamSession);
       int length =
@@ -381,7 +440,7 @@ final class DecodeLink implements Link {
    */
   private int pump(long nowNs) {
     KvStream out = kv;
-    if (out == null) {
+    if (out == null || !out.isReady()) {
       return 0;
     }
     int pumped = 0;
@@ -435,6 +494,9 @@ final class DecodeLink implements Link {
 
   private void endIfFailed(SendSession session, long nowNs) {
     String failure = session.failure();
+    if (session.waitsForTheStream() && session.isStuck(nowNs, lease.lengthNs() / 2)) {
+      haveItMended("the KV stream to you takes nothing");
+    }
     if (failure == null && session.isStuck(nowNs, lease.lengthNs())) {
       failure = "you took nothing for " + PrefillLink.seconds(lease.lengthNs());
       if (session.waitsForTheStream()) {
@@ -479,6 +541,7 @@ final class DecodeLink implements Link {
   }
 
   private void close() {
+    wasDoubted |= state == State.PROVING;
     state = State.OVER;
     while (!turns.isEmpty()) {
       endSession(turns.getLast().order().sessionId());
@@ -487,6 +550,25 @@ final class DecodeLink implements Link {
     if (kv != null) {
       kv.close();
     }
+  }
+
+  @Override
+  public boolean isProven() {
+    return state == State.OPEN && heard;
+  }
+
+  /** True when it ended because the decode node did not prove that it has the same key. */
+  boolean wasDoubted() {
+    return wasDoubted;
+  }
+
+  /** Who greets from where, until it has proved itself. */
+  void greetedFrom(Endpoint endpoint) {
+    source = endpoint;
+  }
+
+  @Nullable Endpoint source() {
+    return source;
   }
 
   @Override

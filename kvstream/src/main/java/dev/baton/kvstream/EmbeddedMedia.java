@@ -1,7 +1,9 @@
 package dev.baton.kvstream;
 
+import dev.baton.kvstream.media.Knocks;
 import dev.baton.kvstream.media.OffloadReport;
 import dev.baton.kvstream.media.SegmentOffload;
+import dev.baton.kvstream.media.StreamTrust;
 import io.aeron.Aeron;
 import io.aeron.ChannelUriStringBuilder;
 import io.aeron.Image;
@@ -26,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A node's own Aeron: media driver, client, and the two streams it is reached by. */
 final class EmbeddedMedia implements AutoCloseable {
+  private static final System.Logger LOG = System.getLogger("dev.baton.kvstream");
   private static final int CONTROL_STREAM = 1;
   private static final int KV_STREAM = 2;
   private static final int LOOPBACK_MTU_BYTES = 65504;
@@ -35,6 +38,9 @@ final class EmbeddedMedia implements AutoCloseable {
   private static final int TERMS = 3;
 
   private static final int LOG_OVERHEAD_BYTES = 16 << 10;
+
+  /** An eighth holds any message to a decode node; who greets may be anybody. */
+  private static final int ANSWER_TERM_BYTES = 128 << 10;
 
   /** A KV stream with shorter terms would be a slower one. */
   private static final int LEAST_KV_TERM_BYTES = 1 << 20;
@@ -51,6 +57,8 @@ final class EmbeddedMedia implements AutoCloseable {
   private final StreamTransport transport;
   private final MediaDirectory directory;
   private final SegmentOffload offload;
+  private final StreamTrust trust;
+  private final Knocks knocks;
   private final MediaDriver driver;
   private final Aeron aeron;
   private final AgentInvoker conductor;
@@ -65,7 +73,7 @@ final class EmbeddedMedia implements AutoCloseable {
   /** Lengths of the terms of a link's three streams. */
   record Terms(int orderBytes, int kvBytes) {
     long linkBytes() {
-      long terms = (long) orderBytes + StreamConfig.LEAST_CONTROL_TERM_BYTES + kvBytes;
+      long terms = (long) orderBytes + ANSWER_TERM_BYTES + kvBytes;
       return TERMS * (terms + LOG_OVERHEAD_BYTES);
     }
 
@@ -84,16 +92,19 @@ final class EmbeddedMedia implements AutoCloseable {
     }
   }
 
-  private EmbeddedMedia(Terms terms, StreamTransport transport, MediaDirectory directory)
+  private EmbeddedMedia(
+      Terms terms, StreamTransport transport, MediaDirectory directory, StreamTransport.Door door)
       throws IOException {
     this.terms = terms;
     this.transport = transport;
     this.directory = directory;
     this.offload = transport.offload();
+    this.trust = door.trust();
+    this.knocks = door.knocks();
     this.driver =
         MediaDriver.launch(
             transport
-                .driver(directory.driver(), offload, terms.orderBytes())
+                .driver(directory.driver(), offload, transport.limits(terms.orderBytes()), door)
                 .sharedThreadFactory(this::driverThread)
                 .errorHandler(this::note));
     try {
@@ -128,7 +139,8 @@ final class EmbeddedMedia implements AutoCloseable {
       if (terms.nodeBytes(LINKS) > free) {
         throw new StreamException(directory.full(free, terms.nodeBytes(LINKS)));
       }
-      return new EmbeddedMedia(terms, new StreamTransport(config, mtuBytes), directory);
+      return new EmbeddedMedia(
+          terms, new StreamTransport(config, mtuBytes), directory, door(config));
     } catch (StreamException | Error e) {
       directory.close();
       throw e;
@@ -138,6 +150,16 @@ final class EmbeddedMedia implements AutoCloseable {
       directory.close();
       throw new StreamException("the media driver does not start: " + said, e);
     }
+  }
+
+  private static StreamTransport.Door door(StreamConfig config) {
+    ClusterKey key = config.clusterKey();
+    byte[] secret =
+        key == null
+            ? LocalSecret.get(StreamTrust.SECRET_BYTES)
+            : LinkSecrets.admission(key, StreamTrust.SECRET_BYTES);
+    Knocks knocks = new Knocks(line -> LOG.log(System.Logger.Level.WARNING, line), config.clock());
+    return new StreamTransport.Door(new StreamTrust(secret), knocks);
   }
 
   /** Aeron makes it sparse, and what does not fit when it is written to is a dead JVM. */
@@ -215,6 +237,31 @@ final class EmbeddedMedia implements AutoCloseable {
     return offload.report();
   }
 
+  /** Counts what strangers send. */
+  Knocks knocks() {
+    return knocks;
+  }
+
+  /** The node knows who sends this control stream. */
+  void knowsControl(int session) {
+    trust.vouchFor(session, CONTROL_STREAM);
+  }
+
+  /** The node does not care for this control stream any more. */
+  void forgetControl(int session) {
+    trust.forget(session, CONTROL_STREAM);
+  }
+
+  /** A KV stream of this number is to come; no other is taken. */
+  void awaitKv(int session) {
+    trust.vouchFor(session, KV_STREAM);
+  }
+
+  /** No KV stream of this number is awaited any more. */
+  void forgetKv(int session) {
+    trust.forget(session, KV_STREAM);
+  }
+
   /** Where others reach this node, {@code address:port}. */
   String endpoint() {
     return endpoint;
@@ -222,15 +269,20 @@ final class EmbeddedMedia implements AutoCloseable {
 
   /** A control stream to a prefill node: takes orders. */
   LaterPublication control(Endpoint to) {
-    return later(to, terms.orderBytes(), CONTROL_STREAM);
+    LaterPublication publication = later(to, terms.orderBytes(), CONTROL_STREAM);
+    publication.open();
+    return publication;
   }
 
-  /** A control stream to a decode node: all that is said there is short. */
+  /** A control stream to who says it is a decode node: all that is said there is short. */
   LaterPublication replies(Endpoint to) {
-    return later(to, StreamConfig.LEAST_CONTROL_TERM_BYTES, CONTROL_STREAM);
+    LaterPublication publication = later(to, ANSWER_TERM_BYTES, CONTROL_STREAM);
+    trust.answer(publication.session(), CONTROL_STREAM);
+    publication.open();
+    return publication;
   }
 
-  /** A KV stream to another node. */
+  /** A KV stream to another node, which is still to be opened. */
   LaterPublication kv(Endpoint to) {
     return later(to, terms.kvBytes(), KV_STREAM);
   }
@@ -244,8 +296,10 @@ final class EmbeddedMedia implements AutoCloseable {
   }
 
   private LaterPublication later(Endpoint to, int termBytes, int streamId) {
-    String channel = transport.channel(to.toString(), termBytes);
-    return new LaterPublication(aeron, channel, streamId, directory::explain);
+    int session = transport.nextSession();
+    String channel = transport.channel(to.toString(), termBytes, session);
+    return new LaterPublication(
+        aeron, channel, new LaterPublication.Number(streamId, session), directory::explain);
   }
 
   /** The client's part of the stream thread's turn. */

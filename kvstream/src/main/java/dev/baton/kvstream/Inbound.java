@@ -66,10 +66,33 @@ final class Inbound implements FragmentHandler {
       return;
     }
     try {
-      receiver.onMessage(this, frame.wrap(buffer, offset, length), buffer, clock.nanoTime());
+      receiver.onMessage(this, wrapped(buffer, offset, length), buffer, clock.nanoTime());
+    } catch (ForgedMessage e) {
+      rejectMessage(e.getMessage());
     } catch (Throwable e) {
       // Whatever it is: nobody else would hear of it, and the link's sessions would wait for ever.
       reject("sent what cannot be understood: " + (e.getMessage() == null ? e : e.getMessage()));
+    }
+  }
+
+  private Frame wrapped(DirectBuffer buffer, int offset, int length) {
+    try {
+      return frame.wrap(buffer, offset, length);
+    } catch (MalformedMessage e) {
+      throw new ForgedMessage(String.valueOf(e.getMessage()));
+    }
+  }
+
+  /**
+   * Takes no message from what has arrived. Where the peer seals what it says, the link goes on:
+   * anybody could have put it there.
+   */
+  void rejectMessage(@Nullable String why) {
+    Link owner = link;
+    if (owner != null && owner.isSealed()) {
+      owner.spoiled(streamSession);
+    } else {
+      reject("sent what cannot be understood: " + why);
     }
   }
 

@@ -20,6 +20,7 @@ final class InboundStream {
   private final ImageFragmentAssembler assembler;
   private final long sinceNs;
   private boolean rejected;
+  private boolean vouched;
 
   InboundStream(Image image, Inbound inbound, long nowNs) {
     this.image = image;
@@ -63,6 +64,20 @@ final class InboundStream {
     return Endpoint.parseSource(image.sourceIdentity());
   }
 
+  /** True once when its sender has proved itself; the media is to know it then. */
+  boolean isNewlyProven() {
+    Link link = inbound.link();
+    if (vouched || link == null || !link.isProven()) {
+      return false;
+    }
+    vouched = true;
+    return true;
+  }
+
+  int streamSession() {
+    return inbound.streamSession();
+  }
+
   boolean carries(Inbound other) {
     return inbound == other;
   }
@@ -87,7 +102,7 @@ final class InboundStream {
     int fragments = image.poll(assembler, FRAGMENT_LIMIT);
     if (assembler.bufferBuilder().limit() > MAX_MESSAGE_BYTES) {
       assembler.bufferBuilder().reset();
-      inbound.reject("sent a message without an end");
+      inbound.rejectMessage("a message without an end");
     }
     return fragments;
   }

@@ -16,19 +16,23 @@ final class KeyInitiator {
       MessageHeaderDecoder.ENCODED_LENGTH + HelloReplyDecoder.proofEncodingOffset();
 
   private final ClusterKey key;
-  private final byte[] random;
+  private final EphemeralKey ephemeral;
+  private final byte[] told;
   private final DirectBuffer hello;
   private @Nullable OpenedMessage control;
   private @Nullable OpenedMessage kv;
 
   /**
-   * Puts the random bytes, fresh ones, into the Hello of {@code length} bytes that was just
-   * written.
+   * Makes this handshake's own key and puts what the peer is told of it into the Hello of {@code
+   * length} bytes that was just written.
+   *
+   * @param random fresh bytes
    */
   KeyInitiator(ClusterKey key, byte[] random, ControlWriter writer, int length) {
     this.key = key;
-    this.random = random;
-    writer.putHelloRandom(random);
+    this.ephemeral = new EphemeralKey(random);
+    this.told = ephemeral.publicBytes();
+    writer.putHelloRandom(told);
     byte[] copy = new byte[length];
     writer.buffer().getBytes(0, copy);
     this.hello = new UnsafeBuffer(copy);
@@ -42,7 +46,14 @@ final class KeyInitiator {
   boolean accept(Handshake.Reply reply, Frame frame, DirectBuffer buffer, LinkControl out) {
     DirectBuffer message = new UnsafeBuffer(buffer, frame.messageOffset(), frame.messageLength());
     byte[] transcript = LinkSecrets.transcript(hello, message, PROOF_OFFSET);
-    LinkSecrets secrets = LinkSecrets.derive(key, random, reply.random(), transcript);
+    LinkSecrets.Nonces nonces = new LinkSecrets.Nonces(told, reply.random());
+    byte[] agreed;
+    try {
+      agreed = ephemeral.agreed(reply.random());
+    } catch (MalformedMessage e) {
+      return false;
+    }
+    LinkSecrets secrets = LinkSecrets.derive(key, agreed, nonces, transcript);
     if (!secrets.isPrefillProof(reply.proof())) {
       return false;
     }

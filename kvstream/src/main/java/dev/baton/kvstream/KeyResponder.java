@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class KeyResponder {
   private final ClusterKey key;
-  private final byte[] random;
+  private final EphemeralKey ephemeral;
   private final byte[] decodeRandom;
   private final DirectBuffer hello;
   private final Runnable proved;
@@ -23,8 +23,8 @@ final class KeyResponder {
   /**
    * Keeps a copy of the Hello in the frame.
    *
-   * @param random this node's own bytes, fresh ones
-   * @param decodeRandom those in the Hello
+   * @param random this node's own bytes, fresh ones: this handshake's own key
+   * @param decodeRandom what the Hello tells of the decode node's
    * @param proved run when the decode node has proved the key
    */
   KeyResponder(
@@ -35,7 +35,7 @@ final class KeyResponder {
       DirectBuffer buffer,
       Runnable proved) {
     this.key = key;
-    this.random = random;
+    this.ephemeral = new EphemeralKey(random);
     this.decodeRandom = decodeRandom;
     this.proved = proved;
     byte[] copy = new byte[frame.messageLength()];
@@ -44,15 +44,18 @@ final class KeyResponder {
   }
 
   /**
-   * Puts the random bytes and the proof into the HelloReply of {@code length} bytes that was just
-   * written, sends it, and seals what is said after it.
+   * Puts what the peer is told of this node's key, and the proof, into the HelloReply of {@code
+   * length} bytes that was just written, sends it, and seals what is said after it.
    */
   void answer(LinkControl out, int length) {
     ControlWriter writer = out.writer();
-    writer.putReplyRandom(random);
+    byte[] told = ephemeral.publicBytes();
+    writer.putReplyRandom(told);
     DirectBuffer reply = new UnsafeBuffer(writer.buffer(), 0, length);
     byte[] transcript = LinkSecrets.transcript(hello, reply, KeyInitiator.PROOF_OFFSET);
-    LinkSecrets shared = LinkSecrets.derive(key, decodeRandom, random, transcript);
+    LinkSecrets.Nonces nonces = new LinkSecrets.Nonces(decodeRandom, told);
+    byte[] agreed = ephemeral.agreed(decodeRandom);
+    LinkSecrets shared = LinkSecrets.derive(key, agreed, nonces, transcript);
     writer.putReplyProof(shared.prefillProof());
     out.send(length);
     out.seal(shared.sealer(Direction.CONTROL_FROM_PREFILL));

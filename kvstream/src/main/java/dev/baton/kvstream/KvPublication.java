@@ -65,11 +65,17 @@ final class KvPublication implements KvStream {
   }
 
   @Override
+  public void open() {
+    later.open();
+  }
+
+  @Override
   public boolean isReady() {
     if (publication == null) {
       publication = later.get();
       if (publication != null) {
         maxFramePayload = publication.maxPayloadLength();
+        reserve();
       }
     }
     return publication != null;
@@ -77,12 +83,18 @@ final class KvPublication implements KvStream {
 
   @Override
   public int streamSession() {
-    return ready().sessionId();
+    return later.session();
   }
 
   @Override
   public boolean isBroken() {
     return lost || later.failure() != null;
+  }
+
+  @Override
+  public String trouble() {
+    String failure = later.failure();
+    return failure == null ? "a message was lost on its way into it" : failure;
   }
 
   @Override
@@ -93,9 +105,16 @@ final class KvPublication implements KvStream {
   @Override
   public void seal(MessageSealer with) {
     sealer = with;
-    int largest = Math.max(staging.capacity(), ready().maxPayloadLength());
-    staging = offHeap(largest);
-    sealed = offHeap(largest + SealedMessage.OVERHEAD_BYTES);
+    reserve();
+  }
+
+  /** Room to seal messages in, once the stream is there and it is known that they are sealed. */
+  private void reserve() {
+    if (sealer != null && publication != null) {
+      int largest = Math.max(staging.capacity(), publication.maxPayloadLength());
+      staging = offHeap(largest);
+      sealed = offHeap(largest + SealedMessage.OVERHEAD_BYTES);
+    }
   }
 
   private static UnsafeBuffer offHeap(int capacity) {

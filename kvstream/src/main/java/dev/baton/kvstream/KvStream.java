@@ -7,14 +7,20 @@ import java.lang.foreign.MemorySegment;
  * the message now; nothing was written then. Stream thread only; allocates nothing.
  */
 interface KvStream {
+  /** Has the stream made, which takes its memory. Twice is fine. */
+  void open();
+
   /** True once the stream is there; nothing may be sent before. */
   boolean isReady();
 
-  /** Names this stream in the handshake. */
+  /** Names this stream in the handshake, before it is there. */
   int streamSession();
 
   /** True when nothing will ever be sent here any more. */
   boolean isBroken();
+
+  /** What broke it, one line. */
+  String trouble();
 
   void close();
 

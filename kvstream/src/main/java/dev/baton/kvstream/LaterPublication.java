@@ -10,12 +10,24 @@ import org.agrona.DirectBuffer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A publication that the driver is asked for now and that is there a little later; nobody waits for
- * it.
+ * A publication that the driver is asked for and that is there a little later; nobody waits for it.
+ * Its number is known before.
  */
 final class LaterPublication implements ControlChannel {
+  /**
+   * How a receiver knows it.
+   *
+   * @param stream Aeron's stream id
+   * @param session Aeron's session id
+   */
+  record Number(int stream, int session) {}
+
+  private static final long NOT_ASKED_FOR = -1;
+
   private final Aeron aeron;
-  private final long registrationId;
+  private final String channel;
+  private final Number number;
+  private long registrationId = NOT_ASKED_FOR;
   private final UnaryOperator<String> explain;
   private @Nullable ExclusivePublication publication;
   private @Nullable String failure;
@@ -23,17 +35,31 @@ final class LaterPublication implements ControlChannel {
   private long finalPosition;
 
   /**
+   * @param channel has the same session id as the number
    * @param explain makes one line for the user of what the driver says
    */
-  LaterPublication(Aeron aeron, String channel, int streamId, UnaryOperator<String> explain) {
+  LaterPublication(Aeron aeron, String channel, Number number, UnaryOperator<String> explain) {
     this.aeron = aeron;
+    this.channel = channel;
+    this.number = number;
     this.explain = explain;
-    this.registrationId = aeron.asyncAddExclusivePublication(channel, streamId);
+  }
+
+  /** Asks the driver for it. Twice is fine. */
+  void open() {
+    if (registrationId == NOT_ASKED_FOR && !closed) {
+      registrationId = aeron.asyncAddExclusivePublication(channel, number.stream());
+    }
+  }
+
+  /** Aeron's session id. */
+  int session() {
+    return number.session();
   }
 
   /** The publication, or null while it is not there or when it never will be. */
   @Nullable ExclusivePublication get() {
-    if (publication == null && failure == null && !closed) {
+    if (publication == null && failure == null && !closed && registrationId != NOT_ASKED_FOR) {
       try {
         publication = aeron.getExclusivePublication(registrationId);
       } catch (AeronException e) {
@@ -101,7 +127,7 @@ final class LaterPublication implements ControlChannel {
     if (ready != null) {
       finalPosition = ready.position();
       ready.close();
-    } else if (failure == null) {
+    } else if (failure == null && registrationId != NOT_ASKED_FOR) {
       aeron.asyncRemovePublication(registrationId);
     }
     closed = true;

@@ -14,11 +14,23 @@ sealed interface Link permits PrefillLink, DecodeLink {
    */
   void onControl(Frame frame, DirectBuffer buffer, long nowNs);
 
+  /** True once the other node's messages are sealed. */
+  boolean isSealed();
+
+  /**
+   * A message on a stream of the other node, sealed ones being due, was none that it sealed. The
+   * link is none the worse, but for what stood there.
+   */
+  void spoiled(int streamSession);
+
   /** This node itself was stopped for so long. */
   void slept(long ns);
 
   /** Ends the link and all its sessions, and tells the other node, if it still can. */
   void end(String reason);
+
+  /** True once the other node has shown that it is the one it says. */
+  boolean isProven();
 
   /** True while sessions are open. */
   boolean isBusy();

@@ -18,12 +18,13 @@ import org.agrona.DirectBuffer;
 
 /**
  * What two nodes with the same cluster key, and nobody else, know about one link: the proofs that
- * each has the key, and a key for each direction. Both nodes add 32 fresh random bytes, so that no
- * key is ever used for two links, whatever restarts.
+ * each has the key, and a key for each direction. Both nodes make an {@link EphemeralKey} for it,
+ * so that no key is ever used for two links, whatever restarts, and none follows from the cluster
+ * key alone.
  *
  * {@snippet lang=text :
  * transcript = SHA-256(length ‖ Hello ‖ length ‖ HelloReply, its proof zero)   (lengths: uint32 LE)
- * PRK        = HKDF-Extract(salt = decode node's nonce ‖ prefill node's nonce, cluster key)
+ * PRK        = HKDF-Extract(salt = decode node's public key ‖ prefill node's, cluster key ‖ agreed)
  * key        = HKDF-Expand(PRK, label ‖ transcript, 32 bytes)
  * proof      = HMAC-SHA256(key of the node's own label, transcript)
  * }
@@ -36,7 +37,23 @@ final class LinkSecrets {
 
   private static final int KEY_BYTES = 32;
   private static final String PREFILL_PROOF = "baton v3 proof prefill";
+  private static final String ADMISSION = "baton v3 admission";
   private static final String DECODE_PROOF = "baton v3 proof decode";
+
+  /**
+   * What the nodes told of their ephemeral keys.
+   *
+   * @param decode 32 bytes of the Hello
+   * @param prefill 32 bytes of the HelloReply
+   */
+  record Nonces(byte[] decode, byte[] prefill) {
+    Nonces {
+      if (decode.length != NONCE_BYTES || prefill.length != NONCE_BYTES) {
+        throw new IllegalArgumentException(
+            "nonces of " + decode.length + " and " + prefill.length + " bytes");
+      }
+    }
+  }
 
   /** A stream of one link; each has a key of its own. */
   enum Direction {
@@ -101,17 +118,25 @@ final class LinkSecrets {
   }
 
   /**
-   * The secrets of the link whose nodes sent these nonces, 32 bytes each, and whose greeting has
-   * this {@link #transcript}.
+   * The secrets of the link whose nodes sent these nonces, agreed on so many bytes ({@link
+   * EphemeralKey#agreed}), and whose greeting has this {@link #transcript}.
    */
-  static LinkSecrets derive(
-      ClusterKey key, byte[] decodeNonce, byte[] prefillNonce, byte[] transcript) {
-    if (decodeNonce.length != NONCE_BYTES || prefillNonce.length != NONCE_BYTES) {
-      throw new IllegalArgumentException(
-          "nonces of " + decodeNonce.length + " and " + prefillNonce.length + " bytes");
-    }
-    byte[] salt = ByteBuffer.allocate(2 * NONCE_BYTES).put(decodeNonce).put(prefillNonce).array();
-    return new LinkSecrets(extract(salt, key.bytes()), transcript.clone());
+  static LinkSecrets derive(ClusterKey key, byte[] agreed, Nonces nonces, byte[] transcript) {
+    byte[] salt = joined(nonces.decode(), nonces.prefill());
+    return new LinkSecrets(extract(salt, joined(key.bytes(), agreed)), transcript.clone());
+  }
+
+  private static byte[] joined(byte[] first, byte[] second) {
+    return ByteBuffer.allocate(first.length + second.length).put(first).put(second).array();
+  }
+
+  /**
+   * What shows a media driver that a stream's sender has the cluster key, before anything is heard
+   * from it.
+   */
+  static byte[] admission(ClusterKey key, int lengthBytes) {
+    return expand(
+        extract(new byte[NONCE_BYTES], key.bytes()), ADMISSION.getBytes(US_ASCII), lengthBytes);
   }
 
   /** What the prefill node sends, 32 bytes. */
@@ -147,9 +172,9 @@ final class LinkSecrets {
     return new MessageSealer(messageKey(direction));
   }
 
-  /** The opener of a direction that the peer sends in. */
+  /** The opener of a direction that the peer sends in; what is missed of KV comes again. */
   MessageOpener opener(Direction direction) {
-    return new MessageOpener(messageKey(direction));
+    return new MessageOpener(messageKey(direction), direction == Direction.KV_FROM_PREFILL);
   }
 
   private SecretKey messageKey(Direction direction) {

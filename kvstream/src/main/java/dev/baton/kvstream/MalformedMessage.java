@@ -1,7 +1,7 @@
 package dev.baton.kvstream;
 
 /** A peer sent bytes that are no message of this protocol, or one that does not belong here. */
-final class MalformedMessage extends RuntimeException {
+sealed class MalformedMessage extends RuntimeException permits ForgedMessage {
   private static final long serialVersionUID = 1L;
 
   MalformedMessage(String message) {

@@ -12,9 +12,11 @@ import org.agrona.concurrent.UnsafeBuffer;
 
 /**
  * Opens the messages that the peer's {@link MessageSealer} sealed in one direction of a link, each
- * once and in their order: streams lose nothing and change no order, so any other counter than the
- * next is a forgery. One thread at a time. Allocates what the JDK's GCM allocates, about 900 bytes
- * a message.
+ * once and in their order. Streams lose nothing and change no order, but a datagram may be spoiled,
+ * or another one put in its place: where rows are asked for again ({@code mayMiss}), the messages
+ * after such a one are opened all the same, and those missed are counted; elsewhere any other
+ * counter than the next is refused. One thread at a time. Allocates what the JDK's GCM allocates,
+ * about 900 bytes a message.
  *
  * <p>Goes through arrays on the heap for the reason that {@link MessageSealer} has.
  */
@@ -25,10 +27,27 @@ final class MessageOpener {
   private final SealedDecoder sealed = new SealedDecoder();
   private byte[] bytes = new byte[0];
   private byte[] text = new byte[0];
+  private final boolean mayMiss;
   private long counter;
+  private long missed;
 
   MessageOpener(SecretKey key) {
+    this(key, false);
+  }
+
+  /**
+   * @param mayMiss takes any message after the last one, not only the next
+   */
+  MessageOpener(SecretKey key, boolean mayMiss) {
     this.key = key;
+    this.mayMiss = mayMiss;
+  }
+
+  /**
+   * Messages that the peer has sealed before the last one opened here, and that were not opened.
+   */
+  long missed() {
+    return missed;
   }
 
   /**
@@ -36,30 +55,31 @@ final class MessageOpener {
    * which has room for the message inside; nothing is written there before the tag was found right.
    *
    * @return the length of the message inside, {@link SealedMessage#OVERHEAD_BYTES} less
-   * @throws MalformedMessage when it is not the next message that the peer sealed; it is still the
+   * @throws ForgedMessage when it is not the next message that the peer sealed; it is still the
    *     next that is expected
    */
   int open(
       DirectBuffer source, int offset, int length, MutableDirectBuffer target, int targetOffset) {
     int textLength = length - SealedMessage.OVERHEAD_BYTES;
     if (textLength < 0) {
-      throw new MalformedMessage("a sealed message of " + length + " bytes");
+      throw new ForgedMessage("a sealed message of " + length + " bytes");
     }
     target.boundsCheck(targetOffset, textLength);
     take(source, offset, length);
-    requireNext();
+    long sent = requireNext();
     try {
-      cipher.init(Cipher.DECRYPT_MODE, key, SealedMessage.nonce(counter));
+      cipher.init(Cipher.DECRYPT_MODE, key, SealedMessage.nonce(sent));
       cipher.updateAAD(bytes, 0, SealedMessage.HEADER_BYTES);
       cipher.doFinal(
           bytes, SealedMessage.HEADER_BYTES, length - SealedMessage.HEADER_BYTES, text, 0);
     } catch (AEADBadTagException e) {
-      throw new MalformedMessage(
+      throw new ForgedMessage(
           "a sealed message that was changed on its way or sealed with another key");
     } catch (GeneralSecurityException e) {
       throw new IllegalStateException("this JVM cannot decrypt with AES-GCM", e);
     }
-    counter++;
+    missed += sent - counter;
+    counter = sent + 1;
     target.putBytes(targetOffset, text, 0, textLength);
     return textLength;
   }
@@ -80,12 +100,12 @@ final class MessageOpener {
     source.getBytes(offset, bytes, 0, length);
   }
 
-  private void requireNext() {
+  private long requireNext() {
     if (header.schemaId() != MessageHeaderDecoder.SCHEMA_ID
         || header.version() != MessageHeaderDecoder.SCHEMA_VERSION
         || header.templateId() != SealedDecoder.TEMPLATE_ID
         || header.blockLength() != SealedDecoder.BLOCK_LENGTH) {
-      throw new MalformedMessage(
+      throw new ForgedMessage(
           "message "
               + header.templateId()
               + " of version "
@@ -93,9 +113,10 @@ final class MessageOpener {
               + " where a sealed one was due");
     }
     long sent = sealed.counter();
-    if (sent != counter) {
-      throw new MalformedMessage(
+    if (mayMiss ? sent < counter : sent != counter) {
+      throw new ForgedMessage(
           "sealed message " + sent + " where " + counter + " was due: it was sent again or forged");
     }
+    return sent;
   }
 }

@@ -13,6 +13,7 @@ final class OpenedMessage {
 
   private final MessageOpener opener;
   private final Frame frame = new Frame();
+  private long knownMissed;
   private UnsafeBuffer text = offHeap(FIRST_BYTES);
 
   OpenedMessage(MessageOpener opener) {
@@ -23,7 +24,7 @@ final class OpenedMessage {
    * Opens a message and reads the header of the one inside, which lies in {@link #buffer} until the
    * next call.
    *
-   * @throws MalformedMessage when it is not the next one that the peer sealed
+   * @throws ForgedMessage when it is not the next one that the peer sealed
    */
   Frame open(Frame sealed, DirectBuffer buffer) {
     int length = sealed.messageLength();
@@ -31,6 +32,14 @@ final class OpenedMessage {
       text = offHeap(BitUtil.findNextPositivePowerOfTwo(length));
     }
     return frame.wrap(text, 0, opener.open(buffer, sealed.messageOffset(), length, text, 0));
+  }
+
+  /** True once after messages were missed before the one opened last. */
+  boolean takeMissed() {
+    long missed = opener.missed();
+    boolean isNews = missed != knownMissed;
+    knownMissed = missed;
+    return isNews;
   }
 
   DirectBuffer buffer() {

@@ -2,6 +2,7 @@ package dev.baton.kvstream;
 
 import dev.baton.kvstream.codec.AbortDecoder;
 import dev.baton.kvstream.codec.GoodbyeDecoder;
+import dev.baton.kvstream.codec.GreetAgainDecoder;
 import dev.baton.kvstream.codec.HelloOutcome;
 import dev.baton.kvstream.codec.HelloReplyDecoder;
 import dev.baton.kvstream.codec.LeaseRenewalDecoder;
@@ -25,6 +26,12 @@ final class PrefillLink implements Link {
   private static final int FIRST_ROUND_TRIPS = 8;
 
   private static final long FIRST_ROUND_TRIPS_APART_NS = 1_000_000;
+
+  /** Greetings because of spoiled messages are not closer than this. */
+  private static final long MEND_PAUSE_NS = 100_000_000;
+
+  /** When no KV came for so long, what was missed is not on its way any more. */
+  private static final long MISSED_PAUSE_NS = 100_000_000;
 
   private enum State {
     /** Hello is said, for the first time or, with a link id, after the connection broke. */
@@ -63,6 +70,11 @@ final class PrefillLink implements Link {
   private byte[] parts = new byte[0]; // said in a Hello
   private int roundTrips;
   private boolean silent;
+  private boolean broken;
+  private boolean mends;
+  private boolean kvMissed;
+  private long greetedNs;
+  private long kvHeardNs;
 
   private volatile boolean alive;
   private volatile @Nullable String lostReason;
@@ -84,6 +96,8 @@ final class PrefillLink implements Link {
   void greet() {
     nonce = line.nonce();
     state = State.GREETING;
+    broken = false;
+    greetedNs = clock.nanoTime();
     ControlWriter writer = control.writer();
     int length =
         writer.hello(
@@ -148,7 +162,7 @@ final class PrefillLink implements Link {
 
   private void begin(ReceiveSession session) {
     long id = session.order().sessionId();
-    if (state != State.OPEN) {
+    if (state != State.OPEN && !mends) {
       session.fail(lostReason == null ? silence() : lostReason);
     } else if (sessions.containsKey(id)) {
       session.fail("session " + id + " exists already: session ids are unique");
@@ -162,7 +176,9 @@ final class PrefillLink implements Link {
     sessions.put(id, session);
     inOrder.add(session);
     session.ordered(clock.nanoTime());
-    control.send(control.writer().order(session.order(), session.creditLimit()));
+    if (state != State.GREETING) { // else it goes out with what is resumed
+      control.send(control.writer().order(session.order(), session.creditLimit()));
+    }
   }
 
   /** Ends a session that its owner does not want any more. */
@@ -196,6 +212,8 @@ final class PrefillLink implements Link {
     }
     OpenedMessage opened = initiator == null ? null : initiator.kv();
     Frame message = opened == null ? frame : opened.open(frame, buffer);
+    kvMissed |= opened != null && opened.takeMissed();
+    kvHeardNs = nowNs;
     lease.heard(nowNs);
     reader.onMessage(message, opened == null ? buffer : opened.buffer(), nowNs);
   }
@@ -233,6 +251,7 @@ final class PrefillLink implements Link {
         abort.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
         failSession(abort.sessionId(), label + " gave up: " + Handshake.printable(abort.reason()));
       }
+      case GreetAgainDecoder.TEMPLATE_ID -> broken = true;
       case GoodbyeDecoder.TEMPLATE_ID -> {
         frame.requireBlock(GoodbyeDecoder.BLOCK_LENGTH);
         frame.requireTexts(buffer, 1);
@@ -278,9 +297,13 @@ final class PrefillLink implements Link {
       peer = identity;
       kvStreamSession = answer.kvStreamSession();
       lease.peerWaits(answer.leaseNs());
+      boolean isBack = linkId != 0;
       linkId = answer.linkId();
       lease.renewAt(nowNs);
       state = State.ACCEPTED;
+      if (isBack) {
+        resumeSessions(); // at once: that its clock is measured anew can wait
+      }
     }
   }
 
@@ -299,9 +322,9 @@ final class PrefillLink implements Link {
     NodeIdentity identity = peer;
     if (state == State.ACCEPTED && identity != null) {
       state = State.OPEN;
+      mends = false;
       alive = true;
       opened.complete(identity);
-      resumeSessions();
     }
   }
 
@@ -310,6 +333,10 @@ final class PrefillLink implements Link {
     for (int i = 0; i < inOrder.size(); i++) {
       ReceiveSession session = inOrder.get(i);
       session.resumed();
+      if (session.state() == KvReceiver.State.ORDERED) {
+        // The order itself may be what was lost.
+        control.send(control.writer().order(session.order(), session.creditLimit()));
+      }
       request(session);
     }
     for (int i = 0; i < endedMeanwhile.size(); i++) {
@@ -326,6 +353,24 @@ final class PrefillLink implements Link {
             .writer()
             .sliceRequest(
                 session.order().sessionId(), session.receivedBytes(), credit, session.missing()));
+  }
+
+  @Override
+  public boolean isSealed() {
+    return initiator != null && initiator.control() != null;
+  }
+
+  @Override
+  public void spoiled(int streamSession) {
+    if (isKvStream(streamSession)) {
+      kvMissed = true;
+    } else {
+      broken = true;
+    }
+  }
+
+  private boolean mayMend(long nowNs) {
+    return broken && state != State.GREETING && nowNs - greetedNs > MEND_PAUSE_NS;
   }
 
   // Time.
@@ -358,7 +403,8 @@ final class PrefillLink implements Link {
     } else if (lease.isOver(nowNs)) {
       silent = true;
       end(silence());
-    } else if (state == State.OPEN && lease.isQuiet(nowNs)) {
+    } else if ((state == State.OPEN && lease.isQuiet(nowNs)) || mayMend(nowNs)) {
+      mends = broken;
       greetAgain();
       work++;
     } else if (state != State.GREETING) {
@@ -383,6 +429,8 @@ final class PrefillLink implements Link {
 
   private int tendSessions(boolean renewing) {
     int work = 0;
+    boolean isMissing = kvMissed && clock.nanoTime() - kvHeardNs > MISSED_PAUSE_NS;
+    kvMissed &= !isMissing;
     for (int i = inOrder.size() - 1; i >= 0; i--) {
       ReceiveSession session = inOrder.get(i);
       if (session.isFinal()) {
@@ -390,7 +438,7 @@ final class PrefillLink implements Link {
         work++;
         continue;
       }
-      if (session.takeRequestDue()) {
+      if (session.takeRequestDue() || isMissing) {
         request(session);
         work++;
         continue;
@@ -424,6 +472,7 @@ final class PrefillLink implements Link {
     lostReason = reason;
     alive = false;
     state = State.LOST;
+    mends = false;
     while (!inOrder.isEmpty()) {
       ReceiveSession session = inOrder.getLast();
       session.fail(reason);
@@ -432,6 +481,16 @@ final class PrefillLink implements Link {
     control.close();
     opened.completeExceptionally(
         silent ? StreamException.noAnswer(reason, null) : new StreamException(reason));
+  }
+
+  @Override
+  public boolean isProven() {
+    return state == State.ACCEPTED || state == State.OPEN;
+  }
+
+  /** The number of the KV stream that the peer named last, or null before. */
+  @Nullable Integer namedKv() {
+    return peer == null ? null : Integer.valueOf(kvStreamSession);
   }
 
   @Override

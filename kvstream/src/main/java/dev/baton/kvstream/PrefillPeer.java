@@ -47,6 +47,11 @@ public final class PrefillPeer implements PrefillTarget, AutoCloseable {
     return link.roundTripNs();
   }
 
+  /** How this node receives what it sends, and why so, one line for people. */
+  public String datagrams() {
+    return "received " + agent.offload().receiving();
+  }
+
   /** Tokens of the longest prompt that can be ordered of it. */
   public int longestPrompt() {
     int fits = Math.min(identity.contextTokens(), identity.limits().roomTokens());

@@ -254,6 +254,11 @@ final class SendSession implements KvSender {
     return !paused && creditLimit - sentBytes >= Math.max(tokenBytes, hiddenRowBytes);
   }
 
+  /** True while the receiver is still to say what is missing. */
+  boolean isPaused() {
+    return paused;
+  }
+
   /** The connection broke: nothing leaves until {@link #resume} says what is missing. */
   void pause(long nowNs) {
     paused = true;

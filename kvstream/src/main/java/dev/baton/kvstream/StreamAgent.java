@@ -3,6 +3,8 @@ package dev.baton.kvstream;
 import dev.baton.kvstream.codec.HelloDecoder;
 import dev.baton.kvstream.codec.HelloOutcome;
 import dev.baton.kvstream.codec.HelloReplyDecoder;
+import dev.baton.kvstream.media.Knocks;
+import dev.baton.kvstream.media.OffloadReport;
 import io.aeron.Image;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -26,8 +28,16 @@ import org.jspecify.annotations.Nullable;
  * with the reason, and the thread: nothing is asked of it then in vain.
  */
 final class StreamAgent implements Runnable {
+  /** Nodes that are served at once. */
   private static final int MAX_LINKS = 64;
+
+  /** Nodes that have greeted and proved nothing yet, and those of them from one address. */
+  private static final int MAX_UNPROVEN = 64;
+
+  private static final int MAX_UNPROVEN_OF_AN_ADDRESS = 8;
   private static final long DRAIN_LIMIT_NS = 100_000_000L;
+
+  private static final long KNOCKS_NS = TimeUnit.SECONDS.toNanos(1);
 
   /** No turn takes so long unless the process was stopped or starved. */
   private static final long SLEEP_NS = 100_000_000L;
@@ -75,6 +85,7 @@ final class StreamAgent implements Runnable {
   private final AtomicReference<@Nullable Consumer<String>> onFailure = new AtomicReference<>();
   private final long strangerLimitNs;
   private long turnedNs;
+  private long knocksNs;
   private volatile @Nullable Thread thread;
 
   /**
@@ -116,6 +127,11 @@ final class StreamAgent implements Runnable {
   }
 
   // Requests of other threads.
+
+  /** How datagrams are sent and received. Any thread. */
+  OffloadReport offload() {
+    return media.offload();
+  }
 
   /** Has the stream thread run this soon; false when the stream is closed. */
   boolean post(Runnable command) {
@@ -248,6 +264,7 @@ final class StreamAgent implements Runnable {
 
   void onImageGone(Image image) {
     inbounds.removeIf(inbound -> inbound.isOf(image));
+    media.forgetControl(image.sessionId());
   }
 
   private void onControlMessage(Inbound from, Frame frame, DirectBuffer buffer, long nowNs) {
@@ -286,6 +303,10 @@ final class StreamAgent implements Runnable {
       if (link instanceof PrefillLink prefill && prefill.awaitsReply(nonce)) {
         from.bind(link);
         link.onControl(frame, buffer, nowNs);
+        Integer kv = prefill.namedKv();
+        if (kv != null) {
+          media.awaitKv(kv);
+        }
         return;
       }
     }
@@ -298,12 +319,15 @@ final class StreamAgent implements Runnable {
       return;
     }
     Endpoint replyTo = Endpoint.parseLiteral(caller.replyTo()).behind(source);
-    if (links.size() >= MAX_LINKS * 2 || !Handshake.mayAnswer(replyTo, source, hasKey())) {
+    if (!Handshake.mayAnswer(replyTo, source, hasKey()) || !hasPlace(source)) {
       return;
     }
     Handshake.Introduction introduction =
         caller.version() == Handshake.PROTOCOL_VERSION ? Handshake.readIntroduction(hello) : null;
     Handshake.Refusal refusal = refusal(caller, introduction);
+    if (refusal != null && isAboutKeys(refusal)) {
+      media.knocks().note(Knocks.Kind.NO_KEY, source.socketAddress());
+    }
     DecodeLink link;
     if (refusal == null && introduction != null && service != null) {
       link = accept(caller, introduction, replyTo, service);
@@ -314,8 +338,43 @@ final class StreamAgent implements Runnable {
       // A refusal goes to who asked, so that nobody can have it sent to a third.
       return;
     }
+    link.greetedFrom(source);
     links.add(link);
     from.bind(link);
+  }
+
+  private static boolean isAboutKeys(Handshake.Refusal refusal) {
+    return refusal.outcome() == HelloOutcome.NEEDS_KEY || refusal.outcome() == HelloOutcome.NO_KEY;
+  }
+
+  /** Whether one more may greet; an address that greets too often gives up its oldest greeting. */
+  private boolean hasPlace(Endpoint source) {
+    int unproven = 0;
+    int ofAddress = 0;
+    DecodeLink oldest = null;
+    for (int i = 0; i < links.size(); i++) {
+      if (links.get(i) instanceof DecodeLink link && !link.isProven() && !link.isOver()) {
+        unproven++;
+        Endpoint other = link.source();
+        if (other != null && other.address().equals(source.address())) {
+          ofAddress++;
+          oldest = oldest == null ? link : oldest;
+        }
+      }
+    }
+    if (oldest != null && ofAddress >= MAX_UNPROVEN_OF_AN_ADDRESS) {
+      oldest.end("another greeting from your address took its place");
+      unproven--;
+    }
+    return unproven < MAX_UNPROVEN;
+  }
+
+  private int provenLinks() {
+    int proven = 0;
+    for (int i = 0; i < links.size(); i++) {
+      proven += links.get(i) instanceof DecodeLink link && link.isProven() ? 1 : 0;
+    }
+    return proven;
   }
 
   private @Nullable Endpoint source(Inbound from) {
@@ -345,7 +404,7 @@ final class StreamAgent implements Runnable {
     }
     Handshake.Refusal refusal =
         Handshake.judge(self.identity(), introduction.identity(), introduction.parts());
-    return refusal == null && links.size() >= MAX_LINKS
+    return refusal == null && provenLinks() >= MAX_LINKS
         ? new Handshake.Refusal(HelloOutcome.FULL, "it serves " + MAX_LINKS + " nodes already")
         : refusal;
   }
@@ -477,6 +536,9 @@ final class StreamAgent implements Runnable {
     int work = media.doWork() + runCommands();
     for (int i = 0; i < inbounds.size(); i++) {
       work += inbounds.get(i).poll();
+      if (inbounds.get(i).isNewlyProven()) {
+        media.knowsControl(inbounds.get(i).streamSession());
+      }
     }
     long nowNs = clock.nanoTime();
     noteSleep(nowNs);
@@ -493,16 +555,33 @@ final class StreamAgent implements Runnable {
       work += doWork(link, nowNs);
       busy |= link.isBusy();
       if (link.isOver()) {
+        noteEnd(link);
         forget(link);
         links.remove(i);
       }
     }
     media.busy(busy);
+    if (nowNs - knocksNs > KNOCKS_NS) {
+      knocksNs = nowNs;
+      media.knocks().sayWhatIsDue();
+    }
     return work;
+  }
+
+  private void noteEnd(Link link) {
+    Endpoint source =
+        link instanceof DecodeLink decode && decode.wasDoubted() ? decode.source() : null;
+    if (source != null) {
+      media.knocks().note(Knocks.Kind.OTHER_KEY, source.socketAddress());
+    }
   }
 
   /** Nothing of the link's streams is heard any more. */
   private void forget(Link link) {
+    Integer kv = link instanceof PrefillLink prefill ? prefill.namedKv() : null;
+    if (kv != null) {
+      media.forgetKv(kv);
+    }
     for (int i = 0; i < inbounds.size(); i++) {
       inbounds.get(i).forget(link);
     }

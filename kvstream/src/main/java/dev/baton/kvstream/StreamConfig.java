@@ -18,8 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param leaseNs how long a silent peer is waited for
  * @param handshakeTimeoutNs how long an answer to the first message is waited for
  * @param mtuBytes largest datagram, a multiple of 32, or 0 for what suits the address
- * @param offload hand the system runs of datagrams, where it takes them, instead of each by itself;
- *     not usual until it was measured between machines
+ * @param offload hand the system runs of datagrams, where it takes them, instead of each by itself
  * @param kvTermBytes length of a KV stream's term, a power of two; three of them are taken for each
  *     stream. Shorter where there is little room for them, down to 1 MiB
  * @param controlTermBytes the same for control streams to prefill nodes; an eighth bounds the
@@ -169,7 +168,7 @@ public record StreamConfig(
     private long leaseNs = TimeUnit.SECONDS.toNanos(8);
     private long handshakeTimeoutNs = TimeUnit.SECONDS.toNanos(5);
     private int mtuBytes;
-    private boolean offload;
+    private boolean offload = true;
     private int kvTermBytes = 4 << 20;
     private int controlTermBytes;
     private int receiveWindowBytes = 2 << 20;
@@ -215,7 +214,7 @@ public record StreamConfig(
       return this;
     }
 
-    /** Sends and receives runs of datagrams with one system call. */
+    /** Sends and receives runs of datagrams with one system call, where the system can. */
     public Builder offload(boolean wanted) {
       offload = wanted;
       return this;

@@ -1,7 +1,9 @@
 package dev.baton.kvstream;
 
+import dev.baton.kvstream.media.Knocks;
 import dev.baton.kvstream.media.SegmentOffload;
 import dev.baton.kvstream.media.StreamLimits;
+import dev.baton.kvstream.media.StreamTrust;
 import io.aeron.ChannelUriStringBuilder;
 import io.aeron.driver.Configuration;
 import io.aeron.driver.MediaDriver;
@@ -15,6 +17,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.agrona.concurrent.EpochClock;
 import org.agrona.concurrent.IdleStrategy;
+import org.agrona.concurrent.SystemNanoClock;
 
 /**
  * How the KV stream uses Aeron: the driver's settings, a publication's, and how their threads wait.
@@ -53,6 +56,10 @@ public final class StreamTransport {
   /** A peer's terms may be so long, whatever ours are: orders of 512 Ki tokens fit. */
   private static final int PEER_TERM_BYTES = 16 << 20;
 
+  /** For drivers of a benchmark: whoever knows where they listen may send them what they take. */
+  private static final Door NOBODY =
+      new Door(StreamTrust.ofNobody(), new Knocks(line -> {}, SystemNanoClock.INSTANCE));
+
   /** A datagram up to this long is charged to a socket's buffer as a whole page and more. */
   private static final int SMALL_DATAGRAM_BYTES = 4096;
 
@@ -86,7 +93,7 @@ public final class StreamTransport {
 
   /** A driver that keeps its files in {@code directory}, alone on one thread. */
   public MediaDriver.Context driver(Path directory) {
-    return driver(directory, offload(), maxTermBytes);
+    return driver(directory, offload(), new StreamLimits(STREAMS, maxTermBytes), NOBODY);
   }
 
   /** What one driver uses to send and receive runs of datagrams. */
@@ -95,11 +102,20 @@ public final class StreamTransport {
   }
 
   /**
-   * The same driver with an offload of its own.
+   * A node's streams: terms as long as its own or a usual peer's, KV only when it is awaited.
    *
-   * @param ownTermBytes longest term of this node's streams; a peer's may be as long
+   * @param ownTermBytes longest term of this node's streams
    */
-  MediaDriver.Context driver(Path directory, SegmentOffload offload, int ownTermBytes) {
+  StreamLimits limits(int ownTermBytes) {
+    return new StreamLimits(STREAMS, Math.max(maxTermBytes, ownTermBytes), STREAMS);
+  }
+
+  /** Who is no stranger, and who counts strangers. */
+  record Door(StreamTrust trust, Knocks knocks) {}
+
+  /** The same driver with an offload of its own. */
+  MediaDriver.Context driver(
+      Path directory, SegmentOffload offload, StreamLimits limits, Door door) {
     MediaDriver.Context context =
         new MediaDriver.Context()
             .aeronDirectoryName(directory.toString())
@@ -131,9 +147,7 @@ public final class StreamTransport {
             .clientLivenessTimeoutNs(SAME_PROCESS_NS)
             .publicationUnblockTimeoutNs(SAME_PROCESS_NS + 1)
             .spiesSimulateConnection(false);
-    return mayOffload
-        ? offload.install(context, new StreamLimits(STREAMS, Math.max(maxTermBytes, ownTermBytes)))
-        : context;
+    return offload.install(context, limits, door.trust(), door.knocks());
   }
 
   /**
@@ -144,10 +158,19 @@ public final class StreamTransport {
    * @param termBytes length of one of its three terms
    */
   public String channel(String endpoint, int termBytes) {
+    return channel(endpoint, termBytes, nextSession());
+  }
+
+  /** The number of a stream, which nobody can know before. */
+  int nextSession() {
+    return sessionIds.nextInt();
+  }
+
+  String channel(String endpoint, int termBytes, int session) {
     return new ChannelUriStringBuilder()
         .media("udp")
         .endpoint(endpoint)
-        .sessionId(sessionIds.nextInt())
+        .sessionId(session)
         .mtu(Math.min(mtuBytes, termBytes / MESSAGES_IN_A_TERM))
         .termLength(termBytes)
         .sparse(false)

@@ -26,6 +26,7 @@ class LinkSecretsTest {
   private final byte[] decodeNonce = filled(32, 2);
   private final byte[] prefillNonce = filled(32, 3);
   private final byte[] transcript = filled(32, 4);
+  private final byte[] agreed = filled(32, 5);
 
   @Test
   void shouldDeriveWhatTheRfcsFirstTestCaseDerives() {
@@ -45,11 +46,34 @@ class LinkSecretsTest {
   void shouldProveAsTheTableSays() throws Exception {
     // HKDF written out with HMAC alone, so that a second node can be built from the description.
     byte[] salt = ByteBuffer.allocate(64).put(decodeNonce).put(prefillNonce).array();
-    byte[] prk = hmac(salt, key.bytes());
+    byte[] material = ByteBuffer.allocate(64).put(key.bytes()).put(agreed).array();
+    byte[] prk = hmac(salt, material);
     byte[] label = "baton v3 proof prefill".getBytes("US-ASCII");
     byte[] info =
         ByteBuffer.allocate(label.length + 33).put(label).put(transcript).put((byte) 1).array();
     assertArrayEquals(hmac(hmac(prk, info), transcript), secrets().prefillProof());
+  }
+
+  @Test
+  void shouldAgreeAsTheRfcsExamplesAgree() {
+    // RFC 7748, 5.2 and 6.1.
+    HexFormat hex = HexFormat.of();
+    EphemeralKey first =
+        new EphemeralKey(
+            hex.parseHex("a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4"));
+    assertEquals(
+        "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552",
+        hex.formatHex(
+            first.agreed(
+                hex.parseHex("e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c"))));
+    EphemeralKey bob =
+        new EphemeralKey(
+            hex.parseHex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb"));
+    assertEquals(
+        "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f",
+        hex.formatHex(bob.publicBytes()));
+    assertArrayEquals(first.agreed(bob.publicBytes()), bob.agreed(first.publicBytes()));
+    assertThrows(MalformedMessage.class, () -> bob.agreed(new byte[32]), "a point of order 1");
   }
 
   @Test
@@ -86,12 +110,13 @@ class LinkSecretsTest {
     for (LinkSecrets secrets :
         new LinkSecrets[] {
           secrets(),
+          derive(ClusterKey.parse("12".repeat(32)), decodeNonce, prefillNonce, transcript),
+          derive(key, other, prefillNonce, transcript),
+          derive(key, decodeNonce, other, transcript),
+          derive(key, prefillNonce, decodeNonce, transcript),
+          derive(key, decodeNonce, prefillNonce, other),
           LinkSecrets.derive(
-              ClusterKey.parse("12".repeat(32)), decodeNonce, prefillNonce, transcript),
-          LinkSecrets.derive(key, other, prefillNonce, transcript),
-          LinkSecrets.derive(key, decodeNonce, other, transcript),
-          LinkSecrets.derive(key, prefillNonce, decodeNonce, transcript),
-          LinkSecrets.derive(key, decodeNonce, prefillNonce, other),
+              key, other, new LinkSecrets.Nonces(decodeNonce, prefillNonce), transcript),
         }) {
       assertTrue(proofs.add(HexFormat.of().formatHex(secrets.prefillProof())));
       assertTrue(proofs.add(HexFormat.of().formatHex(secrets.decodeProof())));
@@ -107,9 +132,9 @@ class LinkSecretsTest {
       for (LinkSecrets secrets :
           new LinkSecrets[] {
             secrets(),
-            LinkSecrets.derive(key, other, prefillNonce, transcript),
-            LinkSecrets.derive(key, decodeNonce, other, transcript),
-            LinkSecrets.derive(key, decodeNonce, prefillNonce, other),
+            derive(key, other, prefillNonce, transcript),
+            derive(key, decodeNonce, other, transcript),
+            derive(key, decodeNonce, prefillNonce, other),
           }) {
         byte[] bytes = new byte[64 + SealedMessage.OVERHEAD_BYTES];
         secrets.sealer(direction).seal(message, 0, 64, new UnsafeBuffer(bytes), 0);
@@ -134,8 +159,7 @@ class LinkSecretsTest {
         }
       }
       MessageOpener stranger =
-          LinkSecrets.derive(
-                  ClusterKey.parse("12".repeat(32)), decodeNonce, prefillNonce, transcript)
+          derive(ClusterKey.parse("12".repeat(32)), decodeNonce, prefillNonce, transcript)
               .opener(direction);
       assertThrows(MalformedMessage.class, () -> stranger.open(sealed, 0, length, message, 0));
     }
@@ -191,8 +215,12 @@ class LinkSecretsTest {
     return HexFormat.of().formatHex(LinkSecrets.transcript(hello, reply, PROOF_AT));
   }
 
+  private LinkSecrets derive(ClusterKey with, byte[] decode, byte[] prefill, byte[] said) {
+    return LinkSecrets.derive(with, agreed, new LinkSecrets.Nonces(decode, prefill), said);
+  }
+
   private LinkSecrets secrets() {
-    return LinkSecrets.derive(key, decodeNonce, prefillNonce, transcript);
+    return derive(key, decodeNonce, prefillNonce, transcript);
   }
 
   private static UnsafeBuffer message(int length) {

@@ -204,13 +204,17 @@ class LinkTest {
     ReceiveSession late = order(link, 3);
     assertTrue(String.valueOf(late.failure()).contains("has been silent for 0.8 s"), late::failure);
     assertTrue(link.isAlive(), "its sessions may go on");
-    say(link, TestLine.accept(peer, 6, LEASE_NS, 100, node));
-    link.doWork(nowNs);
     line.last().sent.clear();
-    say(link, peer.leaseRenewal(nowNs + 70, nowNs, nowNs + 60));
+    say(link, TestLine.accept(peer, 6, LEASE_NS, 100, node));
     assertEquals(
-        List.of(SliceRequestDecoder.TEMPLATE_ID, AbortDecoder.TEMPLATE_ID),
-        line.last().templates());
+        List.of(
+            PrefillOrderDecoder.TEMPLATE_ID,
+            SliceRequestDecoder.TEMPLATE_ID,
+            AbortDecoder.TEMPLATE_ID),
+        line.last().templates(),
+        "at once, and with the order, which may be what was lost");
+    link.doWork(nowNs);
+    say(link, peer.leaseRenewal(nowNs + 70, nowNs, nowNs + 60));
     assertEquals(KvReceiver.State.ORDERED, session.state());
     assertEquals(1, session.report().resumes());
     nowNs += quietMs() * MS;

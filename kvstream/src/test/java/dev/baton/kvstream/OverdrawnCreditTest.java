@@ -28,6 +28,7 @@ class OverdrawnCreditTest {
       Endpoint replyTo = Endpoint.parse(caller.replyTo());
       LaterPublication control = peer.media.control(replyTo);
       LaterPublication kv = peer.media.kv(replyTo);
+      kv.open();
       assertTrue(peer.await(() -> kv.get() != null));
       ControlWriter writer = new ControlWriter();
       int streamSession = Objects.requireNonNull(kv.get()).sessionId();

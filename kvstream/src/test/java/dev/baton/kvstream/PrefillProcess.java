@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** A prefill node in a process of its own, for tests that kill or stop it. */
@@ -60,19 +61,40 @@ final class PrefillProcess implements AutoCloseable {
           "--enable-native-access=ALL-UNNAMED");
 
   PrefillProcess(Path directoryParent, long leaseNs, long msPerSlice) throws IOException {
-    process =
-        new ProcessBuilder(
-                java(
-                    FLAGS,
-                    PrefillProcess.class.getName(),
-                    List.of(
-                        directoryParent.toString(),
-                        Long.toString(leaseNs),
-                        Long.toString(msPerSlice))))
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
+    this(command(directoryParent, leaseNs, msPerSlice));
+  }
+
+  /** The same with a file for what it complains about. */
+  PrefillProcess(Path directoryParent, long leaseNs, long msPerSlice, Path log) throws IOException {
+    this(command(directoryParent, leaseNs, msPerSlice).redirectError(log.toFile()));
+  }
+
+  /** The same with more in its environment. */
+  PrefillProcess(Path directoryParent, long leaseNs, long msPerSlice, Map<String, String> more)
+      throws IOException {
+    this(with(more, command(directoryParent, leaseNs, msPerSlice)));
+  }
+
+  private static ProcessBuilder command(Path directoryParent, long leaseNs, long msPerSlice) {
+    List<String> args =
+        List.of(directoryParent.toString(), Long.toString(leaseNs), Long.toString(msPerSlice));
+    return new ProcessBuilder(java(FLAGS, PrefillProcess.class.getName(), args))
+        .redirectError(ProcessBuilder.Redirect.INHERIT);
+  }
+
+  private static ProcessBuilder with(Map<String, String> more, ProcessBuilder command) {
+    command.environment().putAll(more);
+    return command;
+  }
+
+  private PrefillProcess(ProcessBuilder command) throws IOException {
+    process = command.start();
     output = process.inputReader(StandardCharsets.UTF_8);
     endpoint = output.readLine();
+  }
+
+  long pid() {
+    return process.pid();
   }
 
   String endpoint() {

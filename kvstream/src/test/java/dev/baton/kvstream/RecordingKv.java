@@ -9,6 +9,7 @@ final class RecordingKv implements KvStream {
   final List<String> sent = new ArrayList<>();
   final List<Long> digests = new ArrayList<>();
   boolean taking = true;
+  boolean opened;
   boolean closed;
   boolean sealed;
   int tokensPerSlice = 4;
@@ -18,6 +19,11 @@ final class RecordingKv implements KvStream {
       sent.add(line);
     }
     return taking;
+  }
+
+  @Override
+  public void open() {
+    opened = true;
   }
 
   @Override
@@ -33,6 +39,11 @@ final class RecordingKv implements KvStream {
   @Override
   public boolean isBroken() {
     return false;
+  }
+
+  @Override
+  public String trouble() {
+    return "none";
   }
 
   @Override

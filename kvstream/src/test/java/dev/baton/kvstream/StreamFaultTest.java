@@ -309,9 +309,11 @@ class StreamFaultTest {
     try (NodePair pair = new NodePair(Nodes.node(), StreamConfig.builder());
         HandMadeNode stranger = new HandMadeNode()) {
       List<LaterPublication> streams = new ArrayList<>();
+      List<LaterPublication> unwanted = new ArrayList<>();
       for (StreamNode node : List.of(pair.sending, pair.receiving)) {
         streams.add(stranger.media.control(Endpoint.parse(node.endpoint())));
-        streams.add(stranger.media.kv(Endpoint.parse(node.endpoint())));
+        unwanted.add(stranger.media.kv(Endpoint.parse(node.endpoint())));
+        unwanted.getLast().open();
       }
       ControlWriter writer = new ControlWriter();
       byte[] garbage = new byte[300];
@@ -325,6 +327,9 @@ class StreamFaultTest {
         for (LaterPublication stream : streams) {
           assertTrue(round > 50 || stranger.await(() -> stream.offer(writer.buffer(), length)));
           stream.offer(writer.buffer(), length);
+        }
+        for (LaterPublication stream : unwanted) {
+          assertFalse(stream.offer(writer.buffer(), length), "KV comes when it is awaited");
         }
       }
       pair.transfer(Nodes.order(1, 500, 0, 5, 10));

@@ -2,15 +2,19 @@ package dev.baton.kvstream.media;
 
 import io.aeron.driver.DataPacketDispatcher;
 import io.aeron.driver.MediaDriver;
+import io.aeron.driver.media.ImageConnection;
 import io.aeron.driver.media.ReceiveChannelEndpoint;
 import io.aeron.driver.media.UdpChannel;
 import io.aeron.driver.status.SystemCounterDescriptor;
 import io.aeron.logbuffer.FrameDescriptor;
 import io.aeron.logbuffer.LogBufferDescriptor;
 import io.aeron.protocol.DataHeaderFlyweight;
+import io.aeron.protocol.ErrorFlyweight;
 import io.aeron.protocol.HeaderFlyweight;
+import io.aeron.protocol.NakFlyweight;
 import io.aeron.protocol.RttMeasurementFlyweight;
 import io.aeron.protocol.SetupFlyweight;
+import io.aeron.protocol.StatusMessageFlyweight;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
@@ -18,6 +22,7 @@ import java.nio.ByteBuffer;
 import org.agrona.BitUtil;
 import org.agrona.BufferUtil;
 import org.agrona.DirectBuffer;
+import org.agrona.concurrent.CachedNanoClock;
 import org.agrona.concurrent.UnsafeBuffer;
 import org.agrona.concurrent.status.AtomicCounter;
 import org.jspecify.annotations.Nullable;
@@ -27,13 +32,28 @@ import org.jspecify.annotations.Nullable;
  * the last are handed on here, and the last is what Aeron's poller thinks it received, so that none
  * is held back. Frames of streams that were not let in ({@link StreamAdmission}) go no further.
  * What a source without admission is answered is the cookie alone, in Aeron's measurement of a
- * round trip, which Aeron's senders send back: no more bytes than it sent. Receiver's thread only,
- * but for {@link #close}.
+ * round trip, which Aeron's senders send back: no more bytes than it sent. Ours add, where Aeron
+ * has a delay, what shows that they know the secret. Receiver's thread only, but for {@link
+ * #close}.
  */
 class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
+  private static final long PLACE_SLACK_NS = 3_000_000_000L;
+
+  /**
+   * Who may come in.
+   *
+   * @param limits which streams there are
+   * @param trust who is no stranger
+   * @param knocks counts what strangers send
+   */
+  record Gate(StreamLimits limits, StreamTrust trust, Knocks knocks) {}
+
   private final SegmentOffload offload;
   private final StreamLimits limits;
-  private final StreamAdmission admission = new StreamAdmission();
+  private final StreamTrust trust;
+  private final Knocks knocks;
+  private final StreamAdmission admission;
+  private final CachedNanoClock clock;
   private final AtomicCounter bytesReceived;
   private final AtomicCounter invalidPackets;
   private final MessageHeader message = new MessageHeader();
@@ -43,6 +63,7 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
   private final SetupFlyweight setup = new SetupFlyweight();
   private final RttMeasurementFlyweight roundTrip = new RttMeasurementFlyweight();
   private @Nullable SocketDescriptor socket;
+  private @Nullable InetSocketAddress sender;
 
   OffloadReceiveEndpoint(
       UdpChannel channel,
@@ -50,10 +71,16 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
       AtomicCounter status,
       MediaDriver.Context context,
       SegmentOffload offload,
-      StreamLimits limits) {
+      Gate gate) {
     super(channel, dispatcher, status, context);
     this.offload = offload;
-    this.limits = limits;
+    this.limits = gate.limits();
+    this.trust = gate.trust();
+    this.knocks = gate.knocks();
+    this.clock = context.receiverCachedNanoClock();
+    // An image is silent for one of these until it is given up, and lingers for another.
+    long placeNs = 2 * context.imageLivenessTimeoutNs() + PLACE_SLACK_NS;
+    this.admission = new StreamAdmission(trust, placeNs);
     this.bytesReceived = context.systemCounters().get(SystemCounterDescriptor.BYTES_RECEIVED);
     this.invalidPackets = context.systemCounters().get(SystemCounterDescriptor.INVALID_PACKETS);
   }
@@ -70,7 +97,8 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
   public @Nullable InetSocketAddress receive(ByteBuffer buffer) {
     SocketDescriptor from = socket;
     if (from == null) {
-      return super.receive(buffer);
+      sender = super.receive(buffer);
+      return sender;
     }
     buffer.clear();
     long address = BufferUtil.address(buffer);
@@ -81,6 +109,7 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
     }
     InetSocketAddress source = sources.of(message.name());
     int segmentBytes = message.receivedSegmentBytes();
+    sender = source;
     if (source == null) {
       return null;
     }
@@ -144,6 +173,7 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
   @Override
   public boolean isValidFrame(UnsafeBuffer buffer, int length) {
     if (!super.isValidFrame(buffer, length)) {
+      noteGarbage();
       return false;
     }
     boolean isValid =
@@ -156,8 +186,16 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
         };
     if (!isValid) {
       invalidPackets.increment();
+      noteGarbage();
     }
     return isValid;
+  }
+
+  private void noteGarbage() {
+    InetSocketAddress from = sender;
+    if (from != null) {
+      knocks.note(Knocks.Kind.GARBAGE, from);
+    }
   }
 
   /** A datagram is a heartbeat, or frames one after another, padding's header at the most last. */
@@ -198,13 +236,23 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
       int transport) {
     int session = header.sessionId();
     int stream = header.streamId();
-    if (admission.isAdmitted(session, stream, source)) {
+    AdmittedStream from = admission.find(session, stream, source);
+    if (from != null) {
+      heard(from, length);
       return super.onDataPacket(header, buffer, length, source, transport);
     }
     if (limits.takes(stream) && length >= RttMeasurementFlyweight.HEADER_LENGTH) {
       askForCookie(session, stream, source, transport);
+    } else {
+      knocks.note(Knocks.Kind.GARBAGE, source);
     }
     return 0;
+  }
+
+  private void heard(AdmittedStream from, int length) {
+    if (from.isStrange()) {
+      from.heard(length, clock.nanoTime());
+    }
   }
 
   @Override
@@ -214,18 +262,28 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
       int length,
       InetSocketAddress source,
       int transport) {
-    if (!limits.takes(header)) {
+    AdmittedStream from = admission.find(header.sessionId(), header.streamId(), source);
+    if (!limits.takes(header) || (from != null && !from.takesTerms(header.termLength()))) {
       invalidPackets.increment();
-    } else if (admission.isAdmitted(header.sessionId(), header.streamId(), source)) {
+      knocks.note(Knocks.Kind.GARBAGE, source);
+    } else if (from != null) {
+      heard(from, length);
       super.onSetupMessage(header, buffer, length, source, transport);
-    } else {
+    } else if (isWelcome(header.sessionId(), header.streamId())) {
       admission.keep(header, source);
       askForCookie(header.sessionId(), header.streamId(), source, transport);
+    } else {
+      knocks.note(Knocks.Kind.SILENT, source);
     }
   }
 
+  private boolean isWelcome(int session, int stream) {
+    return !limits.isAwaited(stream) || trust.vouchesFor(session, stream);
+  }
+
   private void askForCookie(int session, int stream, InetSocketAddress source, int transport) {
-    long cookie = admission.cookie(session, stream, source);
+    knocks.note(Knocks.Kind.SILENT, source);
+    long cookie = admission.cookie(session, stream, source, clock.nanoTime());
     sendRttMeasurement(transport, source, session, stream, cookie, 0, true);
   }
 
@@ -238,18 +296,87 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
       int transport) {
     int session = header.sessionId();
     int stream = header.streamId();
-    if (admission.isAdmitted(session, stream, source)) {
+    long cookie = header.echoTimestampNs();
+    if (admission.find(session, stream, source) != null) {
       super.onRttMeasurement(header, buffer, length, source, transport);
     } else if (limits.takes(stream)
-        && header.echoTimestampNs() == admission.cookie(session, stream, source)) {
-      admission.admit(session, stream, source);
-      DirectBuffer kept = admission.kept(session, stream, source);
-      if (kept == null) {
-        sendSetupElicitingStatusMessage(transport, source, session, stream);
-      } else {
-        setup.wrap(kept);
-        super.onSetupMessage(setup, buffer, length, source, transport);
+        && isWelcome(session, stream)
+        && admission.isCookie(cookie, session, stream, source, clock.nanoTime())) {
+      knocks.takeBack();
+      boolean isKnown =
+          trust.vouchesFor(session, stream)
+              || trust.tag(cookie, session, stream) == header.receptionDelta();
+      if (!isKnown && header.receptionDelta() != 0) {
+        knocks.note(Knocks.Kind.OTHER_KEY, source);
       }
+      letIn(session, stream, isKnown, source, transport);
+    } else {
+      knocks.note(Knocks.Kind.GARBAGE, source);
+    }
+  }
+
+  /** Its source has sent the cookie back. */
+  private void letIn(
+      int session, int stream, boolean isKnown, InetSocketAddress source, int transport) {
+    DirectBuffer kept = admission.kept(session, stream, source);
+    if (isKnown) {
+      admission.admit(session, stream, source);
+    }
+    if (kept == null) {
+      super.sendSetupElicitingStatusMessage(transport, source, session, stream);
+      return;
+    }
+    setup.wrap(kept);
+    if (!isKnown) {
+      AdmittedStream strange = admission.admitStranger(setup, source, clock.nanoTime());
+      if (strange == null) {
+        knocks.note(Knocks.Kind.NO_PLACE, source);
+        return;
+      }
+      strange.heard(
+          SetupFlyweight.HEADER_LENGTH + RttMeasurementFlyweight.HEADER_LENGTH, clock.nanoTime());
+      strange.takeAnswer(RttMeasurementFlyweight.HEADER_LENGTH);
+    }
+    super.onSetupMessage(setup, segment, SetupFlyweight.HEADER_LENGTH, source, transport);
+  }
+
+  // What Aeron sends to the sources of streams: to strangers no more than they send.
+
+  @Override
+  public void sendSetupElicitingStatusMessage(
+      int transport, InetSocketAddress to, int session, int stream) {
+    if (admission.takeAnswer(session, stream, StatusMessageFlyweight.HEADER_LENGTH)) {
+      super.sendSetupElicitingStatusMessage(transport, to, session, stream);
+    }
+  }
+
+  @Override
+  public void sendStatusMessage(
+      ImageConnection[] to,
+      int session,
+      int stream,
+      int termId,
+      int termOffset,
+      int window,
+      short flags) {
+    if (admission.takeAnswer(session, stream, StatusMessageFlyweight.HEADER_LENGTH)) {
+      super.sendStatusMessage(to, session, stream, termId, termOffset, window, flags);
+    }
+  }
+
+  @Override
+  public void sendNakMessage(
+      ImageConnection[] to, int session, int stream, int termId, int termOffset, int length) {
+    if (admission.takeAnswer(session, stream, NakFlyweight.HEADER_LENGTH)) {
+      super.sendNakMessage(to, session, stream, termId, termOffset, length);
+    }
+  }
+
+  @Override
+  public void sendErrorFrame(
+      ImageConnection[] to, int session, int stream, int errorCode, String message) {
+    if (admission.takeAnswer(session, stream, ErrorFlyweight.HEADER_LENGTH + message.length())) {
+      super.sendErrorFrame(to, session, stream, errorCode, message);
     }
   }
 

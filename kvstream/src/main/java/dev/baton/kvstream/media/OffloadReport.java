@@ -1,7 +1,5 @@
 package dev.baton.kvstream.media;
 
-import java.util.Locale;
-
 /**
  * How datagrams leave and arrive, and why so.
  *
@@ -18,7 +16,10 @@ public record OffloadReport(Way sending, Way receiving) {
   public record Way(Kind kind, String why) {
     @Override
     public String toString() {
-      return kind.name().toLowerCase(Locale.ROOT) + " (" + why + ")";
+      return switch (kind) {
+        case RUNS -> "in runs of up to " + SegmentRun.MAX_SEGMENTS + " (" + why + ")";
+        case SINGLE -> "one by one (" + why + ")";
+      };
     }
   }
 
@@ -30,8 +31,18 @@ public record OffloadReport(Way sending, Way receiving) {
     SINGLE
   }
 
+  /** What this machine's system can do, before anything was sent. */
+  public static OffloadReport ofThisSystem() {
+    return SegmentOffload.open().report();
+  }
+
+  /** True when both directions use runs. */
+  public boolean isComplete() {
+    return sending.kind() == Kind.RUNS && receiving.kind() == Kind.RUNS;
+  }
+
   @Override
   public String toString() {
-    return "sending " + sending + ", receiving " + receiving;
+    return "sent " + sending + ", received " + receiving;
   }
 }

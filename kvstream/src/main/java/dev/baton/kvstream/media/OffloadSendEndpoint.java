@@ -9,6 +9,8 @@ import io.aeron.driver.status.SystemCounterDescriptor;
 import io.aeron.protocol.DataHeaderFlyweight;
 import io.aeron.protocol.HeaderFlyweight;
 import io.aeron.protocol.NakFlyweight;
+import io.aeron.protocol.RttMeasurementFlyweight;
+import io.aeron.protocol.SetupFlyweight;
 import io.aeron.protocol.StatusMessageFlyweight;
 import java.io.IOException;
 import java.lang.invoke.MethodHandle;
@@ -48,6 +50,13 @@ final class OffloadSendEndpoint extends SendChannelEndpoint {
   private final UnsafeBuffer frame = new UnsafeBuffer(0, 0);
   private final List<NetworkPublication> publications = new ArrayList<>();
   private final Long2ObjectHashMap<SentTail> tails = new Long2ObjectHashMap<>();
+  private final Long2ObjectHashMap<SetupRation> rations = new Long2ObjectHashMap<>();
+  private final StreamTrust trust;
+  private final ByteBuffer cookie =
+      BufferUtil.allocateDirectAligned(RttMeasurementFlyweight.HEADER_LENGTH, Long.BYTES);
+  private final RttMeasurementFlyweight cookieFrame =
+      new RttMeasurementFlyweight(new UnsafeBuffer(cookie));
+  private final SetupFlyweight setup = new SetupFlyweight();
   private @Nullable SentTail tail;
   private @Nullable SocketDescriptor socket;
   private @Nullable SegmentRun run;
@@ -58,9 +67,11 @@ final class OffloadSendEndpoint extends SendChannelEndpoint {
       UdpChannel channel,
       AtomicCounter status,
       MediaDriver.Context context,
-      SegmentOffload offload) {
+      SegmentOffload offload,
+      StreamTrust trust) {
     super(channel, status, context);
     this.offload = offload;
+    this.trust = trust;
     this.clock = context.senderCachedNanoClock();
     this.bytesSent = context.systemCounters().get(SystemCounterDescriptor.BYTES_SENT);
     this.retransmits = context.systemCounters().get(SystemCounterDescriptor.RETRANSMITS_SENT);
@@ -93,7 +104,11 @@ final class OffloadSendEndpoint extends SendChannelEndpoint {
     publications.add(publication);
     int session = publication.sessionId();
     int stream = publication.streamId();
-    tails.put(Hashing.compoundKey(session, stream), new SentTail(session, stream));
+    long id = Hashing.compoundKey(session, stream);
+    tails.put(id, new SentTail(session, stream));
+    if (trust.takeAnswer(session, stream)) {
+      rations.put(id, new SetupRation());
+    }
   }
 
   @Override
@@ -101,7 +116,9 @@ final class OffloadSendEndpoint extends SendChannelEndpoint {
     leaveNoDatagram();
     super.unregisterForSend(publication);
     publications.remove(publication);
-    tails.remove(Hashing.compoundKey(publication.sessionId(), publication.streamId()));
+    long id = Hashing.compoundKey(publication.sessionId(), publication.streamId());
+    tails.remove(id);
+    rations.remove(id);
     tail = null;
   }
 
@@ -122,6 +139,9 @@ final class OffloadSendEndpoint extends SendChannelEndpoint {
     if (isData && !DataHeaderFlyweight.isHeartbeat(frame, length)) {
       return sendData(buffer, length);
     }
+    if (type == HeaderFlyweight.HDR_TYPE_SETUP && !mayAsk()) {
+      return length; // as if lost on the line
+    }
     if (!flush()) {
       return 0;
     }
@@ -129,6 +149,23 @@ final class OffloadSendEndpoint extends SendChannelEndpoint {
       sendTailAgain();
     }
     return super.send(buffer);
+  }
+
+  /** The frame at hand is a setup. */
+  private boolean mayAsk() {
+    if (rations.isEmpty()) {
+      return true;
+    }
+    setup.wrap(frame, 0, frame.capacity());
+    SetupRation ration = rations.get(Hashing.compoundKey(setup.sessionId(), setup.streamId()));
+    return ration == null || ration.take(clock.nanoTime());
+  }
+
+  /** Its receiver knows the stream's random number, so it receives what is sent there. */
+  private void heardFrom(int session, int stream) {
+    if (!rations.isEmpty()) {
+      rations.remove(Hashing.compoundKey(session, stream));
+    }
   }
 
   private int sendData(ByteBuffer term, int length) {
@@ -277,6 +314,32 @@ final class OffloadSendEndpoint extends SendChannelEndpoint {
     };
   }
 
+  /** Sends the cookie back, with what shows that this node knows the secret. */
+  @Override
+  public void onRttMeasurement(
+      RttMeasurementFlyweight message, UnsafeBuffer buffer, int length, InetSocketAddress source) {
+    int session = message.sessionId();
+    int stream = message.streamId();
+    if ((message.flags() & RttMeasurementFlyweight.REPLY_FLAG) == 0
+        || !tails.containsKey(Hashing.compoundKey(session, stream))) {
+      return;
+    }
+    heardFrom(session, stream);
+    long asked = message.echoTimestampNs();
+    cookieFrame
+        .sessionId(session)
+        .streamId(stream)
+        .echoTimestampNs(asked)
+        .receptionDelta(trust.tag(asked, session, stream))
+        .receiverId(message.receiverId())
+        .version(HeaderFlyweight.CURRENT_VERSION)
+        .flags((short) 0)
+        .headerType(HeaderFlyweight.HDR_TYPE_RTTM)
+        .frameLength(RttMeasurementFlyweight.HEADER_LENGTH);
+    cookie.clear();
+    send(cookie);
+  }
+
   @Override
   public void onNakMessage(
       NakFlyweight message, UnsafeBuffer buffer, int length, InetSocketAddress source) {
@@ -293,11 +356,15 @@ final class OffloadSendEndpoint extends SendChannelEndpoint {
       int length,
       InetSocketAddress source,
       DriverConductorProxy conductor) {
+    heardFrom(message.sessionId(), message.streamId());
     super.onStatusMessage(message, buffer, length, source, conductor);
     SentTail of = tails.get(Hashing.compoundKey(message.sessionId(), message.streamId()));
     boolean isAsking = (message.flags() & StatusMessageFlyweight.SEND_SETUP_FLAG) != 0;
     if (of != null && !isAsking) {
-      of.consumed(message.consumptionTermId(), message.consumptionTermOffset());
+      of.consumed(
+          message.consumptionTermId(),
+          message.consumptionTermOffset(),
+          message.receiverWindowLength());
     }
   }
 

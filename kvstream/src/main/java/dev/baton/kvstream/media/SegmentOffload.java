@@ -74,13 +74,17 @@ public final class SegmentOffload {
    * the thread that sends is about to idle.
    *
    * @param limits which streams the driver receives
+   * @param trust who is no stranger to it
+   * @param knocks counts what strangers send
    */
-  public MediaDriver.Context install(MediaDriver.Context context, StreamLimits limits) {
+  public MediaDriver.Context install(
+      MediaDriver.Context context, StreamLimits limits, StreamTrust trust, Knocks knocks) {
+    OffloadReceiveEndpoint.Gate gate = new OffloadReceiveEndpoint.Gate(limits, trust, knocks);
     context
-        .sendChannelEndpointSupplier(
-            (channel, status, itself) -> new OffloadSendEndpoint(channel, status, itself, this))
+        .sendChannelEndpointSupplier((channel, status, itself) ->
+            new OffloadSendEndpoint(channel, status, itself, this, trust))
         .receiveChannelEndpointSupplier((channel, dispatcher, status, itself) ->
-            new OffloadReceiveEndpoint(channel, dispatcher, status, itself, this, limits));
+            new OffloadReceiveEndpoint(channel, dispatcher, status, itself, this, gate));
     return switch (context.threadingMode()) {
       case SHARED -> context.sharedIdleStrategy(sendingFirst(context.sharedIdleStrategy()));
       case SHARED_NETWORK ->

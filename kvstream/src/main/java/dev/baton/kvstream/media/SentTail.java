@@ -22,6 +22,7 @@ final class SentTail {
   private boolean isAnswered;
   private int consumedTermId;
   private int consumedOffset;
+  private int window;
 
   SentTail(int sessionId, int streamId) {
     this.sessionId = sessionId;
@@ -43,20 +44,25 @@ final class SentTail {
     }
   }
 
-  /** The receiver has taken everything up to here. */
-  void consumed(int upToTermId, int upToOffset) {
+  /** The receiver has taken everything up to here, and takes so many bytes more. */
+  void consumed(int upToTermId, int upToOffset, int windowBytes) {
     isAnswered = true;
+    window = windowBytes;
     consumedTermId = upToTermId;
     consumedOffset = upToOffset;
   }
 
   /**
    * The datagram to be sent again when nothing new was sent up to a position for long; null when
-   * there is none or the receiver has it.
+   * there is none, or when the position is one that the receiver takes a heartbeat from.
    */
   @Nullable ByteBuffer missing(int sentTermId, int sentOffset) {
     ByteBuffer from = term;
-    boolean arrived = isAnswered && consumedTermId == sentTermId && consumedOffset == sentOffset;
-    return from == null || arrived ? null : from.limit(offset + length).position(offset);
+    if (from == null || !isAnswered) {
+      return null;
+    }
+    long ahead =
+        (long) (sentTermId - consumedTermId) * from.capacity() + sentOffset - consumedOffset;
+    return ahead > window ? from.limit(offset + length).position(offset) : null;
   }
 }

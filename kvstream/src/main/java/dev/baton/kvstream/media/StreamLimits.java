@@ -11,8 +11,19 @@ import io.aeron.protocol.SetupFlyweight;
  *
  * @param maxStream streams are numbered from 1 to this
  * @param maxTermBytes longest term
+ * @param firstAwaited streams from this number on are taken only when the node vouches for them
  */
-public record StreamLimits(int maxStream, int maxTermBytes) {
+public record StreamLimits(int maxStream, int maxTermBytes, int firstAwaited) {
+  /** Takes all of them from anybody. */
+  public StreamLimits(int maxStream, int maxTermBytes) {
+    this(maxStream, maxTermBytes, maxStream + 1);
+  }
+
+  /** True for the number of a stream that comes only when it was agreed upon. */
+  boolean isAwaited(int stream) {
+    return stream >= firstAwaited;
+  }
+
   /** True for the number of a stream that is taken. */
   boolean takes(int stream) {
     return stream >= 1 && stream <= maxStream;

@@ -28,6 +28,7 @@ import org.agrona.DirectBuffer;
 import org.agrona.IoUtil;
 import org.agrona.concurrent.BackoffIdleStrategy;
 import org.agrona.concurrent.IdleStrategy;
+import org.agrona.concurrent.SystemNanoClock;
 import org.agrona.concurrent.UnsafeBuffer;
 
 /**
@@ -105,7 +106,10 @@ final class DriverPair implements AutoCloseable {
 
   private static final int LONGEST = 128 << 10;
 
+  private static final Knocks KNOCKS = new Knocks(line -> {}, SystemNanoClock.INSTANCE);
+
   private final Settings settings;
+  private final StreamTrust trust = StreamTrust.ofNobody();
   private final Path folder;
   private final MediaDriver sendDriver;
   private final MediaDriver receiveDriver;
@@ -133,11 +137,19 @@ final class DriverPair implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    this.sendDriver = MediaDriver.launch(settings.sending().install(context("send"), LIMITS));
-    MediaDriver.Context lossy = settings.receiving().install(context("receive"), LIMITS);
+    this.sendDriver =
+        MediaDriver.launch(settings.sending().install(context("send"), LIMITS, trust, KNOCKS));
+    MediaDriver.Context lossy =
+        settings.receiving().install(context("receive"), LIMITS, trust, KNOCKS);
     lossy.receiveChannelEndpointSupplier((channel, dispatcher, status, context) ->
         new LossyEndpoint(
-            channel, dispatcher, status, context, settings.receiving(), LIMITS, settings.loss()));
+            channel,
+            dispatcher,
+            status,
+            context,
+            settings.receiving(),
+            new OffloadReceiveEndpoint.Gate(LIMITS, trust, KNOCKS),
+            settings.loss()));
     this.receiveDriver = MediaDriver.launch(lossy);
     this.sender = client(sendDriver);
     this.receiver = client(receiveDriver);

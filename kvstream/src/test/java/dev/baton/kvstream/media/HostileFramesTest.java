@@ -14,12 +14,10 @@ import java.nio.channels.DatagramChannel;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.agrona.BufferUtil;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** A stranger sends runs of frames whose lengths lie, while others' stream goes on. */
-@Tag("soak")
 @Timeout(120)
 class HostileFramesTest {
   private static final long SEED = 20;

@@ -26,9 +26,9 @@ final class LossyEndpoint extends OffloadReceiveEndpoint {
       AtomicCounter status,
       MediaDriver.Context context,
       SegmentOffload offload,
-      StreamLimits limits,
+      Gate gate,
       Loss loss) {
-    super(channel, dispatcher, status, context, offload, limits);
+    super(channel, dispatcher, status, context, offload, gate);
     this.loss = loss;
   }
 

@@ -15,14 +15,12 @@ import java.nio.ByteBuffer;
 import java.nio.channels.DatagramChannel;
 import java.util.SplittableRandom;
 import org.agrona.concurrent.UnsafeBuffer;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What a source that has proved nothing gets of a node: no memory, and no more than it sends. */
-@Tag("soak")
 @Timeout(60)
 class StrangerTest {
   private static final int FRAMES = 500;
