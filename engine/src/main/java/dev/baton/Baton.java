@@ -469,7 +469,8 @@ public final class Baton implements AutoCloseable {
                 ? (reason == null ? unused : reason)
                 : reason + "; " + unused,
             planned == null ? 0 : planned.waitedNs(),
-            unplanned);
+            unplanned,
+            peer == null ? null : peer.datagrams());
     long beganNs = startedNs + plan.measuringNs();
     Generation generation = new Generation(plan, tokenizer, request, maxTokens, beganNs);
     IntPredicate endOfGeneration = exactly ? token -> false : tokenizer::isEndOfGeneration;

@@ -34,7 +34,8 @@ public final class Generation implements AutoCloseable {
       @Nullable PlanDecision decision,
       @Nullable String reason,
       long measuringNs,
-      @Nullable String unplanned) {}
+      @Nullable String unplanned,
+      @Nullable String datagrams) {}
 
   private static final System.Logger LOG = System.getLogger("dev.baton");
 
@@ -233,7 +234,8 @@ public final class Generation implements AutoCloseable {
         Report.numbers(plan.exact(), end.lossy()),
         plan.reason(),
         plan.measuringNs(),
-        end.fallback() != null ? end.fallback() : plan.unplanned());
+        end.fallback() != null ? end.fallback() : plan.unplanned(),
+        transfer == null ? null : plan.datagrams());
   }
 
   /**

@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param reason why it was cut there, one sentence, where the planner chose; else null
  * @param measuringNs what the request waited, before it began, for both nodes to be measured
  * @param fallback why the request did not run as planned, one line, or null
+ * @param datagrams how the datagrams with the KV were received and why so, or null where none came
  */
 public record Report(
     String model,
@@ -49,7 +50,8 @@ public record Report(
     String numbers,
     @Nullable String reason,
     long measuringNs,
-    @Nullable String fallback) {
+    @Nullable String fallback,
+    @Nullable String datagrams) {
   /** The same bits as everywhere. */
   public static final String EXACT = "exact";
 

@@ -6,6 +6,7 @@ import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.NativeKernels;
+import dev.baton.kvstream.media.OffloadReport;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -77,6 +78,7 @@ final class DoctorCommand implements Callable<Integer> {
     lookAtKernels();
     lookAtSharedMemory();
     lookAtSocketBuffers();
+    lookAtDatagrams();
     lookAtCacheFolder();
     if (json) {
       terminal.println(Json.line(findings));
@@ -167,6 +169,15 @@ final class DoctorCommand implements Callable<Integer> {
     } catch (IOException | NumberFormatException _) {
       good("socket buffer", "this system does not tell its limit");
     }
+  }
+
+  private void lookAtDatagrams() {
+    OffloadReport report = OffloadReport.ofThisSystem();
+    add(
+        "datagrams",
+        report.isComplete() ? Verdict.good : Verdict.slow,
+        report.toString(),
+        report.isComplete() ? "" : "Linux 5.0 or newer takes runs of them, at a fifth of the work");
   }
 
   private void lookAtCacheFolder() {

@@ -145,6 +145,8 @@ final class NodeCommand implements Callable<Integer> {
                 + model.nameOrPath()
                 + ", computes by "
                 + compute.description()
+                + "; datagrams are "
+                + node.datagrams()
                 + ")");
       }
       ready = true;

@@ -46,6 +46,9 @@ final class ReportText {
               + bytes(report.savedBytes())
               + " were here already and did not travel again");
     }
+    if (report.datagrams() != null) {
+      text.line("datagrams", report.datagrams());
+    }
     text.line("TTFT", duration(report.ttftNs()));
     if (report.measuringNs() > 0) {
       text.line("measuring", duration(report.measuringNs()) + " before that, not again soon");

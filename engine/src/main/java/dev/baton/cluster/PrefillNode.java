@@ -76,6 +76,11 @@ public final class PrefillNode implements AutoCloseable {
     return stream.endpoint();
   }
 
+  /** How its datagrams are sent and received, and why so, one line for people. */
+  public String datagrams() {
+    return stream.offload().toString();
+  }
+
   /** Sessions being computed or streamed. */
   public int sessions() {
     return worker.sessions();

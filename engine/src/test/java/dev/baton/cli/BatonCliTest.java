@@ -397,7 +397,8 @@ final class BatonCliTest {
         findings.valueStream().map(finding -> finding.get("what").asString()).toList();
     assertTrue(
         looked.containsAll(
-            List.of("java", "kernels", "shared memory", "socket buffer", "cache folder")),
+            List.of(
+                "java", "kernels", "shared memory", "socket buffer", "datagrams", "cache folder")),
         out());
   }
 

@@ -33,7 +33,8 @@ final class ReportTextTest {
             "exact",
             null,
             0,
-            null);
+            null,
+            "received in runs of up to 64 (the kernel has UDP_GRO)");
 
     assertEquals(
         """
@@ -44,6 +45,7 @@ final class ReportTextTest {
         prompt      1000 tokens, prefilled at 20000 tok/s
         output      64 tokens, decoded at 212 tok/s (longest allowed)
         KV streamed 3.1 MB, 97.5 % hidden behind compute
+        datagrams   received in runs of up to 64 (the kernel has UDP_GRO)
         TTFT        61 ms
         """,
         ReportText.of(report, SamplingParams.greedy(), Ansi.OFF));
@@ -73,7 +75,8 @@ final class ReportTextTest {
             "exact",
             null,
             0,
-            why);
+            why,
+            null);
 
     String text = ReportText.of(report, SamplingParams.greedy(), Ansi.OFF);
 
@@ -104,7 +107,8 @@ final class ReportTextTest {
             "exact",
             null,
             0,
-            "the node is\ngone");
+            "the node is\ngone",
+            null);
 
     String text = ReportText.of(report, SamplingParams.usual(7), Ansi.OFF);
 
@@ -134,7 +138,7 @@ final class ReportTextTest {
     Report report =
         new Report(
             "Tiny", "end", "there", "here", 6, 6, 1, 2, 1, 1, 1, 1, 0, 0, 1, 1, numbers, null, 0,
-            null);
+            null, null);
     return ReportText.of(report, SamplingParams.greedy(), Ansi.OFF)
         .lines()
         .filter(line -> line.startsWith("numbers"))
