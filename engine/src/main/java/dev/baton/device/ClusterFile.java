@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -64,6 +65,13 @@ public record ClusterFile(Cluster cluster, List<String> notes, Map<String, Long>
 
   /** Of a message through a switch and two systems' sockets. */
   private static final double USUAL_LATENCY_US = 200;
+
+  /**
+   * What the threads of a stream's ends drive between two machines, and so with a cluster key,
+   * whatever the cable carries: the busiest one takes 0.75 s of a core for 10^9 bytes ({@code bench
+   * stream}, MTU 1408, runs of datagrams).
+   */
+  static final double DRIVEN_BYTES_PER_SECOND = 1.3e9;
 
   /** Figures of a cable hold so well. */
   private static final double LINK_ERROR = 0.03;
@@ -147,7 +155,14 @@ public record ClusterFile(Cluster cluster, List<String> notes, Map<String, Long>
       }
     }
     requireRoom(sections, model);
-    return new ClusterFile(new Cluster(nodes, links), notes(sections, model), roomBytes);
+    List<String> notes = notes(sections, model);
+    links.forEach((way, speed) -> {
+      if (speed.f16BytesPerSecond() > DRIVEN_BYTES_PER_SECOND) {
+        notes.add(undriven(way, speed));
+      }
+    });
+    links.replaceAll((way, speed) -> driven(speed));
+    return new ClusterFile(new Cluster(nodes, links), notes, roomBytes);
   }
 
   private static boolean hasRoom(NodeSection node, ModelArchitecture model) {
@@ -202,6 +217,28 @@ public record ClusterFile(Cluster cluster, List<String> notes, Map<String, Long>
       }
     }
     return notes;
+  }
+
+  private static String undriven(Way way, LinkSpeed speed) {
+    return String.format(
+        Locale.ROOT,
+        "the link from '%s' to '%s' carries %.1f GB/s, and a stream's threads drive %.1f: planned"
+            + " with that",
+        way.from(),
+        way.to(),
+        speed.f16BytesPerSecond() / 1e9,
+        DRIVEN_BYTES_PER_SECOND / 1e9);
+  }
+
+  private static LinkSpeed driven(LinkSpeed speed) {
+    double bytes = Math.min(speed.f16BytesPerSecond(), DRIVEN_BYTES_PER_SECOND);
+    return new LinkSpeed(
+        speed.orderSeconds(),
+        speed.latencySeconds(),
+        bytes,
+        bytes,
+        speed.slowdown(),
+        speed.error());
   }
 
   private static Map<Way, LinkSpeed> links(List<TomlSection> sections, Set<String> nodes) {

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -100,6 +101,27 @@ final class ClusterFileTest {
     assertEquals(250, mac.prefillWatts());
     assertEquals(9499 / 26280.0, mac.usdPerHour(), 1e-9);
     assertEquals(0, mac.queueSeconds());
+  }
+
+  @Test
+  void shouldNotPlanWithMoreThanAStreamsThreadsDrive() throws IOException {
+    for (String fast :
+        List.of("rate = \"25gbe\"", "rate = \"thunderbolt5\"", "bytes-per-second = 4e9")) {
+      ClusterFile read = read(GOOD.replace("rate = \"10gbe\"", fast));
+      ClusterNode spark = read.cluster().nodes().get(0);
+      ClusterNode mac = read.cluster().nodes().get(1);
+      LinkSpeed link = Objects.requireNonNull(read.cluster().link(spark, mac));
+      assertEquals(ClusterFile.DRIVEN_BYTES_PER_SECOND, link.f16BytesPerSecond());
+      assertEquals(ClusterFile.DRIVEN_BYTES_PER_SECOND, link.q8BytesPerSecond());
+      assertTrue(
+          read.notes().stream()
+              .anyMatch(note ->
+                  note.startsWith("the link from 'spark' to 'mac' carries ")
+                      && note.contains("threads drive 1.3")),
+          () -> read.notes().toString());
+    }
+    assertEquals(
+        1.15e9, read(GOOD).cluster().links().values().iterator().next().f16BytesPerSecond());
   }
 
   @Test
