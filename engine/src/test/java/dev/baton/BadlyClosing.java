@@ -35,8 +35,13 @@ record BadlyClosing(KvReceiver receiver, @Nullable Throwable fault) implements K
   }
 
   @Override
-  public MemorySegment hiddenRows() {
-    return receiver.hiddenRows();
+  public void copyHidden(int firstToken, int tokens, MemorySegment dst, long dstOffset) {
+    receiver.copyHidden(firstToken, tokens, dst, dstOffset);
+  }
+
+  @Override
+  public void hiddenTaken(int endToken) {
+    receiver.hiddenTaken(endToken);
   }
 
   @Override

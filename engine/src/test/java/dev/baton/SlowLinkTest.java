@@ -54,9 +54,10 @@ class SlowLinkTest {
           (order, sink) ->
               peer.order(
                   order,
-                  (layer, firstToken, tokens, src, srcOffset, digest) -> {
+                  (layer, state, firstToken, tokens, src, srcOffset, digest) -> {
                     LockSupport.parkNanos(PAUSE_PER_SLICE_NS);
-                    return sink.importSlice(layer, firstToken, tokens, src, srcOffset, digest);
+                    return sink.importSlice(
+                        layer, state, firstToken, tokens, src, srcOffset, digest);
                   });
       for (int boundary : new int[] {layers, 3}) {
         Answer left = answer(loop, prompt, remote(slow, boundary));

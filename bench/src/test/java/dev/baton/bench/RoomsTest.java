@@ -33,6 +33,7 @@ class RoomsTest {
       Map.of(
           "native",
           List.of(
+              "dev.baton.arch",
               "dev.baton.gguf",
               "dev.baton.kernel",
               "dev.baton.model",

@@ -6,6 +6,8 @@ import dev.baton.kvstream.KvReceiver;
 import dev.baton.kvstream.KvSink;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.PrefillTarget;
+import dev.baton.kvstream.Prompt;
+import dev.baton.kvstream.Stage;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 
@@ -13,6 +15,7 @@ import java.util.concurrent.ThreadLocalRandom;
  * The remote part of a plan: which node prefills, up to which layer, in what chunks.
  *
  * @param target the prefill node
+ * @param firstToken the state of the tokens before it stands here already, in all layers
  * @param boundaryLayer it computes layers [0, boundaryLayer), 1..layers
  * @param chunks how the prompt is cut, there and here; no chunk is larger than the target takes
  * @param wireType the form of the KV on its way
@@ -20,6 +23,7 @@ import java.util.concurrent.ThreadLocalRandom;
  */
 public record RemotePrefill(
     PrefillTarget target,
+    int firstToken,
     int boundaryLayer,
     ChunkSchedule chunks,
     KvWireType wireType,
@@ -31,10 +35,25 @@ public record RemotePrefill(
     chunks = chunks.within(target.limits().chunkTokens());
   }
 
-  /** Sends the order; slices then arrive in {@code sink}. */
-  KvReceiver order(int[] prompt, KvSink sink) {
+  /** The same for a whole prompt, of which nothing is here yet. */
+  public RemotePrefill(
+      PrefillTarget target,
+      int boundaryLayer,
+      ChunkSchedule chunks,
+      KvWireType wireType,
+      boolean patient) {
+    this(target, 0, boundaryLayer, chunks, wireType, patient);
+  }
+
+  /**
+   * Sends the order; slices then arrive in {@code sink}.
+   *
+   * @param layers of the model
+   */
+  KvReceiver order(int[] prompt, int layers, KvSink sink) {
     long sessionId = ThreadLocalRandom.current().nextLong();
+    Stage stage = Stage.below(boundaryLayer, layers);
     return target.order(
-        new PrefillOrder(sessionId, prompt, 0, boundaryLayer, chunks, wireType), sink);
+        new PrefillOrder(sessionId, new Prompt(prompt, firstToken), stage, chunks, wireType), sink);
   }
 }

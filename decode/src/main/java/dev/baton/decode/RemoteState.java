@@ -38,11 +38,14 @@ final class RemoteState {
     this.boundaryLayer = plan.boundaryLayer();
     this.layers = model.config().layers();
     this.rowBytes = (long) model.config().dim() * Float.BYTES;
+    this.chunkedTokens = plan.firstToken();
+    this.upperTokens = plan.firstToken();
     this.stepRow = Arena.ofAuto().allocate(rowBytes, Float.BYTES);
     this.receiver =
         plan.order(
             prompt,
-            (layer, firstToken, tokens, src, srcOffset, digest) ->
+            layers,
+            (layer, _, firstToken, tokens, src, srcOffset, digest) ->
                 model.importKv(
                     sequence, layer, firstToken, tokens, plan.wireType(), src, srcOffset, digest));
   }
@@ -68,7 +71,7 @@ final class RemoteState {
     }
     long startNs = bench.nowNs();
     TokenBatch batch = bench.batch();
-    copyRows(upperTokens, count, bench.forward());
+    receiver.copyHidden(upperTokens, count, bench.forward().hidden(), 0);
     int end = upperTokens + count;
     int wanted = end == prompt.length ? 1 : 0;
     batch.clear().add(sequence, prompt, upperTokens, count, upperTokens, wanted);
@@ -81,6 +84,7 @@ final class RemoteState {
     computedNs += endNs - startNs;
     keep(boundaryLayer, layers, upperTokens, count, startNs, endNs);
     upperTokens = end;
+    receiver.hiddenTaken(end);
     return count;
   }
 
@@ -129,7 +133,7 @@ final class RemoteState {
     if (receiver.hiddenTokens() < prompt.length) {
       return false;
     }
-    copyRows(0, 1, forward);
+    receiver.copyHidden(prompt.length - 1, 1, forward.hidden(), 0);
     return true;
   }
 
@@ -195,10 +199,5 @@ final class RemoteState {
   int usableTokens() {
     int covered = receiver.coveredTokens();
     return boundaryLayer < layers ? Math.min(covered, upperTokens) : covered;
-  }
-
-  private void copyRows(int from, int count, LayerPass forward) {
-    MemorySegment.copy(
-        receiver.hiddenRows(), from * rowBytes, forward.hidden(), 0, count * rowBytes);
   }
 }

@@ -57,14 +57,14 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
   private void compute() {
     int n = order.tokens().length;
     int tokenBytes = model.kvGeometry().tokenBytes();
-    slices = new MemorySegment[order.boundaryLayer()];
-    digests = new long[order.boundaryLayer()];
+    slices = new MemorySegment[order.stage().toLayer()];
+    digests = new long[order.stage().toLayer()];
     try (KvCache cache = new KvCache(model.kvGeometry(), KvCache.blocksFor(n));
         KvSequence sequence = cache.reserve(n);
         ForwardPass forward = new ForwardPass(model, n)) {
       TokenBatch batch = new TokenBatch(n).add(sequence, order.tokens(), 0, n, 0);
       forward.embed(batch);
-      forward.layers(batch, 0, order.boundaryLayer());
+      forward.layers(batch, 0, order.stage().toLayer());
       for (int layer = 0; layer < slices.length; layer++) {
         slices[layer] = Arena.ofAuto().allocate((long) n * tokenBytes, 64);
         digests[layer] =
@@ -73,7 +73,7 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
                 .exportKv(sequence.view(), layer, 0, n, order.wireType(), slices[layer], 0);
       }
       long rowBytes = model.config().dim() * 4L;
-      boolean all = order.boundaryLayer() < layers;
+      boolean all = order.stage().toLayer() < layers;
       hidden = Arena.ofAuto().allocate(all ? n * rowBytes : rowBytes, 64);
       long from = all ? 0 : (n - 1) * rowBytes;
       MemorySegment.copy(forward.hidden(), from, hidden, 0, hidden.byteSize());
@@ -96,7 +96,7 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
   /** One layer arrives whole. */
   void deliverLayer(int layer) {
     state = State.STREAMING;
-    sink.importSlice(layer, 0, order.tokens().length, slices[layer], 0, digests[layer]);
+    sink.importSlice(layer, 0, 0, order.tokens().length, slices[layer], 0, digests[layer]);
     receivedBytes += slices[layer].byteSize();
     if (layer == slices.length - 1) {
       coveredTokens = order.tokens().length;
@@ -150,9 +150,14 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
   }
 
   @Override
-  public MemorySegment hiddenRows() {
-    return hidden;
+  public void copyHidden(int firstToken, int tokens, MemorySegment dst, long dstOffset) {
+    long rowBytes = model.config().dim() * 4L;
+    int first = order.stage().toLayer() < layers ? firstToken : 0;
+    MemorySegment.copy(hidden, first * rowBytes, dst, dstOffset, tokens * rowBytes);
   }
+
+  @Override
+  public void hiddenTaken(int endToken) {}
 
   @Override
   public long receivedBytes() {

@@ -201,8 +201,7 @@ public final class NodeCompute implements AutoCloseable {
     return new NodeIdentity(
         name,
         model.identity().root(),
-        geometry,
-        model.config().dim(),
+        geometry.states(model.config().dim()),
         contextTokens(),
         Kernels.NUMERICS_VERSION,
         description(),

@@ -10,7 +10,26 @@ import java.util.Set;
  */
 public enum Capability {
   /** Sends state rows in a lossy form where an order asks for it. */
-  LOSSY_ROWS;
+  LOSSY_ROWS("send rows in a lossy form"),
+  /** Computes stages that begin with another node's rows, and hands its own to third nodes. */
+  STAGES("compute stages between other nodes"),
+  /** Takes prompts with given embedding rows, and positions of three parts. */
+  GIVEN_ROWS("take given embedding rows"),
+  /** Runs the model with adapters. */
+  ADAPTERS("run adapters"),
+  /** Keeps what it has computed, and goes on from there. */
+  PREFIXES("keep what it has computed");
+
+  private final String words;
+
+  Capability(String words) {
+    this.words = words;
+  }
+
+  /** What somebody who lacks it does not do. */
+  String words() {
+    return words;
+  }
 
   /** As a bit set. */
   static long bits(Set<Capability> capabilities) {

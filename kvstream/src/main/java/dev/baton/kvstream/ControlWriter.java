@@ -12,6 +12,8 @@ import dev.baton.kvstream.codec.MessageHeaderEncoder;
 import dev.baton.kvstream.codec.NodeShapeEncoder;
 import dev.baton.kvstream.codec.OrderRefusedEncoder;
 import dev.baton.kvstream.codec.PrefillOrderEncoder;
+import dev.baton.kvstream.codec.PrefixHitsEncoder;
+import dev.baton.kvstream.codec.PrefixQueryEncoder;
 import dev.baton.kvstream.codec.ProofEncoder;
 import dev.baton.kvstream.codec.ReceivedEncoder;
 import dev.baton.kvstream.codec.SliceRequestEncoder;
@@ -39,6 +41,8 @@ final class ControlWriter {
   private final OrderRefusedEncoder refused = new OrderRefusedEncoder();
   private final CreditEncoder credit = new CreditEncoder();
   private final SliceRequestEncoder request = new SliceRequestEncoder();
+  private final PrefixQueryEncoder query = new PrefixQueryEncoder();
+  private final PrefixHitsEncoder hits = new PrefixHitsEncoder();
   private final ReceivedEncoder received = new ReceivedEncoder();
   private final AbortEncoder abort = new AbortEncoder();
   private final LeaseRenewalEncoder lease = new LeaseRenewalEncoder();
@@ -129,22 +133,48 @@ final class ControlWriter {
     return length(proof);
   }
 
-  int order(PrefillOrder what, long creditBytes) {
+  /**
+   * @param rowsLimit boundary rows of tokens before this one may be sent
+   */
+  int order(PrefillOrder what, long creditBytes, int rowsLimit) {
     begin(order);
-    order.sessionId(what.sessionId()).creditBytes(creditBytes);
+    Stage stage = what.stage();
+    order.sessionId(what.sessionId()).creditBytes(creditBytes).digest(what.digest());
+    order.rowsTicket(stage.rowsTicket()).rowsLimit(rowsLimit).firstToken(what.firstToken());
     order
-        .firstToken(what.firstToken())
-        .boundaryLayer(what.boundaryLayer())
         .chunkTokens(what.chunks().largestTokens())
         .lastChunkTokens(what.chunks().smallestTokens());
-    order.wireType(WireCodes.of(what.wireType())).digest(what.digest());
-    int[] tokens = what.tokens();
-    int at = order.limit();
-    buffer.putInt(at, tokens.length * Integer.BYTES, ByteOrder.LITTLE_ENDIAN);
+    order.deadlineMs(what.urgency().deadlineMs());
+    order.fromLayer(stage.fromLayer()).toLayer(stage.toLayer());
+    order.wireType(WireCodes.of(what.wireType())).sendsState((short) (stage.state() ? 1 : 0));
+    order.sendsRows(WireCodes.of(stage.rows())).priority(WireCodes.of(what.urgency().priority()));
+    String node = "";
+    switch (stage.input()) {
+      case Stage.Embedding() -> order.input((short) 0).inputTicket(0);
+      case Stage.RowsOf(String at, long ticket) -> {
+        order.input((short) 1).inputTicket(ticket);
+        node = at;
+      }
+    }
+    Prompt prompt = what.prompt();
+    PrefillOrderEncoder.GivenEncoder given = order.givenCount(prompt.given().size());
+    for (Prompt.Given run : prompt.given()) {
+      given.next().firstToken(run.firstToken()).tokens(run.tokens());
+      given.putHash(run.hash(), 0, run.hash().length);
+    }
+    order.inputNode(shortened(node)).adapter(shortened(prompt.adapter()));
+    order.putSalt(prompt.salt(), 0, prompt.salt().length);
+    int at = numbers(order.limit(), prompt.positions());
+    return numbers(at, prompt.tokens());
+  }
+
+  private int numbers(int from, int[] numbers) {
+    int at = from;
+    buffer.putInt(at, numbers.length * Integer.BYTES, ByteOrder.LITTLE_ENDIAN);
     at += Integer.BYTES;
-    buffer.checkLimit(at + tokens.length * Integer.BYTES);
-    for (int token : tokens) {
-      buffer.putInt(at, token, ByteOrder.LITTLE_ENDIAN);
+    buffer.checkLimit(at + numbers.length * Integer.BYTES);
+    for (int number : numbers) {
+      buffer.putInt(at, number, ByteOrder.LITTLE_ENDIAN);
       at += Integer.BYTES;
     }
     return at;
@@ -156,24 +186,65 @@ final class ControlWriter {
     return length(refused);
   }
 
-  int credit(long sessionId, long limitBytes) {
+  int credit(long sessionId, long limitBytes, int rowsLimit, int rowsTaken) {
     begin(credit);
     credit.sessionId(sessionId).limitBytes(limitBytes);
+    credit.rowsLimit(rowsLimit).rowsTaken(rowsTaken);
     return length(credit);
   }
 
   /**
-   * @param missing layer, first token and tokens of each range that is not there
+   * @param credit what may be sent from now on
+   * @param missing layer, state, position, first unit and units of each range that is not there
    */
-  int sliceRequest(long sessionId, long receivedBytes, long creditBytes, IntArrayList missing) {
+  int sliceRequest(
+      long sessionId,
+      long receivedBytes,
+      SendSession.Credit credit,
+      int rowsTaken,
+      IntArrayList missing) {
     begin(request);
-    request.sessionId(sessionId).receivedBytes(receivedBytes).creditBytes(creditBytes);
-    SliceRequestEncoder.MissingEncoder group = request.missingCount(missing.size() / 3);
-    for (int i = 0; i < missing.size(); i += 3) {
-      group.next().layer(missing.getInt(i));
-      group.firstToken(missing.getInt(i + 1)).tokens(missing.getInt(i + 2));
+    request.sessionId(sessionId).receivedBytes(receivedBytes).creditBytes(credit.bytes());
+    request.rowsLimit(credit.rowsLimit()).rowsTaken(rowsTaken);
+    SliceRequestEncoder.MissingEncoder group = request.missingCount(missing.size() / 5);
+    for (int i = 0; i < missing.size(); i += 5) {
+      group.next().layer(missing.getInt(i)).state(missing.getInt(i + 1));
+      group.position(missing.getInt(i + 2));
+      group.first(missing.getInt(i + 3)).units(missing.getInt(i + 4));
     }
     return length(request);
+  }
+
+  int prefixQuery(long queryId, PrefixQuery what) {
+    begin(query);
+    query.queryId(queryId).tokens(what.tokens());
+    query.fromLayer(what.fromLayer()).toLayer(what.toLayer());
+    query.adapter(shortened(what.adapter())).putChain(what.chain(), 0, what.chain().length);
+    return length(query);
+  }
+
+  int prefixHits(long queryId, PrefillService.Standing standing, NodeIdentity self) {
+    begin(hits);
+    hits.queryId(queryId).queueMs(standing.queueMs()).freeTokens(standing.freeTokens());
+    hits.numericsVersion(self.numericsVersion()).fidelity(WireCodes.of(self.fidelity()));
+    hits.capabilities(Capability.bits(self.capabilities()));
+    int entries = 0;
+    for (PrefixHits.Held held : standing.held()) {
+      entries += 1 + held.positions().snapshots().size();
+    }
+    PrefixHitsEncoder.HitsEncoder group = hits.hitsCount(entries);
+    for (PrefixHits.Held held : standing.held()) {
+      hit(group, held, (short) 0, held.positions().anywhereTo());
+      for (int snapshot : held.positions().snapshots()) {
+        hit(group, held, (short) 1, snapshot);
+      }
+    }
+    return length(hits);
+  }
+
+  private static void hit(
+      PrefixHitsEncoder.HitsEncoder group, PrefixHits.Held held, short kind, int position) {
+    group.next().fromLayer(held.fromLayer()).toLayer(held.toLayer()).kind(kind).position(position);
   }
 
   int received(long sessionId) {
@@ -222,10 +293,7 @@ final class ControlWriter {
 
   private static void shape(NodeShapeEncoder shape, NodeIdentity identity) {
     shape
-        .layers(identity.geometry().layers())
-        .kvHeads(identity.geometry().kvHeads())
-        .headDim(identity.geometry().headDim())
-        .hiddenDim(identity.hiddenDim())
+        .layers(identity.states().layerCount())
         .contextTokens(identity.contextTokens())
         .numericsVersion(identity.numericsVersion())
         .fidelity(WireCodes.of(identity.fidelity()))
@@ -233,6 +301,10 @@ final class ControlWriter {
         .roomTokens(identity.limits().roomTokens())
         .orders(identity.limits().orders())
         .capabilities(Capability.bits(identity.capabilities()));
+    byte[] hash = identity.states().hash();
+    for (int i = 0; i < hash.length; i++) {
+      shape.states(i, (short) (hash[i] & 0xFF));
+    }
   }
 
   private void zero(int offset, int length) {

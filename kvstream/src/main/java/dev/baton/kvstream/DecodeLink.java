@@ -5,9 +5,9 @@ import dev.baton.kvstream.codec.CreditDecoder;
 import dev.baton.kvstream.codec.GoodbyeDecoder;
 import dev.baton.kvstream.codec.LeaseRenewalDecoder;
 import dev.baton.kvstream.codec.PrefillOrderDecoder;
+import dev.baton.kvstream.codec.PrefixQueryDecoder;
 import dev.baton.kvstream.codec.ReceivedDecoder;
 import dev.baton.kvstream.codec.SliceRequestDecoder;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import org.agrona.DirectBuffer;
@@ -56,9 +56,11 @@ final class DecodeLink implements Link {
   private final Lease lease;
   private final long createdNs;
   private final long handshakeTimeoutNs;
+  private final long rowsBytes;
   private final Long2ObjectHashMap<SendSession> sessions = new Long2ObjectHashMap<>();
   private final List<SendSession> turns = new ArrayList<>();
-  private final PrefillOrderDecoder order = new PrefillOrderDecoder();
+  private final PrefixReader prefixes = new PrefixReader();
+  private final OrderReader orders = new OrderReader();
   private final CreditDecoder credit = new CreditDecoder();
   private final SliceRequestDecoder request = new SliceRequestDecoder();
   private final ReceivedDecoder received = new ReceivedDecoder();
@@ -97,6 +99,7 @@ final class DecodeLink implements Link {
     this.clock = self.config().clock();
     this.createdNs = clock.nanoTime();
     this.handshakeTimeoutNs = self.config().handshakeTimeoutNs();
+    this.rowsBytes = self.config().rowsBytes();
     this.lease = new Lease(self.config().leaseNs(), createdNs);
   }
 
@@ -202,7 +205,7 @@ final class DecodeLink implements Link {
         credit.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
         SendSession session = sessions.get(credit.sessionId());
         if (session != null) {
-          session.credit(credit.limitBytes(), nowNs);
+          session.credit(credit.limitBytes(), credit.rowsLimit(), credit.rowsTaken(), nowNs);
         }
       }
       case SliceRequestDecoder.TEMPLATE_ID -> {
@@ -211,6 +214,7 @@ final class DecodeLink implements Link {
         request.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
         onRequest(request.sessionId());
       }
+      case PrefixQueryDecoder.TEMPLATE_ID -> onQuery(frame, buffer);
       case ReceivedDecoder.TEMPLATE_ID -> {
         frame.requireBlock(ReceivedDecoder.BLOCK_LENGTH);
         frame.requireTexts(buffer, 0);
@@ -244,6 +248,22 @@ final class DecodeLink implements Link {
     }
   }
 
+  private void onQuery(Frame frame, DirectBuffer buffer) {
+    PrefillService asked = service;
+    if (asked == null || state != State.OPEN) {
+      throw new MalformedMessage("a query before the handshake has ended");
+    }
+    PrefixQuery query = prefixes.query(frame, buffer);
+    PrefillService.Standing standing;
+    try {
+      standing = asked.standing(query);
+    } catch (Exception e) {
+      LOG.log(System.Logger.Level.WARNING, "the prefill side failed at a query: " + e);
+      standing = new PrefillService.Standing(List.of(), 0, 0);
+    }
+    control.send(control.writer().prefixHits(prefixes.queryId(), standing, self));
+  }
+
   private void onRenewal(Frame frame, DirectBuffer buffer, long nowNs) {
     frame.requireBlock(LeaseRenewalDecoder.BLOCK_LENGTH);
     frame.requireTexts(buffer, 0);
@@ -268,12 +288,11 @@ final class DecodeLink implements Link {
   }
 
   private void onOrder(Frame frame, DirectBuffer buffer) {
-    frame.requireBlock(PrefillOrderDecoder.BLOCK_LENGTH);
     PrefillService accepting = service;
     if (accepting == null || state != State.OPEN) {
       throw new MalformedMessage("an order before the handshake has ended");
     }
-    PrefillOrder wanted = readOrder(frame, buffer);
+    PrefillOrder wanted = orders.read(frame, buffer);
     long id = wanted.sessionId();
     SendSession known = sessions.get(id);
     if (known != null && known.isPaused() && known.order().digest() == wanted.digest()) {
@@ -281,7 +300,8 @@ final class DecodeLink implements Link {
     }
     String reason = reasonAgainst(wanted);
     if (reason == null) {
-      SendSession session = new SendSession(wanted, self, order.creditBytes(), clock, wake);
+      SendSession session =
+          new SendSession(wanted, self.states(), orders.credit(), rowsBytes, clock, wake);
       reason = accept(accepting, wanted, session);
       if (reason == null) {
         sessions.put(id, session);
@@ -293,33 +313,6 @@ final class DecodeLink implements Link {
     control.send(control.writer().orderRefused(id, reason));
   }
 
-  private PrefillOrder readOrder(Frame frame, DirectBuffer buffer) {
-    int lengthBytes = frame.restLength() - Integer.BYTES;
-    if (lengthBytes < Integer.BYTES
-        || lengthBytes % Integer.BYTES != 0
-        || buffer.getInt(frame.restOffset(), ByteOrder.LITTLE_ENDIAN) != lengthBytes) {
-      throw new MalformedMessage("an order whose tokens are cut off");
-    }
-    order.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
-    int[] tokens = new int[lengthBytes / Integer.BYTES];
-    int from = frame.restOffset() + Integer.BYTES;
-    for (int i = 0; i < tokens.length; i++) {
-      tokens[i] = buffer.getInt(from + i * Integer.BYTES, ByteOrder.LITTLE_ENDIAN);
-    }
-    PrefillOrder wanted =
-        new PrefillOrder(
-            order.sessionId(),
-            tokens,
-            order.firstToken(),
-            order.boundaryLayer(),
-            new ChunkSchedule(order.chunkTokens(), order.lastChunkTokens()),
-            WireCodes.wireType(order.wireType()));
-    if (wanted.digest() != order.digest()) {
-      throw new MalformedMessage("an order that was changed on its way");
-    }
-    return wanted;
-  }
-
   private @Nullable String reasonAgainst(PrefillOrder wanted) {
     if (wanted.tokens().length > self.contextTokens()) {
       return "a prompt of "
@@ -327,15 +320,13 @@ final class DecodeLink implements Link {
           + " tokens is longer than its context of "
           + self.contextTokens();
     }
-    if (wanted.boundaryLayer() > self.geometry().layers()) {
-      return "boundary layer "
-          + wanted.boundaryLayer()
-          + " of a model with "
-          + self.geometry().layers()
-          + " layers";
+    String misfit = wanted.stage().misfit(self.states());
+    if (misfit != null) {
+      return misfit;
     }
-    if (!wanted.wireType().fits(self.geometry())) {
-      return "KV heads of " + self.geometry().headDim() + " values do not fit " + wanted.wireType();
+    Capability lacking = wanted.lacking(self.capabilities());
+    if (lacking != null) {
+      return "this node does not " + lacking.words();
     }
     if (sessions.containsKey(wanted.sessionId())) {
       return "session " + wanted.sessionId() + " exists already: session ids are unique";

@@ -105,26 +105,59 @@ final class Frame {
 
   /** Refuses a message whose rest is not exactly one group of entries of our length. */
   void requireGroup(DirectBuffer buffer, int entryLength) {
-    int at = restOffset();
-    if (end - at < GROUP_HEADER_BYTES
-        || uint16(buffer, at) != entryLength
-        || end - at - GROUP_HEADER_BYTES != entryLength * uint16(buffer, at + TEXT_LENGTH_BYTES)) {
-      throw new MalformedMessage("message " + templateId() + " with a group that does not fit");
-    }
+    requireEnd(afterGroup(buffer, restOffset(), entryLength));
   }
 
   /** Refuses a message whose rest is not exactly {@code count} texts. */
   void requireTexts(DirectBuffer buffer, int count) {
     int at = restOffset();
     for (int i = 0; i < count; i++) {
-      if (end - at < TEXT_LENGTH_BYTES) {
-        throw new MalformedMessage("message " + templateId() + " is cut off");
-      }
-      at += TEXT_LENGTH_BYTES + uint16(buffer, at);
+      at = afterText(buffer, at);
     }
+    requireEnd(at);
+  }
+
+  /** Where what follows a group of entries of our length begins. */
+  int afterGroup(DirectBuffer buffer, int at, int entryLength) {
+    if (end - at < GROUP_HEADER_BYTES || uint16(buffer, at) != entryLength) {
+      throw new MalformedMessage("message " + templateId() + " with a group that does not fit");
+    }
+    int entries = uint16(buffer, at + TEXT_LENGTH_BYTES);
+    return within(at + GROUP_HEADER_BYTES, (long) entryLength * entries);
+  }
+
+  /** Where what follows a text begins. */
+  int afterText(DirectBuffer buffer, int at) {
+    if (end - at < TEXT_LENGTH_BYTES) {
+      throw cutOff();
+    }
+    return within(at + TEXT_LENGTH_BYTES, uint16(buffer, at));
+  }
+
+  /** Where what follows bytes with their number before them begins. */
+  int afterBytes(DirectBuffer buffer, int at) {
+    if (end - at < Integer.BYTES) {
+      throw cutOff();
+    }
+    long length = Integer.toUnsignedLong(buffer.getInt(at, MessageHeaderDecoder.BYTE_ORDER));
+    return within(at + Integer.BYTES, length);
+  }
+
+  private int within(int at, long length) {
+    if (length > end - at) {
+      throw cutOff();
+    }
+    return at + (int) length;
+  }
+
+  private MalformedMessage cutOff() {
+    return new MalformedMessage("message " + templateId() + " is cut off");
+  }
+
+  /** Refuses a message that is longer than what was read of it. */
+  void requireEnd(int at) {
     if (at != end) {
-      throw new MalformedMessage(
-          "message " + templateId() + " is " + (at > end ? "cut off" : "too long"));
+      throw new MalformedMessage("message " + templateId() + " is too long");
     }
   }
 }

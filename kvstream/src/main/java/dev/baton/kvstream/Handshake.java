@@ -1,12 +1,14 @@
 package dev.baton.kvstream;
 
-import dev.baton.kernel.KvGeometry;
+import dev.baton.arch.LayerState;
+import dev.baton.arch.StateTable;
 import dev.baton.kvstream.codec.HelloDecoder;
 import dev.baton.kvstream.codec.HelloOutcome;
 import dev.baton.kvstream.codec.HelloReplyDecoder;
 import dev.baton.kvstream.codec.MessageHeaderDecoder;
 import dev.baton.kvstream.codec.NodeShapeDecoder;
 import java.util.Arrays;
+import java.util.List;
 import org.agrona.DirectBuffer;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +20,7 @@ final class Handshake {
   private static final int LEAST_HELLO_BLOCK = 89;
 
   private static final int LEAST_REPLY_BLOCK = 118;
+  private static final StateTable UNKNOWN = StateTable.alike(1, List.<LayerState>of(), 1);
   private static final int HELLO_TEXTS = 5;
   private static final int REPLY_TEXTS = 4;
   private static final int MAX_TEXT_CHARS = 300;
@@ -74,15 +77,13 @@ final class Handshake {
           isAsked && decodeParts.length == 0 ? HelloOutcome.SAY_PARTS : HelloOutcome.WRONG_MODEL,
           models + where + ": start both with the same --model");
     }
-    if (!prefill.geometry().equals(decode.geometry())
-        || prefill.hiddenDim() != decode.hiddenDim()) {
+    if (!prefill.states().equals(decode.states())) {
+      boolean own = !isUnknown(prefill.states());
       return new Refusal(
-          HelloOutcome.WRONG_GEOMETRY,
-          "the prefill node's KV is "
-              + shape(prefill)
-              + ", the decode node's "
-              + shape(decode)
-              + ": start both with the same --model");
+          HelloOutcome.WRONG_STATES,
+          (own ? "the prefill node's model has " : "the decode node's model has ")
+              + (own ? prefill : decode).states().words()
+              + "; the other node's has not: start both with the same --model");
     }
     if (prefill.numericsVersion() != decode.numericsVersion()) {
       return new Refusal(
@@ -153,14 +154,14 @@ final class Handshake {
   }
 
   /** Goes on where {@link #readCaller} stopped. */
-  static Introduction readIntroduction(HelloDecoder hello) {
+  static Introduction readIntroduction(HelloDecoder hello, NodeIdentity self) {
     byte[] random = new byte[LinkSecrets.NONCE_BYTES];
     hello.getRandom(random, 0, random.length);
     return new Introduction(
         requireLease(hello.leaseNs()),
         hello.resumes(),
         random,
-        identity(hello.shape(), hello.name(), hello.modelHash(), hello.backend()),
+        identity(self, hello.shape(), hello.name(), hello.modelHash(), hello.backend()),
         parts(hello));
   }
 
@@ -171,7 +172,11 @@ final class Handshake {
     return ModelParts.requireWhole(parts);
   }
 
-  static Reply readReply(Frame frame, DirectBuffer buffer, HelloReplyDecoder reply) {
+  /**
+   * @param self this node
+   */
+  static Reply readReply(
+      Frame frame, DirectBuffer buffer, HelloReplyDecoder reply, NodeIdentity self) {
     boolean ours = frame.version() == PROTOCOL_VERSION;
     if (ours) {
       frame.requireBlock(HelloReplyDecoder.BLOCK_LENGTH);
@@ -201,7 +206,7 @@ final class Handshake {
         proof,
         accepted
             ? requireOrders(
-                identity(reply.shape(), reply.name(), reply.modelHash(), reply.backend()))
+                identity(self, reply.shape(), reply.name(), reply.modelHash(), reply.backend()))
             : null);
   }
 
@@ -220,18 +225,33 @@ final class Handshake {
   }
 
   private static NodeIdentity identity(
-      NodeShapeDecoder shape, String name, String modelHash, String backend) {
+      NodeIdentity self, NodeShapeDecoder shape, String name, String modelHash, String backend) {
     return new NodeIdentity(
         printable(name),
         printable(modelHash),
-        new KvGeometry(shape.layers(), shape.kvHeads(), shape.headDim()),
-        shape.hiddenDim(),
+        states(self.states(), shape),
         shape.contextTokens(),
         shape.numericsVersion(),
         printable(backend),
         WireCodes.fidelity(shape.fidelity()),
         new NodeLimits(shape.chunkTokens(), shape.roomTokens(), shape.orders()),
         Capability.of(shape.capabilities()));
+  }
+
+  /** Our own table where the other node has the same; else one that no model has. */
+  private static StateTable states(StateTable own, NodeShapeDecoder shape) {
+    byte[] hash = new byte[NodeShapeDecoder.statesLength()];
+    for (int i = 0; i < hash.length; i++) {
+      hash[i] = (byte) shape.states(i);
+    }
+    if (shape.layers() < 1) {
+      throw new MalformedMessage("a model of " + shape.layers() + " layers");
+    }
+    return Arrays.equals(hash, own.hash()) ? own : UNKNOWN;
+  }
+
+  private static boolean isUnknown(StateTable table) {
+    return table.equals(UNKNOWN);
   }
 
   /** A peer's text as one line of bounded length. */
@@ -242,16 +262,5 @@ final class Handshake {
 
   private static String brief(String hash) {
     return hash.length() <= 12 ? hash : hash.substring(0, 12);
-  }
-
-  private static String shape(NodeIdentity node) {
-    KvGeometry kv = node.geometry();
-    return kv.layers()
-        + " layers of "
-        + kv.kvHeads()
-        + " heads of "
-        + kv.headDim()
-        + ", hidden width "
-        + node.hiddenDim();
   }
 }

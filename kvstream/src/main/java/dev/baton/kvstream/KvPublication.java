@@ -122,8 +122,8 @@ final class KvPublication implements KvStream {
   }
 
   @Override
-  public int tokensPerSlice(int tokenBytes) {
-    return rowsPerMessage(SLICE_BYTES, tokenBytes);
+  public int unitsPerSlice(int unitBytes) {
+    return rowsPerMessage(SLICE_BYTES, unitBytes);
   }
 
   @Override
@@ -181,44 +181,65 @@ final class KvPublication implements KvStream {
     try {
       int at = begin(slice);
       slice.sessionId(rows.sessionId).readyNs(rows.readyNs).sentNs(rows.sentNs).layer(rows.layer);
-      slice.firstToken(rows.firstToken).tokens(rows.tokens).reserved(0);
-      long address = target().addressOffset() + at;
-      lastDigest =
-          source.exportSlice(rows.layer, rows.firstToken, rows.tokens, RawMemory.ALL, address);
+      slice.state(rows.state).first(rows.first).units(rows.count).position(rows.position);
+      written = export(rows, source, target().addressOffset() + at, payloadBytes);
       slice.digest(lastDigest);
-      written = true;
     } finally {
       abandonUnless(written);
     }
-    return publish(SLICE_BYTES + payloadBytes);
+    return written && publish(SLICE_BYTES + payloadBytes);
+  }
+
+  private boolean export(SliceHeader what, KvSource source, long address, int payloadBytes) {
+    if (what.fixedBytes == 0) {
+      lastDigest =
+          source.exportSlice(
+              what.layer, what.state, what.first, what.count, RawMemory.ALL, address);
+      return true;
+    }
+    int from = what.first * StateSlots.PIECE_BYTES;
+    boolean there =
+        source.exportFixed(
+            what.layer, what.state, what.position, from, payloadBytes, RawMemory.ALL, address);
+    lastDigest =
+        StateSlots.ofPieces(
+            what.layer,
+            what.state,
+            what.position,
+            what.first,
+            what.count,
+            what.fixedBytes,
+            RawMemory.ALL,
+            address);
+    return there;
   }
 
   @Override
   public boolean sendHidden(SliceHeader rows, MemorySegment src, long offset, int rowBytes) {
-    int payloadBytes = rows.tokens * rowBytes;
+    int payloadBytes = rows.count * rowBytes;
     if (!reserve(HIDDEN_BYTES + payloadBytes)) {
       return false;
     }
     int at = begin(hidden);
     hidden.sessionId(rows.sessionId).readyNs(rows.readyNs).sentNs(rows.sentNs);
-    hidden.firstToken(rows.firstToken).tokens(rows.tokens);
+    hidden.firstToken(rows.first).tokens(rows.count);
     long address = target().addressOffset() + at;
     MemorySegment.copy(src, offset, RawMemory.ALL, address, payloadBytes);
     lastDigest =
-        RowDigest.ofHidden(
-            rows.layer, rows.firstToken, rows.tokens, rowBytes, RawMemory.ALL, address);
+        RowDigest.ofHidden(rows.layer, rows.first, rows.count, rowBytes, RawMemory.ALL, address);
     hidden.digest(lastDigest);
     return publish(HIDDEN_BYTES + payloadBytes);
   }
 
   @Override
-  public boolean sendLayerDigest(long sessionId, int layer, int tokens, long digest) {
+  public boolean sendLayerDigest(SliceHeader whole, long digest) {
     int length = MessageHeaderEncoder.ENCODED_LENGTH + LayerDigestEncoder.BLOCK_LENGTH;
     if (!reserve(length)) {
       return false;
     }
     begin(layerDigest);
-    layerDigest.sessionId(sessionId).layer(layer).tokens(tokens).digest(digest);
+    layerDigest.sessionId(whole.sessionId).layer(whole.layer).state(whole.state).digest(digest);
+    layerDigest.units(whole.count).position(whole.position);
     return publish(length);
   }
 

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 final class KvReader {
   private final Long2ObjectHashMap<ReceiveSession> sessions;
   private final ClockOffset clock;
+  private final SliceHeader what = new SliceHeader();
   private final KvSliceDecoder slice = new KvSliceDecoder();
   private final HiddenRowsDecoder hidden = new HiddenRowsDecoder();
   private final LayerDigestDecoder layerDigest = new LayerDigestDecoder();
@@ -48,21 +49,19 @@ final class KvReader {
     ReceiveSession session = session(slice.sessionId());
     if (session != null) {
       long payload = RawMemory.address(buffer, frame.restOffset());
-      session.onSlice(
-          slice.layer(),
-          slice.firstToken(),
-          slice.tokens(),
-          slice.digest(),
-          payload,
-          frame.restLength(),
-          nowNs);
+      what.layer = slice.layer();
+      what.state = slice.state();
+      what.first = slice.first();
+      what.count = slice.units();
+      what.position = slice.position();
+      session.onSlice(what, slice.digest(), payload, frame.restLength(), nowNs);
       TransferTrace trace = session.trace();
       if (trace != null) {
         trace.add(
             new TransferTrace.Arrival(
                 slice.layer(),
-                slice.firstToken(),
-                slice.tokens(),
+                slice.first(),
+                slice.units(),
                 frame.restLength(),
                 clock.toLocalNs(slice.readyNs()),
                 clock.toLocalNs(slice.sentNs()),
@@ -105,7 +104,12 @@ final class KvReader {
     layerDigest.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
     ReceiveSession session = session(layerDigest.sessionId());
     if (session != null) {
-      session.onLayerDigest(layerDigest.layer(), layerDigest.tokens(), layerDigest.digest());
+      session.onLayerDigest(
+          layerDigest.layer(),
+          layerDigest.state(),
+          layerDigest.position(),
+          layerDigest.units(),
+          layerDigest.digest());
     }
   }
 

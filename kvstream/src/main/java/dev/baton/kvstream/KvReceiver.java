@@ -14,7 +14,7 @@ public interface KvReceiver extends AutoCloseable {
     ORDERED,
     STREAMING,
     /**
-     * Every layer below the boundary is covered and its digest matched, and the hidden rows are
+     * Every state that was ordered is covered and its digest matched, and all boundary rows were
      * there.
      */
     WHOLE,
@@ -26,26 +26,40 @@ public interface KvReceiver extends AutoCloseable {
   /** Why the session failed, one line, or null. */
   @Nullable String failure();
 
-  /** All ordered tokens of this layer have arrived and their digest matches the sender's. */
+  /**
+   * All that was ordered of this layer's states has arrived and its digest matches the sender's; of
+   * fixed states the one behind the whole prompt.
+   */
   boolean isLayerWhole(int layer);
 
   /**
-   * Tokens [0, n) whose KV has arrived in every layer below the boundary (firstToken when nothing
-   * has).
+   * Tokens [0, n) behind which the ordered layers can be gone on with: all that later tokens need
+   * of them has arrived, or was there before (firstToken when nothing has).
    */
   int coveredTokens();
 
   /**
-   * Tokens [0, n) whose hidden rows have arrived; only with a boundary below the model's last
-   * layer.
+   * The position at which all fixed states of this layer stand here, whole; -1 while there is none.
    */
+  default int fixedPosition(int layer) {
+    return -1;
+  }
+
+  /** Tokens [0, n) whose boundary rows have arrived, of those that were ordered. */
   int hiddenTokens();
 
   /**
-   * Hidden rows at the boundary, float32, row {@code t - firstToken} for token t; with the boundary
-   * at the last layer one row, the last token's. Valid until {@link #close}.
+   * Copies boundary rows that have arrived and were not let go of.
+   *
+   * @param firstToken of the first of them
    */
-  MemorySegment hiddenRows();
+  void copyHidden(int firstToken, int tokens, MemorySegment dst, long dstOffset);
+
+  /**
+   * The boundary rows of tokens before this one are not needed any more: later ones may come in
+   * their place. Without it the sender's compute stops when the window is full.
+   */
+  void hiddenTaken(int endToken);
 
   /** Payload bytes that have arrived, repeats included. Allocates nothing. */
   long receivedBytes();

@@ -15,19 +15,50 @@ public interface KvSender {
   void begin(KvSource source);
 
   /**
-   * The KV of this layer for tokens [firstToken, firstToken + tokens) stands in the source and may
-   * leave.
+   * All states of this layer that are rows stand in the source for tokens [firstToken, firstToken +
+   * tokens), and may leave as far as they were ordered.
    */
   void slice(int layer, int firstToken, int tokens);
 
   /**
-   * The hidden rows at the boundary for tokens [firstToken, firstToken + tokens); copied before the
-   * call returns.
+   * All fixed states of this layer at this position stand in the source, and stay there until a
+   * later one is announced. The one at the prompt's end must be; earlier ones may.
    *
-   * @param rows (.., hiddenDim) float32
+   * @param position the tokens before it are in the state
+   */
+  default void fixed(int layer, int position) {
+    throw new UnsupportedOperationException("fixed states do not travel here");
+  }
+
+  /**
+   * The boundary rows of tokens [firstToken, firstToken + tokens), no more than there is {@link
+   * #rowsRoom} for; copied before the call returns.
+   *
+   * @param rows whole rows, one behind the other
    * @param row the first row to send
    */
   void hidden(int firstToken, int tokens, MemorySegment rows, long row);
+
+  /**
+   * How many tokens' boundary rows may be handed over now, from {@link #rowsFrom} on. Where there
+   * is no room for the next chunk's, other orders are to be computed until there is: {@link
+   * #onRoom}.
+   */
+  default int rowsRoom() {
+    return Integer.MAX_VALUE;
+  }
+
+  /**
+   * The token whose boundary row is to be handed over next: the one behind the last, or an earlier
+   * one where the receiver has asked for rows that are not kept any more. Then its chunk has to go
+   * through the layers again.
+   */
+  default int rowsFrom() {
+    return Integer.MAX_VALUE;
+  }
+
+  /** Has this run on the stream thread when {@link #rowsRoom} or {@link #rowsFrom} has changed. */
+  default void onRoom(Runnable action) {}
 
   /**
    * Everything was handed over.

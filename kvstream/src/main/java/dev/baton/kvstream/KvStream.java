@@ -27,27 +27,28 @@ interface KvStream {
   /** From now on everything is sealed; nothing was sent before. */
   void seal(MessageSealer sealer);
 
-  /** How many tokens of {@code tokenBytes} go into one slice message, at least one. */
-  int tokensPerSlice(int tokenBytes);
+  /** How many units of {@code unitBytes} go into one slice message, at least one. */
+  int unitsPerSlice(int unitBytes);
 
-  /** How many hidden rows of {@code rowBytes} go into one message, at least one. */
+  /** How many boundary rows of {@code rowBytes} go into one message, at least one. */
   int rowsPerMessage(int rowBytes);
 
   /** The digest of the slice or rows sent last. */
   long lastDigest();
 
   /**
-   * Sends one layer's KV of some tokens, {@code payloadBytes} in all.
+   * Sends some units of one state, {@code payloadBytes} in all. Also false where the source has a
+   * later fixed state than that.
    *
    * @throws RuntimeException what the source throws; nothing was sent then
    */
   boolean sendSlice(SliceHeader rows, KvSource source, int payloadBytes);
 
-  /** Sends hidden rows that stand from {@code offset} of {@code src}. */
+  /** Sends boundary rows that stand from {@code offset} of {@code src}. */
   boolean sendHidden(SliceHeader rows, MemorySegment src, long offset, int rowBytes);
 
-  /** Sends what a whole layer's digest must be. */
-  boolean sendLayerDigest(long sessionId, int layer, int tokens, long digest);
+  /** Sends what the digest of all that was ordered of one state must be. */
+  boolean sendLayerDigest(SliceHeader whole, long digest);
 
   /** Sends that everything was handed over. */
   boolean sendDone(

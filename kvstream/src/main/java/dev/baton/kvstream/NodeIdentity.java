@@ -1,18 +1,17 @@
 package dev.baton.kvstream;
 
+import dev.baton.arch.StateTable;
 import dev.baton.gguf.GgufIdentity;
-import dev.baton.kernel.KvGeometry;
 import java.util.List;
 import java.util.Set;
 
 /**
- * What a node says of itself in the handshake. Two nodes may share a request only if model,
- * geometry, hidden width and numerics agree.
+ * What a node says of itself in the handshake. Two nodes may share a request only if model, states
+ * and numerics agree.
  *
  * @param name for reports, at most 128 characters: {@code "prefill@127.0.0.1:7001 avx512"}
  * @param modelHash the root of the model's {@link GgufIdentity}
- * @param geometry layers, KV heads and head dimension of the KV
- * @param hiddenDim floats in a hidden row
+ * @param states what each layer leaves behind, and what goes from one to the next
  * @param contextTokens longest sequence the node takes
  * @param numericsVersion the numeric contract it follows
  * @param backend what computes, for reports
@@ -24,8 +23,7 @@ import java.util.Set;
 public record NodeIdentity(
     String name,
     String modelHash,
-    KvGeometry geometry,
-    int hiddenDim,
+    StateTable states,
     int contextTokens,
     int numericsVersion,
     String backend,
@@ -36,9 +34,8 @@ public record NodeIdentity(
   public NodeIdentity {
     capabilities = Set.copyOf(capabilities);
     parts = List.copyOf(parts);
-    if (hiddenDim < 1 || contextTokens < 1) {
-      throw new IllegalArgumentException(
-          "a node needs a hidden width and a context, got " + hiddenDim + " and " + contextTokens);
+    if (contextTokens < 1) {
+      throw new IllegalArgumentException("a node needs a context, got " + contextTokens);
     }
   }
 
@@ -46,8 +43,7 @@ public record NodeIdentity(
   public NodeIdentity(
       String name,
       String modelHash,
-      KvGeometry geometry,
-      int hiddenDim,
+      StateTable states,
       int contextTokens,
       int numericsVersion,
       String backend,
@@ -57,8 +53,7 @@ public record NodeIdentity(
     this(
         name,
         modelHash,
-        geometry,
-        hiddenDim,
+        states,
         contextTokens,
         numericsVersion,
         backend,

@@ -7,6 +7,7 @@ import dev.baton.kvstream.codec.HelloOutcome;
 import dev.baton.kvstream.codec.HelloReplyDecoder;
 import dev.baton.kvstream.codec.LeaseRenewalDecoder;
 import dev.baton.kvstream.codec.OrderRefusedDecoder;
+import dev.baton.kvstream.codec.PrefixHitsDecoder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -32,6 +33,9 @@ final class PrefillLink implements Link {
 
   /** When no KV came for so long, what was missed is not on its way any more. */
   private static final long MISSED_PAUSE_NS = 100_000_000;
+
+  /** Queries that may wait for their answers. */
+  private static final int MAX_QUERIES = 1024;
 
   private enum State {
     /** Hello is said, for the first time or, with a link id, after the connection broke. */
@@ -59,6 +63,9 @@ final class PrefillLink implements Link {
   private final LeaseRenewalDecoder renewal = new LeaseRenewalDecoder();
   private final GoodbyeDecoder goodbye = new GoodbyeDecoder();
   private final CompletableFuture<NodeIdentity> opened = new CompletableFuture<>();
+  private final PrefixReader prefixes = new PrefixReader();
+  private final Long2ObjectHashMap<Asked> queries = new Long2ObjectHashMap<>();
+  private long lastQuery;
   private final LongArrayList endedMeanwhile = new LongArrayList();
   private State state = State.GREETING;
   private LinkControl control;
@@ -177,7 +184,7 @@ final class PrefillLink implements Link {
     inOrder.add(session);
     session.ordered(clock.nanoTime());
     if (state != State.GREETING) { // else it goes out with what is resumed
-      control.send(control.writer().order(session.order(), session.creditLimit()));
+      sendOrder(session);
     }
   }
 
@@ -201,6 +208,30 @@ final class PrefillLink implements Link {
       control.send(
           failure == null ? control.writer().received(id) : control.writer().abort(id, failure));
     }
+  }
+
+  // Queries.
+
+  /** A query on its way. */
+  private record Asked(PrefixQuery query, CompletableFuture<PrefixHits> answer) {}
+
+  /** Asks the node what it holds of a prompt; the answer fails with the link. */
+  void ask(PrefixQuery query, CompletableFuture<PrefixHits> answer) {
+    if (state == State.LOST || queries.size() >= MAX_QUERIES) {
+      String lost = lostReason;
+      answer.completeExceptionally(
+          new StreamException(lost != null ? lost : label + " leaves too many queries unanswered"));
+      return;
+    }
+    long id = ++lastQuery;
+    queries.put(id, new Asked(query, answer));
+    if (state == State.OPEN) {
+      control.send(control.writer().prefixQuery(id, query));
+    }
+  }
+
+  private void askAgain() {
+    queries.forEachLong((id, asked) -> control.send(control.writer().prefixQuery(id, asked.query)));
   }
 
   // Messages.
@@ -251,6 +282,13 @@ final class PrefillLink implements Link {
         abort.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
         failSession(abort.sessionId(), label + " gave up: " + Handshake.printable(abort.reason()));
       }
+      case PrefixHitsDecoder.TEMPLATE_ID -> {
+        PrefixHits hits = prefixes.hits(frame, buffer);
+        Asked asked = queries.remove(prefixes.answeredId());
+        if (asked != null) {
+          asked.answer.complete(hits);
+        }
+      }
       case GreetAgainDecoder.TEMPLATE_ID -> broken = true;
       case GoodbyeDecoder.TEMPLATE_ID -> {
         frame.requireBlock(GoodbyeDecoder.BLOCK_LENGTH);
@@ -263,6 +301,11 @@ final class PrefillLink implements Link {
     }
   }
 
+  private void sendOrder(ReceiveSession session) {
+    control.send(
+        control.writer().order(session.order(), session.creditLimit(), session.rowsLimit()));
+  }
+
   private void failSession(long sessionId, String reason) {
     ReceiveSession session = sessions.get(sessionId);
     if (session != null) {
@@ -272,7 +315,7 @@ final class PrefillLink implements Link {
   }
 
   private void onReply(Frame frame, DirectBuffer buffer, long nowNs) {
-    Handshake.Reply answer = Handshake.readReply(frame, buffer, reply);
+    Handshake.Reply answer = Handshake.readReply(frame, buffer, reply, self);
     if (state != State.GREETING) {
       throw new MalformedMessage("a second HelloReply");
     }
@@ -335,7 +378,7 @@ final class PrefillLink implements Link {
       session.resumed();
       if (session.state() == KvReceiver.State.ORDERED) {
         // The order itself may be what was lost.
-        control.send(control.writer().order(session.order(), session.creditLimit()));
+        sendOrder(session);
       }
       request(session);
     }
@@ -344,15 +387,20 @@ final class PrefillLink implements Link {
           control.writer().abort(endedMeanwhile.getLong(i), "it ended while you were away"));
     }
     endedMeanwhile.clear();
+    askAgain();
   }
 
   private void request(ReceiveSession session) {
-    long credit = session.renewCredit();
+    long bytes = session.renewCredit();
     control.send(
         control
             .writer()
             .sliceRequest(
-                session.order().sessionId(), session.receivedBytes(), credit, session.missing()));
+                session.order().sessionId(),
+                session.receivedBytes(),
+                new SendSession.Credit(bytes, session.rowsLimit()),
+                session.rowsTaken(),
+                session.missing()));
   }
 
   @Override
@@ -444,10 +492,13 @@ final class PrefillLink implements Link {
         continue;
       }
       long limit = session.creditDue(renewing);
-      if (limit >= 0
-          && control.trySend(control.writer().credit(session.order().sessionId(), limit))) {
-        session.credited(limit);
-        work++;
+      if (limit >= 0) {
+        int rows = session.nextRowsLimit();
+        long id = session.order().sessionId();
+        if (control.trySend(control.writer().credit(id, limit, rows, session.rowsTaken()))) {
+          session.credited(limit, rows);
+          work++;
+        }
       }
     }
     return work;
@@ -479,6 +530,9 @@ final class PrefillLink implements Link {
       conclude(session, false);
     }
     control.close();
+    queries.forEachLong(
+        (_, asked) -> asked.answer.completeExceptionally(new StreamException(reason)));
+    queries.clear();
     opened.completeExceptionally(
         silent ? StreamException.noAnswer(reason, null) : new StreamException(reason));
   }

@@ -1,42 +1,75 @@
 package dev.baton.kvstream;
 
 import dev.baton.kernel.KvWireType;
+import java.nio.charset.StandardCharsets;
 import java.util.Objects;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
- * What a decode node asks of a prefill node: compute layers [0, boundaryLayer) of tokens
- * [firstToken, tokens.length) and stream their KV, and the hidden rows at the boundary.
+ * What a node asks of another: compute a stage of a prompt and stream what is wanted of it.
  *
- * <p>With {@code boundaryLayer} equal to the model's layer count only the last token's hidden row
- * travels; with a smaller one the hidden rows of all ordered tokens do.
- *
- * @param sessionId unique at the decode node, random
- * @param tokens the whole prompt, from position 0; not to be changed after the call
- * @param firstToken tokens before it need not be sent; the prefill node still computes what it
- *     lacks of them
- * @param boundaryLayer 1..layers
+ * @param sessionId unique at the node that asks, random
  * @param chunks how the prompt is cut into runs of tokens that go through the layers together
- * @param wireType element type of the KV slices
+ * @param wireType element type of those states that have a lossy form
  */
 public record PrefillOrder(
     long sessionId,
-    int[] tokens,
-    int firstToken,
-    int boundaryLayer,
+    Prompt prompt,
+    Stage stage,
     ChunkSchedule chunks,
-    KvWireType wireType) {
+    KvWireType wireType,
+    Urgency urgency) {
   public PrefillOrder {
-    Objects.requireNonNull(tokens, "tokens");
+    Objects.requireNonNull(prompt, "prompt");
+    Objects.requireNonNull(stage, "stage");
     Objects.requireNonNull(chunks, "chunks");
     Objects.requireNonNull(wireType, "wireType");
-    if (tokens.length < 1 || firstToken < 0 || firstToken >= tokens.length) {
-      throw new IllegalArgumentException(
-          "an order needs tokens, got [" + firstToken + ", " + tokens.length + ")");
+    Objects.requireNonNull(urgency, "urgency");
+  }
+
+  /** Of a plain prompt, as soon as it can be. */
+  public PrefillOrder(
+      long sessionId, Prompt prompt, Stage stage, ChunkSchedule chunks, KvWireType wireType) {
+    this(sessionId, prompt, stage, chunks, wireType, Urgency.USUAL);
+  }
+
+  /** The whole prompt, from position 0. */
+  public int[] tokens() {
+    return prompt.tokens();
+  }
+
+  /** Tokens before it are there already and do not travel. */
+  public int firstToken() {
+    return prompt.firstToken();
+  }
+
+  /** Of what the order needs, the first that is not among these, or null. */
+  @Nullable Capability lacking(Set<Capability> capabilities) {
+    boolean between =
+        stage.fromLayer() > 0 || stage.input() instanceof Stage.RowsOf || stage.rowsTicket() != 0;
+    boolean given = !prompt.given().isEmpty() || prompt.positions().length > 0;
+    if (between && !capabilities.contains(Capability.STAGES)) {
+      return Capability.STAGES;
     }
-    if (boundaryLayer < 1) {
-      throw new IllegalArgumentException(
-          "an order needs a boundary layer of at least 1, got " + boundaryLayer);
+    if (given && !capabilities.contains(Capability.GIVEN_ROWS)) {
+      return Capability.GIVEN_ROWS;
     }
+    if (!prompt.adapter().isEmpty() && !capabilities.contains(Capability.ADAPTERS)) {
+      return Capability.ADAPTERS;
+    }
+    return wireType != KvWireType.F16 && !capabilities.contains(Capability.LOSSY_ROWS)
+        ? Capability.LOSSY_ROWS
+        : null;
+  }
+
+  /** The first token whose boundary row travels; the end where none does. */
+  int firstRow() {
+    return switch (stage.rows()) {
+      case NONE -> tokens().length;
+      case LAST -> tokens().length - 1;
+      case ALL -> firstToken();
+    };
   }
 
   /**
@@ -46,12 +79,29 @@ public record PrefillOrder(
   long digest() {
     long hash = 0xcbf29ce484222325L;
     hash = mix(hash, sessionId);
-    hash = mix(hash, firstToken);
-    hash = mix(hash, boundaryLayer);
+    hash = mix(hash, firstToken());
+    hash = mix(hash, stage.fromLayer());
+    hash = mix(hash, stage.toLayer());
+    hash = mix(hash, stage.state() ? 1 : 0);
+    hash = mix(hash, WireCodes.of(stage.rows()));
+    hash = mix(hash, stage.rowsTicket());
+    if (stage.input() instanceof Stage.RowsOf(String node, long ticket)) {
+      hash = mix(mix(hash, ticket), node);
+    }
     hash = mix(hash, chunks.largestTokens());
     hash = mix(hash, chunks.smallestTokens());
     hash = mix(hash, WireCodes.of(wireType));
-    for (int token : tokens) {
+    hash = mix(hash, WireCodes.of(urgency.priority()));
+    hash = mix(hash, urgency.deadlineMs());
+    for (Prompt.Given run : prompt.given()) {
+      hash = mix(mix(mix(hash, run.firstToken()), run.tokens()), run.hash());
+    }
+    hash = mix(hash, prompt.adapter());
+    hash = mix(hash, prompt.salt());
+    for (int position : prompt.positions()) {
+      hash = mix(hash, position);
+    }
+    for (int token : tokens()) {
       hash = mix(hash, token);
     }
     return hash;
@@ -60,5 +110,17 @@ public record PrefillOrder(
   private static long mix(long hash, long number) {
     long mixed = (hash ^ number) * 0x100000001b3L;
     return mixed ^ (mixed >>> 32);
+  }
+
+  private static long mix(long hash, byte[] bytes) {
+    long mixed = mix(hash, bytes.length);
+    for (byte one : bytes) {
+      mixed = mix(mixed, one);
+    }
+    return mixed;
+  }
+
+  private static long mix(long hash, String text) {
+    return mix(hash, text.getBytes(StandardCharsets.UTF_8));
   }
 }

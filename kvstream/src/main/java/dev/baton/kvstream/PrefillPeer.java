@@ -1,5 +1,6 @@
 package dev.baton.kvstream;
 
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /** A prefill node this node knows. Any thread may use it. */
@@ -65,10 +66,9 @@ public final class PrefillPeer implements PrefillTarget, AutoCloseable {
 
   @Override
   public KvReceiver order(PrefillOrder order, KvSink sink) {
-    int layers = self.geometry().layers();
-    if (order.boundaryLayer() > layers) {
-      throw new IllegalArgumentException(
-          "boundary layer " + order.boundaryLayer() + " of a model with " + layers + " layers");
+    String misfit = order.stage().misfit(self.states());
+    if (misfit != null) {
+      throw new IllegalArgumentException(misfit);
     }
     if (order.tokens().length > longestPrompt()) {
       throw new IllegalArgumentException(
@@ -83,12 +83,18 @@ public final class PrefillPeer implements PrefillTarget, AutoCloseable {
         new ReceiveSession(
             order,
             sink,
-            self,
-            config.creditBytes(),
+            self.states(),
+            new ReceiveSession.Windows(config.creditBytes(), config.rowsBytes()),
             link.label(),
             it -> agent.call(() -> link.cancel(it)));
     if (config.trace()) {
       session.keepTrace();
+    }
+    Capability lacking = order.lacking(identity.capabilities());
+    if (lacking != null) {
+      session.fail(link.label() + " does not " + lacking.words());
+      session.detach();
+      return session;
     }
     String marked = markedLost;
     if (marked != null || !agent.post(() -> link.order(session))) {
@@ -98,6 +104,20 @@ public final class PrefillPeer implements PrefillTarget, AutoCloseable {
       session.detach();
     }
     return session;
+  }
+
+  /**
+   * Asks the node what it holds of a prompt, and how it stands: a round trip. The answer fails with
+   * a {@link StreamException} where the node is lost before.
+   */
+  public CompletableFuture<PrefixHits> ask(PrefixQuery query) {
+    CompletableFuture<PrefixHits> answer = new CompletableFuture<>();
+    String marked = markedLost;
+    if (marked != null || !agent.post(() -> link.ask(query, answer))) {
+      answer.completeExceptionally(
+          new StreamException(marked != null ? marked : "this node's stream is closed"));
+    }
+    return answer;
   }
 
   /**

@@ -1,9 +1,10 @@
 package dev.baton.kvstream;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A node's prefill side as the stream sees it. Both methods are called by the stream thread and
+ * A node's prefill side as the stream sees it. All methods are called by the stream thread and
  * return at once.
  */
 public interface PrefillService {
@@ -14,6 +15,14 @@ public interface PrefillService {
    * @return null when accepted, else the reason for the caller, one line
    */
   @Nullable String accept(PrefillOrder order, KvSender sender);
+
+  /** What a node holds of a prompt, and how much stands before a new order. */
+  record Standing(List<PrefixHits.Held> held, int queueMs, int freeTokens) {}
+
+  /** What is held of a prompt: nothing, where nothing is kept. */
+  default Standing standing(PrefixQuery query) {
+    return new Standing(List.of(), 0, 0);
+  }
 
   /**
    * The session is over: all that was handed over has arrived, or {@link KvSender#isOver} turned

@@ -1,32 +1,43 @@
 package dev.baton.kvstream;
 
+import dev.baton.arch.StateTable;
 import dev.baton.kvstream.codec.SliceRequestDecoder;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.agrona.collections.IntArrayList;
 import org.agrona.concurrent.NanoClock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One order at the prefill node. The compute thread says how far each layer is ({@link KvSender});
- * the stream thread follows ({@link #pump}), the earliest tokens first and hidden rows before KV,
- * because the decode node waits for them. As a layer's tokens are handed over in order, how far it
- * is, is one number: nothing is queued, neighbours that wait travel together, and a resumed session
- * only sets back what was sent.
+ * One order at the node that computes it. The compute thread says how far each layer is ({@link
+ * KvSender}); the stream thread follows ({@link #pump}), the earliest tokens first and boundary
+ * rows before states, because the other node waits for them. As a layer's tokens are handed over in
+ * order, how far it is, is one number: nothing is queued, neighbours that wait travel together, and
+ * a resumed session only sets back what was sent. A fixed state travels at the newest position that
+ * was announced, behind everything else that is ready.
  */
 final class SendSession implements KvSender {
   private static final int MESSAGE_BYTES = 64;
+  private static final int GAP_NUMBERS = 3;
 
   private final PrefillOrder order;
   private final int endToken;
-  private final int tokenBytes;
-  private final int hiddenRowBytes;
+  private final StateSlots slots;
+  private final int rowBytes;
   private final int hiddenFirst;
+  private final int rowsKept;
   private final NanoClock clock;
   private final Runnable wake;
 
-  /** Compute thread to stream thread; a time is written before the number it belongs to. */
+  /** Compute thread's own: tokens of each layer that are computed. */
+  private final int[] computed;
+
+  /**
+   * Compute thread to stream thread: units of each slot that are computed, of a fixed state its
+   * position; a time is written before the number it belongs to.
+   */
   private final AtomicIntegerArray ready;
 
   private final long[] readyNs;
@@ -35,29 +46,40 @@ final class SendSession implements KvSender {
   private volatile boolean done;
   private volatile @Nullable String failure;
   private @Nullable KvSource source;
-  private MemorySegment hiddenRows = MemorySegment.NULL;
+  private @Nullable RowWindow rows;
   private long computeStartNs;
   private long computeEndNs;
 
   /** Stream thread to compute thread. */
   private volatile boolean over;
 
-  /** Stream thread's own: tokens [firstToken, sent) of a layer have left, but for the gaps. */
+  private volatile int rowsTaken;
+
+  /** A token whose row has to be computed again, or -1; the compute thread takes it away. */
+  private final AtomicInteger rowsAgain = new AtomicInteger(-1);
+
+  private volatile @Nullable Runnable roomAction;
+
+  /** Stream thread's own: units [first, sent) of a slot have left, but for the gaps. */
   private final int[] sent;
 
-  /** Tokens before this one are in the layer's digest. */
+  /** Units before this one are in the slot's digest. */
   private final int[] digested;
 
   private final long[] digest;
   private final boolean[] digestSent;
 
-  /** Rows before {@code sent} that have to leave once more: layer, first token, end token, ... */
+  /** Of a fixed state: the position that is being sent, or 0. */
+  private final int[] position;
+
+  /** Units before {@code sent} that have to leave once more: slot, first, end, ... */
   private final IntArrayList gaps = new IntArrayList();
 
   private final SliceHeader header = new SliceHeader();
-  private int layer = -1;
-  private int layerTarget;
+  private int slot = -1;
+  private int slotTarget;
   private int digestsDue;
+  private int rowsLimit;
   private int hiddenSent;
   private int hiddenDigested;
   private long hiddenDigest;
@@ -71,35 +93,51 @@ final class SendSession implements KvSender {
   private long waitsSinceNs;
   private boolean waits;
 
+  /**
+   * @param credit what the receiver takes at first
+   * @param rowsBytes of boundary rows that are kept, about
+   */
   SendSession(
-      PrefillOrder order, NodeIdentity node, long creditBytes, NanoClock clock, Runnable wake) {
+      PrefillOrder order,
+      StateTable table,
+      Credit credit,
+      long rowsBytes,
+      NanoClock clock,
+      Runnable wake) {
     this.order = order;
     this.endToken = order.tokens().length;
-    this.tokenBytes = order.wireType().tokenBytes(node.geometry());
-    this.hiddenRowBytes = node.hiddenDim() * Float.BYTES;
-    this.hiddenFirst =
-        order.boundaryLayer() < node.geometry().layers() ? order.firstToken() : endToken - 1;
+    this.slots = new StateSlots(order, table);
+    this.rowBytes = Math.max(1, table.boundaryBytes(order.stage().toLayer()));
+    this.hiddenFirst = order.firstRow();
+    int chunk = order.chunks().largestTokens();
+    this.rowsKept = RowWindow.capacity(endToken - hiddenFirst, chunk, rowBytes, rowsBytes);
     this.clock = clock;
     this.wake = wake;
-    int layers = order.boundaryLayer();
-    int[] start = new int[layers];
-    Arrays.fill(start, order.firstToken());
-    this.sent = start;
-    this.digested = start.clone();
-    this.ready = new AtomicIntegerArray(start);
-    this.readyNs = new long[layers];
-    this.digest = new long[layers];
-    this.digestSent = new boolean[layers];
+    this.computed = new int[order.stage().layers()];
+    Arrays.fill(computed, order.firstToken());
+    this.sent = slots.firsts();
+    this.digested = slots.firsts();
+    this.ready = new AtomicIntegerArray(slots.firsts());
+    this.readyNs = new long[order.stage().layers()];
+    this.digest = new long[sent.length];
+    this.digestSent = new boolean[sent.length];
+    this.position = new int[sent.length];
     this.hiddenReady = hiddenFirst;
     this.hiddenSent = hiddenFirst;
     this.hiddenDigested = hiddenFirst;
+    this.rowsTaken = hiddenFirst;
     this.header.sessionId = order.sessionId();
-    this.creditLimit = creditBytes;
-    this.unsentBytes =
-        (long) layers * (endToken - order.firstToken()) * tokenBytes
-            + (long) (endToken - hiddenFirst) * hiddenRowBytes;
+    this.creditLimit = credit.bytes();
+    this.rowsLimit = Math.min(endToken, credit.rowsLimit());
+    this.unsentBytes = slots.totalBytes() + (long) (endToken - hiddenFirst) * rowBytes;
     this.servedNs = clock.nanoTime();
+    for (int i = 0; i < sent.length; i++) {
+      digestsDue += isSent(i) ? 1 : 0;
+    }
   }
+
+  /** What a receiver takes: payload bytes in all, and boundary rows of tokens before a limit. */
+  record Credit(long bytes, int rowsLimit) {}
 
   // The compute thread's side.
 
@@ -107,49 +145,100 @@ final class SendSession implements KvSender {
   public void begin(KvSource kv) {
     // On the heap: memory outside of it would be given back only when the heap, which hardly grows
     // here, happens to be collected.
-    int values = Math.multiplyExact(endToken - hiddenFirst, hiddenRowBytes / Float.BYTES);
-    hiddenRows = MemorySegment.ofArray(new float[values]);
+    long bytes = (long) rowsKept * rowBytes;
+    MemorySegment memory =
+        MemorySegment.ofArray(new long[Math.toIntExact(Math.ceilDiv(bytes, Long.BYTES))]);
+    rows = new RowWindow(hiddenFirst, rowsKept, rowBytes, memory);
     source = kv;
   }
 
   @Override
-  public void slice(int ofLayer, int firstToken, int tokens) {
+  public void slice(int layer, int firstToken, int tokens) {
     if (over) {
       return;
     }
     if (source == null) {
       throw new IllegalStateException("begin comes before the first slice");
     }
-    int before = ready.getPlain(ofLayer);
-    requireNext("KV of layer " + ofLayer, firstToken, tokens, before);
-    readyNs[ofLayer] = clock.nanoTime();
-    ready.setRelease(ofLayer, Math.max(before, firstToken + tokens));
+    int at = layer - order.stage().fromLayer();
+    int before = computed[at];
+    requireNext("KV of layer " + layer, firstToken, tokens, before);
+    readyNs[at] = clock.nanoTime();
+    int end = Math.max(before, firstToken + tokens);
+    computed[at] = end;
+    for (int i = slots.firstOf(layer); i < slots.endOf(layer); i++) {
+      if (!slots.get(i).isFixed()) {
+        ready.setRelease(i, slots.get(i).unitsAt(end));
+      }
+    }
     wake.run();
   }
 
   @Override
-  public void hidden(int firstToken, int tokens, MemorySegment rows, long row) {
-    int before = hiddenReady;
-    int end = firstToken + tokens;
-    if (over || end <= before) {
+  public void fixed(int layer, int at) {
+    if (over) {
       return;
     }
-    if (source == null) {
+    readyNs[layer - order.stage().fromLayer()] = clock.nanoTime();
+    for (int i = slots.firstOf(layer); i < slots.endOf(layer); i++) {
+      if (slots.get(i).isFixed()) {
+        if (at <= Math.max(order.firstToken(), ready.getPlain(i)) || at > endToken) {
+          throw new IllegalArgumentException(
+              "a state of layer " + layer + " at " + at + " behind one at " + ready.getPlain(i));
+        }
+        ready.setRelease(i, at);
+      }
+    }
+    wake.run();
+  }
+
+  @Override
+  public void hidden(int firstToken, int tokens, MemorySegment from, long row) {
+    int again = rowsAgain.get();
+    int next = again >= 0 ? again : hiddenReady;
+    int end = firstToken + tokens;
+    if (over || end <= next) {
+      return;
+    }
+    RowWindow kept = rows;
+    if (kept == null) {
       throw new IllegalStateException("begin comes before the first hidden row");
     }
-    int from = Math.max(firstToken, before);
-    requireNext("hidden rows", from, end - from, before);
-    long to = (long) (from - hiddenFirst) * hiddenRowBytes;
-    long at = (row + from - firstToken) * hiddenRowBytes;
-    MemorySegment.copy(rows, at, hiddenRows, to, (long) (end - from) * hiddenRowBytes);
+    int begin = Math.max(firstToken, next);
+    requireNext("hidden rows", begin, end - begin, next);
+    int room = rowsTaken + rowsKept - next;
+    if (end - begin > room) {
+      throw new IllegalStateException(
+          "hidden rows of " + (end - begin) + " tokens where there is room for " + room);
+    }
+    kept.put(begin, end - begin, from, (row + begin - firstToken) * rowBytes);
     hiddenReadyNs = clock.nanoTime();
     hiddenReady = end;
+    if (again >= 0) {
+      boolean _ = rowsAgain.compareAndSet(again, -1);
+    }
     wake.run();
+  }
+
+  @Override
+  public int rowsRoom() {
+    return rowsTaken + rowsKept - rowsFrom();
+  }
+
+  @Override
+  public int rowsFrom() {
+    int again = rowsAgain.get();
+    return again >= 0 ? again : hiddenReady;
+  }
+
+  @Override
+  public void onRoom(Runnable action) {
+    roomAction = action;
   }
 
   private boolean isAllReady() {
     for (int i = 0; i < ready.length(); i++) {
-      if (ready.getPlain(i) < endToken) {
+      if (ready.getPlain(i) < (slots.get(i).isFixed() ? endToken : slots.get(i).end())) {
         return false;
       }
     }
@@ -173,6 +262,9 @@ final class SendSession implements KvSender {
   public void done(long startNs, long endNs) {
     if (over) {
       return;
+    }
+    if (rowsAgain.get() >= 0) {
+      return; // some rows have to come again, and then this
     }
     if (!isAllReady()) {
       throw new IllegalStateException(
@@ -209,15 +301,41 @@ final class SendSession implements KvSender {
   /** Nobody wants the rest. */
   void end() {
     over = true;
+    tellRoom();
   }
 
   /**
    * The receiver takes up to this many payload bytes in all; a higher limit says that some came.
+   *
+   * @param limitRows boundary rows of tokens before this one may leave
+   * @param taken those of tokens before this one are there
    */
-  void credit(long limitBytes, long nowNs) {
+  void credit(long limitBytes, int limitRows, int taken, long nowNs) {
     if (limitBytes > creditLimit) {
       creditLimit = limitBytes;
       waitsSinceNs = nowNs;
+    }
+    takesRows(limitRows, taken, nowNs);
+  }
+
+  private void takesRows(int limitRows, int taken, long nowNs) {
+    if (taken > hiddenSent || limitRows > endToken) {
+      throw new MalformedMessage("boundary rows of token " + taken + " that were not sent");
+    }
+    if (limitRows > rowsLimit) {
+      rowsLimit = limitRows;
+      waitsSinceNs = nowNs;
+    }
+    if (taken > rowsTaken) {
+      rowsTaken = taken;
+      tellRoom();
+    }
+  }
+
+  private void tellRoom() {
+    Runnable action = roomAction;
+    if (action != null) {
+      action.run();
     }
   }
 
@@ -251,7 +369,7 @@ final class SendSession implements KvSender {
 
   /** True when nothing but the stream itself can keep it waiting: neither credit nor a request. */
   boolean waitsForTheStream() {
-    return !paused && creditLimit - sentBytes >= Math.max(tokenBytes, hiddenRowBytes);
+    return !paused && creditLimit - sentBytes >= Math.max(slots.largestUnit(), rowBytes);
   }
 
   /** True while the receiver is still to say what is missing. */
@@ -273,56 +391,133 @@ final class SendSession implements KvSender {
   void resume(SliceRequestDecoder request) {
     long received = request.receivedBytes();
     creditLimit = request.creditBytes();
-    int[] next = new int[sent.length];
-    Arrays.fill(next, endToken);
+    int limitRows = request.rowsLimit();
+    int taken = request.rowsTaken();
+    int[] next = slots.ends();
     int hiddenNext = endToken;
     gaps.clear();
     unsentBytes = 0;
     for (SliceRequestDecoder.MissingDecoder missing : request.missing()) {
-      int of = missing.layer();
-      int first = missing.firstToken();
-      int end = first + missing.tokens();
-      boolean ofHidden = of == sent.length;
-      if (of < 0
-          || of > sent.length
-          || missing.tokens() < 1
-          || end < first
-          || end > endToken
-          || first < (ofHidden ? hiddenFirst : order.firstToken())) {
-        throw new MalformedMessage(
-            "a request for rows that were not ordered: layer "
-                + of
-                + ", tokens ["
-                + first
-                + ", "
-                + end
-                + ")");
-      }
-      unsentBytes += (long) (end - first) * (ofHidden ? hiddenRowBytes : tokenBytes);
-      if (end < endToken) {
-        gaps.addInt(of);
-        gaps.addInt(first);
-        gaps.addInt(Math.min(end, ofHidden ? hiddenSent : sent[of]));
-      } else if (ofHidden) {
-        hiddenNext = first;
-      } else {
-        next[of] = first;
+      int first = missing.first();
+      int end = first + missing.units();
+      boolean ofHidden =
+          missing.layer() == order.stage().toLayer() && missing.state() == StateSlots.ROWS;
+      int of = ofHidden ? -1 : slots.find(missing.layer(), missing.state());
+      requireOrdered(missing, of, ofHidden, first, end);
+      if (ofHidden) {
+        unsentBytes += (long) (end - first) * rowBytes;
+        if (end == endToken) {
+          hiddenNext = first;
+        } else {
+          gap(-1, first, Math.min(end, hiddenSent));
+        }
+      } else if (missing.units() > 0) {
+        boolean outdated = slots.get(of).isFixed() && missing.position() != position[of];
+        unsentBytes +=
+            outdated ? slots.get(of).totalBytes() : slots.get(of).payloadBytes(first, end - first);
+        if (outdated) {
+          next[of] = slots.get(of).first();
+        } else if (end == slots.get(of).end()) {
+          next[of] = first;
+        } else {
+          gap(of, first, Math.min(end, sent[of]));
+        }
+      } else if (missing.position() != position[of]) {
+        unsentBytes += slots.get(of).totalBytes();
+        next[of] = slots.get(of).first();
       }
     }
     for (int i = 0; i < sent.length; i++) {
       sent[i] = Math.min(sent[i], next[i]);
     }
+    rowsLimit = Math.clamp(limitRows, hiddenFirst, endToken);
     hiddenSent = Math.min(hiddenSent, hiddenNext);
+    rewind(Math.min(hiddenSent, firstGap()), taken);
     Arrays.fill(digestSent, false);
     digestsDue = 0;
-    for (int end : sent) {
-      digestsDue += end == endToken ? 1 : 0;
+    for (int i = 0; i < sent.length; i++) {
+      digestsDue += isSent(i) ? 1 : 0;
     }
-    layer = -1;
+    slot = -1;
     doneSent = false;
     sentBytes = received;
     paused = false;
     waits = false;
+  }
+
+  private void requireOrdered(
+      SliceRequestDecoder.MissingDecoder missing, int of, boolean ofHidden, int first, int end) {
+    boolean right;
+    if (ofHidden) {
+      right = first >= hiddenFirst && end > first && end <= endToken;
+    } else if (of < 0) {
+      right = false;
+    } else {
+      StateSlots.Slot asked = slots.get(of);
+      right =
+          asked.isFixed()
+              ? first >= 0
+                  && end >= first
+                  && end <= asked.end()
+                  && missing.position() >= 0
+                  && missing.position() <= position[of]
+              : first >= asked.first() && end > first && end <= asked.end();
+    }
+    if (!right) {
+      throw new MalformedMessage(
+          "a request for rows that were not ordered: layer "
+              + missing.layer()
+              + ", state "
+              + missing.state()
+              + ", ["
+              + first
+              + ", "
+              + end
+              + ")");
+    }
+  }
+
+  private void gap(int of, int first, int end) {
+    if (first < end) {
+      gaps.addInt(of);
+      gaps.addInt(first);
+      gaps.addInt(end);
+    }
+  }
+
+  /** The first boundary row that has to leave once more, of those in gaps. */
+  private int firstGap() {
+    int first = endToken;
+    for (int i = 0; i < gaps.size(); i += GAP_NUMBERS) {
+      if (gaps.getInt(i) < 0) {
+        first = Math.min(first, gaps.getInt(i + 1));
+      }
+    }
+    return first;
+  }
+
+  /** Boundary rows are sent from {@code first} on; those that are not kept are computed again. */
+  private void rewind(int first, int taken) {
+    if (first >= rowsTaken) {
+      rowsTaken = Math.clamp(taken, rowsTaken, Math.max(rowsTaken, first));
+    } else {
+      for (int i = gaps.size() - GAP_NUMBERS; i >= 0; i -= GAP_NUMBERS) {
+        if (gaps.getInt(i) < 0) {
+          removeGap(i);
+        }
+      }
+      hiddenSent = first;
+      rowsTaken = first;
+      rowsAgain.set(first);
+      done = false;
+    }
+    tellRoom();
+  }
+
+  private void removeGap(int at) {
+    gaps.removeAt(at + 2);
+    gaps.removeAt(at + 1);
+    gaps.removeAt(at);
   }
 
   /**
@@ -365,56 +560,58 @@ final class SendSession implements KvSender {
     if (!gaps.isEmpty()) {
       return sendGap(out);
     }
-    if (hiddenReady > hiddenSent) {
-      return sendHidden(out);
+    int readyRows = rowsAgain.get() >= 0 ? hiddenSent : hiddenReady;
+    if (Math.min(readyRows, rowsLimit) > hiddenSent) {
+      return sendHidden(out, Math.min(readyRows, rowsLimit));
     }
     if (digestsDue > 0) {
       return sendLayerDigest(out);
     }
-    if (pickLayer()) {
+    if (pickSlot()) {
       return sendSlice(out);
     }
-    // done implies that all was ready, and above nothing ready was left unsent.
-    if (!done || doneSent) {
+    // done implies that all was ready, and above nothing ready was left unsent but rows that the
+    // receiver has no room for yet: it computes, which may take as long as it likes.
+    if (!done || doneSent || readyRows > hiddenSent || rowsAgain.get() >= 0) {
       return 0;
     }
-    int rows = endToken - hiddenFirst;
-    doneSent = out.sendDone(order.sessionId(), computeStartNs, computeEndNs, rows, hiddenDigest);
+    int count = endToken - hiddenFirst;
+    doneSent = out.sendDone(order.sessionId(), computeStartNs, computeEndNs, count, hiddenDigest);
     return doneSent ? MESSAGE_BYTES : -1;
   }
 
   private int sendGap(KvStream out) {
-    int last = gaps.size() - 3;
+    int last = gaps.size() - GAP_NUMBERS;
     int of = gaps.getInt(last);
     int first = gaps.getInt(last + 1);
     int end = gaps.getInt(last + 2);
-    boolean ofHidden = of == sent.length;
-    int rowBytes = ofHidden ? hiddenRowBytes : tokenBytes;
-    int rows = Math.min(end - first, affordable(rowBytes));
-    int sentRows =
-        rows < 1 ? 0 : ofHidden ? hiddenRows(out, first, rows) : slice(out, of, first, rows);
-    if (sentRows == 0 && first < end) {
+    if (of >= 0 && isReplaced(of)) {
+      return newest(of) > 0 ? MESSAGE_BYTES : -1; // and so the gap is gone
+    }
+    int unitBytes = of < 0 ? rowBytes : slots.get(of).unitBytes();
+    int count = Math.min(end - first, affordable(unitBytes));
+    int units =
+        count < 1 ? 0 : of < 0 ? hiddenRows(out, first, count) : slice(out, of, first, count);
+    if (units == 0) {
       return -1;
     }
-    gaps.setInt(last + 1, first + sentRows);
-    if (first + sentRows >= end) {
-      gaps.removeAt(last + 2);
-      gaps.removeAt(last + 1);
-      gaps.removeAt(last);
+    gaps.setInt(last + 1, first + units);
+    if (first + units >= end) {
+      removeGap(last);
     }
-    return MESSAGE_BYTES + sentRows * rowBytes;
+    return MESSAGE_BYTES + units * unitBytes;
   }
 
-  private int affordable(int rowBytes) {
-    return (int) Math.min(Integer.MAX_VALUE, (creditLimit - sentBytes) / rowBytes);
+  private int affordable(int unitBytes) {
+    return (int) Math.min(Integer.MAX_VALUE, (creditLimit - sentBytes) / unitBytes);
   }
 
-  private int sendHidden(KvStream out) {
-    int rows = Math.min(hiddenReady - hiddenSent, affordable(hiddenRowBytes));
+  private int sendHidden(KvStream out, int until) {
+    int count = Math.min(until - hiddenSent, affordable(rowBytes));
     if (hiddenSent < hiddenDigested) {
-      rows = Math.min(rows, hiddenDigested - hiddenSent);
+      count = Math.min(count, hiddenDigested - hiddenSent);
     }
-    int sentRows = rows < 1 ? 0 : hiddenRows(out, hiddenSent, rows);
+    int sentRows = count < 1 ? 0 : hiddenRows(out, hiddenSent, count);
     if (sentRows == 0) {
       return -1;
     }
@@ -423,65 +620,76 @@ final class SendSession implements KvSender {
       hiddenDigested += sentRows;
     }
     hiddenSent += sentRows;
-    return MESSAGE_BYTES + sentRows * hiddenRowBytes;
+    return MESSAGE_BYTES + sentRows * rowBytes;
   }
 
   /**
-   * Sends up to {@code limit} hidden rows in one message; returns how many, 0 when it must wait.
+   * Sends up to {@code limit} boundary rows in one message; returns how many, 0 when it must wait.
    */
   private int hiddenRows(KvStream out, int first, int limit) {
-    int rows = Math.min(limit, out.rowsPerMessage(hiddenRowBytes));
-    header.layer = order.boundaryLayer();
-    header.firstToken = first;
-    header.tokens = rows;
-    header.readyNs = hiddenReadyNs;
-    header.sentNs = clock.nanoTime();
-    long offset = (long) (first - hiddenFirst) * hiddenRowBytes;
-    if (!out.sendHidden(header, hiddenRows, offset, hiddenRowBytes)) {
+    RowWindow from = rows;
+    if (from == null) {
       return 0;
     }
-    spent((long) rows * hiddenRowBytes);
-    return rows;
+    int count = Math.min(Math.min(limit, out.rowsPerMessage(rowBytes)), from.run(first));
+    header.layer = order.stage().toLayer();
+    header.state = StateSlots.ROWS;
+    header.first = first;
+    header.count = count;
+    header.readyNs = hiddenReadyNs;
+    header.sentNs = clock.nanoTime();
+    if (!out.sendHidden(header, from.memory(), from.offset(first), rowBytes)) {
+      return 0;
+    }
+    spent((long) count * rowBytes);
+    return count;
   }
 
   private int sendSlice(KvStream out) {
-    int first = sent[layer];
-    int tokens = Math.min(layerTarget - first, affordable(tokenBytes));
-    if (first < digested[layer]) {
-      tokens = Math.min(tokens, digested[layer] - first);
+    int of = slot;
+    int first = sent[of];
+    int unitBytes = slots.get(of).unitBytes();
+    int count = Math.min(slotTarget - first, affordable(unitBytes));
+    if (first < digested[of]) {
+      count = Math.min(count, digested[of] - first);
     }
-    int sentTokens = tokens < 1 ? 0 : slice(out, layer, first, tokens);
-    if (sentTokens == 0) {
+    int units = count < 1 ? 0 : slice(out, of, first, count);
+    if (units == 0) {
       return -1;
     }
-    if (first == digested[layer]) {
-      digest[layer] += out.lastDigest();
-      digested[layer] += sentTokens;
+    if (first == digested[of]) {
+      digest[of] += out.lastDigest();
+      digested[of] += units;
     }
-    sent[layer] = first + sentTokens;
-    if (sent[layer] == endToken) {
+    sent[of] = first + units;
+    if (isSent(of)) {
       digestsDue++;
     }
-    return MESSAGE_BYTES + sentTokens * tokenBytes;
+    return MESSAGE_BYTES + units * unitBytes;
   }
 
   /**
-   * Sends up to {@code limit} tokens of a layer in one message; returns how many, 0 when it must
+   * Sends up to {@code limit} units of a slot in one message; returns how many, 0 when it must
    * wait.
    */
   private int slice(KvStream out, int of, int first, int limit) {
-    int tokens = Math.min(limit, out.tokensPerSlice(tokenBytes));
-    header.layer = of;
-    header.firstToken = first;
-    header.tokens = tokens;
-    header.readyNs = readyNs[of];
+    StateSlots.Slot what = slots.get(of);
+    int units = Math.min(limit, out.unitsPerSlice(what.unitBytes()));
+    header.layer = what.layer();
+    header.state = what.state();
+    header.first = first;
+    header.count = units;
+    header.position = position[of];
+    header.fixedBytes = what.fixedBytes();
+    header.readyNs = readyNs[what.layer() - order.stage().fromLayer()];
     header.sentNs = clock.nanoTime();
+    int payload = (int) what.payloadBytes(first, units);
     KvSource from = source;
-    if (from == null || !out.sendSlice(header, from, tokens * tokenBytes)) {
+    if (from == null || !out.sendSlice(header, from, payload)) {
       return 0;
     }
-    spent((long) tokens * tokenBytes);
-    return tokens;
+    spent(payload);
+    return units;
   }
 
   private void spent(long bytes) {
@@ -489,13 +697,21 @@ final class SendSession implements KvSender {
     unsentBytes -= bytes;
   }
 
+  /** True when all of the slot has left, of a fixed state all at the position that is sent. */
+  private boolean isSent(int of) {
+    return sent[of] == slots.get(of).end();
+  }
+
   private int sendLayerDigest(KvStream out) {
     int due = 0;
-    while (sent[due] < endToken || digestSent[due]) {
+    while (!isSent(due) || digestSent[due]) {
       due++;
     }
-    int tokens = endToken - order.firstToken();
-    if (!out.sendLayerDigest(order.sessionId(), due, tokens, digest[due])) {
+    header.layer = slots.get(due).layer();
+    header.state = slots.get(due).state();
+    header.count = slots.get(due).units();
+    header.position = position[due];
+    if (!out.sendLayerDigest(header, digest[due])) {
       return -1;
     }
     digestSent[due] = true;
@@ -504,25 +720,49 @@ final class SendSession implements KvSender {
   }
 
   /**
-   * Chooses the layer whose next token is the earliest, and stays with it as far as it was ready
-   * then.
+   * Chooses the slot whose next token is the earliest, and stays with it as far as it was ready
+   * then; fixed states come behind all rows.
    */
-  private boolean pickLayer() {
-    if (layer >= 0 && sent[layer] < layerTarget) {
+  private boolean pickSlot() {
+    if (slot >= 0 && sent[slot] < slotTarget && !isReplaced(slot)) {
       return true;
     }
-    layer = -1;
+    slot = -1;
     int earliest = Integer.MAX_VALUE;
     for (int i = 0; i < sent.length; i++) {
-      if (sent[i] < earliest) {
-        int until = ready.getAcquire(i);
+      StateSlots.Slot what = slots.get(i);
+      int token = what.isFixed() ? endToken : sent[i] * what.tokens();
+      if (token < earliest) {
+        int until = what.isFixed() ? newest(i) : ready.getAcquire(i);
         if (until > sent[i]) {
-          earliest = sent[i];
-          layer = i;
-          layerTarget = until;
+          earliest = token;
+          slot = i;
+          slotTarget = until;
         }
       }
     }
-    return layer >= 0;
+    return slot >= 0;
+  }
+
+  private boolean isReplaced(int of) {
+    return slots.get(of).isFixed() && ready.getAcquire(of) > position[of];
+  }
+
+  /** Units of a fixed state that may leave, at the newest position there is. */
+  private int newest(int of) {
+    if (isReplaced(of)) {
+      unsentBytes += sent[of] == 0 ? 0 : slots.get(of).payloadBytes(0, sent[of]);
+      position[of] = ready.getAcquire(of);
+      sent[of] = 0;
+      digested[of] = 0;
+      digest[of] = 0;
+      digestSent[of] = false;
+      for (int i = gaps.size() - GAP_NUMBERS; i >= 0; i -= GAP_NUMBERS) {
+        if (gaps.getInt(i) == of) {
+          removeGap(i);
+        }
+      }
+    }
+    return position[of] == 0 ? 0 : slots.get(of).end();
   }
 }

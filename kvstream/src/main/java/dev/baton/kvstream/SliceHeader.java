@@ -4,15 +4,26 @@ package dev.baton.kvstream;
 final class SliceHeader {
   long sessionId;
 
-  /** The boundary layer for hidden rows. */
+  /** The layer behind the order's last one for boundary rows. */
   int layer;
 
-  int firstToken;
-  int tokens;
+  /** In the layer's list. */
+  int state;
 
-  /** When the newest of the rows was computed. */
+  /** The first row, or piece of a fixed state. */
+  int first;
+
+  int count;
+
+  /** Of a fixed state; 0 for rows. */
+  int position;
+
+  /** All bytes of a fixed state; 0 for rows. */
+  int fixedBytes;
+
+  /** When the newest of it was computed. */
   long readyNs;
 
-  /** When they were handed to the stream. */
+  /** When it was handed to the stream. */
   long sentNs;
 }

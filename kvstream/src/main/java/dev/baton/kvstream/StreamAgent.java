@@ -298,7 +298,7 @@ final class StreamAgent implements Runnable {
   }
 
   private void onReply(Inbound from, Frame frame, DirectBuffer buffer, long nowNs) {
-    long nonce = Handshake.readReply(frame, buffer, helloReply).nonce();
+    long nonce = Handshake.readReply(frame, buffer, helloReply, self.identity()).nonce();
     for (Link link : links) {
       if (link instanceof PrefillLink prefill && prefill.awaitsReply(nonce)) {
         from.bind(link);
@@ -323,7 +323,9 @@ final class StreamAgent implements Runnable {
       return;
     }
     Handshake.Introduction introduction =
-        caller.version() == Handshake.PROTOCOL_VERSION ? Handshake.readIntroduction(hello) : null;
+        caller.version() == Handshake.PROTOCOL_VERSION
+            ? Handshake.readIntroduction(hello, self.identity())
+            : null;
     Handshake.Refusal refusal = refusal(caller, introduction);
     if (refusal != null && isAboutKeys(refusal)) {
       media.knocks().note(Knocks.Kind.NO_KEY, source.socketAddress());
@@ -423,9 +425,8 @@ final class StreamAgent implements Runnable {
       Handshake.Introduction introduction,
       Endpoint replyTo,
       PrefillService accepting) {
-    int tokenBytes = self.identity().geometry().tokenBytes();
-    int hiddenBytes = self.identity().hiddenDim() * Float.BYTES;
-    KvPublication kv = new KvPublication(media.kv(replyTo), Math.max(tokenBytes, hiddenBytes));
+    KvPublication kv =
+        new KvPublication(media.kv(replyTo), self.identity().states().largestUnitBytes());
     return DecodeLink.accepting(
         caller, newLinkId(), introduction.leaseNs(), self, accepting, controlTo(replyTo), kv);
   }

@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param receiveWindowBytes what a sender may have under way; no more than the kernel's socket
  *     buffer is used
  * @param creditBytes payload that a session's sender may send before it hears more
+ * @param rowsBytes boundary rows of a session that each side keeps, about
  * @param directoryParent where the media driver's files go while the node lives
  * @param trace keep what of each session arrived when, for timelines
  * @param clock all timeouts and measurements
@@ -42,6 +43,7 @@ public record StreamConfig(
     int controlTermBytes,
     int receiveWindowBytes,
     long creditBytes,
+    long rowsBytes,
     Path directoryParent,
     boolean trace,
     NanoClock clock) {
@@ -51,7 +53,7 @@ public record StreamConfig(
   /** Aeron takes messages of up to an eighth of a term. */
   private static final int ORDERS_IN_A_TERM = 8;
 
-  private static final int ORDER_OVERHEAD_BYTES = 256;
+  private static final int ORDER_OVERHEAD_BYTES = 2048;
 
   /** Half of it holds the largest datagram twice. */
   static final int LEAST_CONTROL_TERM_BYTES = 256 << 10;
@@ -150,6 +152,7 @@ public record StreamConfig(
         controlTermBytes,
         receiveWindowBytes,
         creditBytes,
+        rowsBytes,
         directoryParent,
         trace,
         clock);
@@ -173,6 +176,7 @@ public record StreamConfig(
     private int controlTermBytes;
     private int receiveWindowBytes = 2 << 20;
     private long creditBytes = 16 << 20;
+    private long rowsBytes = RowWindow.BYTES;
     private Path directoryParent = usualParent();
     private boolean trace;
     private NanoClock clock = SystemNanoClock.INSTANCE;
@@ -250,6 +254,11 @@ public record StreamConfig(
       return this;
     }
 
+    public Builder rowsBytes(long bytes) {
+      rowsBytes = bytes;
+      return this;
+    }
+
     public Builder clock(NanoClock nanoClock) {
       clock = nanoClock;
       return this;
@@ -268,6 +277,7 @@ public record StreamConfig(
           controlTermBytes,
           receiveWindowBytes,
           creditBytes,
+          rowsBytes,
           directoryParent,
           trace,
           clock);

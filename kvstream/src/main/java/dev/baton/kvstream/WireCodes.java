@@ -20,6 +20,38 @@ final class WireCodes {
     };
   }
 
+  static short of(Stage.Rows rows) {
+    return switch (rows) {
+      case NONE -> 0;
+      case LAST -> 1;
+      case ALL -> 2;
+    };
+  }
+
+  static short of(Urgency.Priority priority) {
+    return switch (priority) {
+      case PEOPLE -> 0;
+      case BACKGROUND -> 1;
+    };
+  }
+
+  static Stage.Rows rows(int code) {
+    return switch (code) {
+      case 0 -> Stage.Rows.NONE;
+      case 1 -> Stage.Rows.LAST;
+      case 2 -> Stage.Rows.ALL;
+      default -> throw new MalformedMessage("an order of rows " + code);
+    };
+  }
+
+  static Urgency.Priority priority(int code) {
+    return switch (code) {
+      case 0 -> Urgency.Priority.PEOPLE;
+      case 1 -> Urgency.Priority.BACKGROUND;
+      default -> throw new MalformedMessage("an order of priority " + code);
+    };
+  }
+
   static Fidelity fidelity(int code) {
     return switch (code) {
       case 0 -> Fidelity.EXACT;

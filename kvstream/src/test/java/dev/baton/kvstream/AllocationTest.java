@@ -50,7 +50,7 @@ class AllocationTest {
     }
 
     private void compute(KvSender sender) {
-      sender.begin((layer, first, tokens, dst, offset) -> {
+      sender.begin((layer, _, first, tokens, dst, offset) -> {
         MemorySegment.copy(rows, at(first), dst, offset, at(tokens));
         return RowDigest.ofSlice(layer, first, tokens, ROW_BYTES, dst, offset);
       });
@@ -75,7 +75,7 @@ class AllocationTest {
     NodeIdentity node = Nodes.node(GEOMETRY, 64, TOKENS);
     StreamConfig.Builder config = StreamConfig.builder().leaseNs(LEASE_NS).creditBytes(1 << 20);
     KvSink sink =
-        (layer, first, tokens, src, offset, digest) -> {
+        (layer, state, first, tokens, src, offset, digest) -> {
           slices.setRelease(slices.getPlain() + 1);
           MemorySegment.copy(src, offset, rows, at(first), at(tokens));
           return RowDigest.ofSlice(layer, first, tokens, ROW_BYTES, src, offset) == digest;

@@ -48,10 +48,10 @@ class EndpointTest {
             StreamNode.launch(
                 config.listen(null).build().reachedFrom(sending.endpoint()), node, null);
         PrefillPeer peer = receiving.connect(sending.endpoint())) {
-      PatternKv sink = new PatternKv(node.geometry(), 300);
+      PatternKv sink = new PatternKv(node.states(), 300);
       KvReceiver receiver = peer.order(Nodes.order(1, 300, 0, 5, 64), sink);
       Nodes.awaitWhole(receiver);
-      assertTrue(sink.equals(PatternKv.filled(node.geometry(), 300, 1), 5, 0, 300));
+      assertTrue(sink.equals(PatternKv.filled(node.states(), 300, 1), 5, 0, 300));
       receiver.close();
     }
   }

@@ -29,7 +29,7 @@ final class HandMadeNode implements AutoCloseable {
         (from, frame, buffer, nowNs) -> {
           heard.add(frame.templateId());
           if (frame.templateId() == HelloReplyDecoder.TEMPLATE_ID) {
-            reply = Handshake.readReply(frame, buffer, new HelloReplyDecoder());
+            reply = Handshake.readReply(frame, buffer, new HelloReplyDecoder(), Nodes.node());
           } else if (frame.templateId() == HelloDecoder.TEMPLATE_ID) {
             caller = Handshake.readCaller(frame, buffer, new HelloDecoder());
           }

@@ -46,7 +46,7 @@ class KeyedLinkTest {
         @Override
         public @Nullable String accept(PrefillOrder order, KvSender sender) {
           accepted.add(order.sessionId());
-          sender.begin((layer, first, tokens, dst, offset) -> 0);
+          sender.begin((layer, _, first, tokens, dst, offset) -> 0);
           return null;
         }
 
@@ -83,7 +83,7 @@ class KeyedLinkTest {
     frame.wrap(hello, 0, hello.capacity());
     HelloDecoder decoder = new HelloDecoder();
     Handshake.Caller caller = Handshake.readCaller(frame, hello, decoder);
-    byte[] theirs = Handshake.readIntroduction(decoder).random();
+    byte[] theirs = Handshake.readIntroduction(decoder, Nodes.node()).random();
     StreamAgent.Self self = new StreamAgent.Self(node, config(key), () -> {});
     LinkControl control = new LinkControl(answers, new ControlWriter());
     DecodeLink link = DecodeLink.accepting(caller, 99, LEASE_NS, self, service, control, kv);
@@ -121,8 +121,8 @@ class KeyedLinkTest {
         new ReceiveSession(
             Nodes.order(id, 50, 0, 5, 10),
             new PatternKv(Nodes.SMALL, 50),
-            node,
-            1 << 20,
+            node.states(),
+            new ReceiveSession.Windows(1 << 20, RowWindow.BYTES),
             NAME,
             ReceiveSession::detach);
     link.order(session);
@@ -162,7 +162,7 @@ class KeyedLinkTest {
     DecodeLink prefill = answering(KEY);
     assertThrows(
         MalformedMessage.class,
-        () -> say(prefill, plain(writer.order(Nodes.order(1, 50, 0, 5, 10), 1 << 20))));
+        () -> say(prefill, plain(writer.order(Nodes.order(1, 50, 0, 5, 10), 1 << 20, 50))));
     assertThrows(
         MalformedMessage.class, () -> say(prefill, plain(writer.leaseRenewal(nowNs, 0, 0))));
     assertEquals(List.of(HelloReplyDecoder.TEMPLATE_ID), answers.templates());

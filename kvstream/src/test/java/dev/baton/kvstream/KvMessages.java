@@ -26,8 +26,10 @@ final class KvMessages {
   KvMessages(NodeIdentity node, PrefillOrder order) {
     this.node = node;
     this.order = order;
-    this.kv = PatternKv.filled(node.geometry(), order.tokens().length, order.sessionId());
-    this.hidden = PatternPrefill.hidden(node, order.tokens().length, order.sessionId());
+    this.kv = PatternKv.filled(node.states(), order.tokens().length, order.sessionId());
+    this.hidden =
+        PatternPrefill.hidden(
+            node, order.stage().toLayer(), order.tokens().length, order.sessionId());
   }
 
   PatternKv kv() {
@@ -44,50 +46,68 @@ final class KvMessages {
   }
 
   int slice(int layer, int first, int tokens) {
-    begin(slice);
-    int bytes = tokens * node.geometry().tokenBytes();
-    int at = MessageHeaderEncoder.ENCODED_LENGTH + slice.sbeBlockLength();
-    long digest = kv.exportSlice(layer, first, tokens, RawMemory.ALL, buffer.addressOffset() + at);
-    slice.sessionId(order.sessionId()).layer(layer).firstToken(first).tokens(tokens).reserved(0);
-    slice.digest(digest);
-    return at + bytes;
+    return slice(layer, 0, first, tokens, 0);
   }
 
-  private long digest(int layer, int first, int tokens, int at) {
-    int row = node.geometry().tokenBytes() / 2;
-    return RowDigest.ofSlice(layer, first, tokens, row, RawMemory.ALL, buffer.addressOffset() + at);
+  /** Of any kind of state. */
+  int slice(int layer, int state, int first, int count, int position) {
+    begin(slice);
+    StateSlots slots = new StateSlots(order, node.states());
+    StateSlots.Slot slot = slots.get(slots.find(layer, state));
+    int bytes = (int) slot.payloadBytes(first, count);
+    int at = payloadOffset();
+    long address = buffer.addressOffset() + at;
+    if (slot.isFixed()) {
+      int from = first * StateSlots.PIECE_BYTES;
+      kv.exportFixed(layer, state, position, from, bytes, RawMemory.ALL, address);
+    } else {
+      kv.exportSlice(layer, state, first, count, RawMemory.ALL, address);
+    }
+    slice.sessionId(order.sessionId()).layer(layer).state(state).first(first).units(count);
+    slice.position(position).digest(slot.digest(position, first, count, RawMemory.ALL, address));
+    return at + bytes;
   }
 
   int hidden(int first, int tokens) {
     begin(rows);
-    int row = node.hiddenDim() * Float.BYTES;
+    int row = node.states().boundaryBytes(order.stage().toLayer());
     int at = MessageHeaderEncoder.ENCODED_LENGTH + rows.sbeBlockLength();
     long address = buffer.addressOffset() + at;
     MemorySegment.copy(hidden, (long) first * row, RawMemory.ALL, address, (long) tokens * row);
     rows.sessionId(order.sessionId()).firstToken(first).tokens(tokens);
     rows.digest(
-        RowDigest.ofHidden(order.boundaryLayer(), first, tokens, row, RawMemory.ALL, address));
+        RowDigest.ofHidden(order.stage().toLayer(), first, tokens, row, RawMemory.ALL, address));
     return at + tokens * row;
   }
 
   int layerDigest(int layer, long change) {
-    int first = order.firstToken();
-    int tokens = order.tokens().length - first;
-    slice(layer, first, tokens);
-    long digest = digest(layer, first, tokens, payloadOffset());
+    return layerDigest(layer, 0, 0, change);
+  }
+
+  /** Of any kind of state. */
+  int layerDigest(int layer, int state, int position, long change) {
+    StateSlots slots = new StateSlots(order, node.states());
+    StateSlots.Slot slot = slots.get(slots.find(layer, state));
+    long digest = 0;
+    if (slot.units() > 0) {
+      slice(layer, state, slot.first(), slot.units(), position);
+      long address = buffer.addressOffset() + payloadOffset();
+      digest = slot.digest(position, slot.first(), slot.units(), RawMemory.ALL, address);
+    }
     begin(layerDigest);
-    layerDigest.sessionId(order.sessionId()).layer(layer).tokens(tokens).digest(digest + change);
+    layerDigest.sessionId(order.sessionId()).layer(layer).state(state).position(position);
+    layerDigest.units(slot.units()).digest(digest + change);
     return MessageHeaderEncoder.ENCODED_LENGTH + layerDigest.sbeBlockLength();
   }
 
   int done() {
     int end = order.tokens().length;
-    int first = order.boundaryLayer() < node.geometry().layers() ? order.firstToken() : end - 1;
+    int first = order.firstRow();
     hidden(first, end - first);
-    int row = node.hiddenDim() * Float.BYTES;
+    int row = node.states().boundaryBytes(order.stage().toLayer());
     long at = buffer.addressOffset() + MessageHeaderEncoder.ENCODED_LENGTH + rows.sbeBlockLength();
     long digest =
-        RowDigest.ofHidden(order.boundaryLayer(), first, end - first, row, RawMemory.ALL, at);
+        RowDigest.ofHidden(order.stage().toLayer(), first, end - first, row, RawMemory.ALL, at);
     begin(done);
     done.sessionId(order.sessionId())
         .computeStartNs(1)

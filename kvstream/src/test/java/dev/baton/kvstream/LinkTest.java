@@ -68,8 +68,8 @@ class LinkTest {
         new ReceiveSession(
             Nodes.order(id, 50, 0, 5, 10),
             new PatternKv(Nodes.SMALL, 50),
-            node,
-            1 << 20,
+            node.states(),
+            new ReceiveSession.Windows(1 << 20, RowWindow.BYTES),
             NAME,
             ReceiveSession::detach);
     link.order(session);
@@ -118,8 +118,7 @@ class LinkTest {
         new NodeIdentity(
             node.name(),
             node.modelHash(),
-            node.geometry(),
-            node.hiddenDim(),
+            node.states(),
             4096,
             1,
             "java",
@@ -173,7 +172,7 @@ class LinkTest {
     PrefillLink link = open();
     int reply = TestLine.accept(peer, 5, LEASE_NS, 99, node);
     assertThrows(MalformedMessage.class, () -> say(link, reply));
-    int credit = peer.credit(1, 5);
+    int credit = peer.credit(1, 5, 0, 0);
     assertThrows(MalformedMessage.class, () -> say(link, credit));
   }
 
@@ -183,7 +182,8 @@ class LinkTest {
     NodeIdentity other = Nodes.node(Nodes.SMALL, 25, 4096);
     say(link, TestLine.accept(peer, 5, LEASE_NS, 99, other));
     assertTrue(link.isOver());
-    assertTrue(String.valueOf(link.lostReason()).contains("hidden width 25"), link::lostReason);
+    assertTrue(
+        String.valueOf(link.lostReason()).contains("; the other node's has not"), link::lostReason);
   }
 
   private int quietMs() {
@@ -234,7 +234,8 @@ class LinkTest {
     link.doWork(nowNs);
     say(link, TestLine.accept(peer, 6, LEASE_NS, 100, Nodes.node(Nodes.SMALL, 25, 4096)));
     assertTrue(link.isOver());
-    assertTrue(String.valueOf(session.failure()).contains("hidden width 25"), session::failure);
+    assertTrue(
+        String.valueOf(session.failure()).contains("; the other node's has not"), session::failure);
   }
 
   // The prefill node's side.
@@ -251,7 +252,7 @@ class LinkTest {
             throw new IllegalStateException("broken");
           }
           senders.add(sender);
-          sender.begin((layer, first, tokens, dst, offset) -> 0);
+          sender.begin((layer, _, first, tokens, dst, offset) -> 0);
           return null;
         }
 
@@ -276,7 +277,7 @@ class LinkTest {
   }
 
   private int anOrder(long id) {
-    return peer.order(Nodes.order(id, 50, 0, 5, 10), 1 << 20);
+    return peer.order(Nodes.order(id, 50, 0, 5, 10), 1 << 20, 50);
   }
 
   @Test
@@ -333,18 +334,18 @@ class LinkTest {
     say(link, anOrder(-1));
     assertEquals(
         "its prefill side failed: java.lang.IllegalStateException: broken", channel.lastReason());
-    say(link, peer.order(Nodes.order(3, 5000, 0, 5, 10), 1));
+    say(link, peer.order(Nodes.order(3, 5000, 0, 5, 10), 1, 5000));
     assertTrue(channel.lastReason().contains("longer than its context"), channel::lastReason);
-    say(link, peer.order(Nodes.order(4, 50, 0, 6, 10), 1));
+    say(link, peer.order(Nodes.order(4, 50, 0, 6, 10), 1, 50));
     assertTrue(
-        channel.lastReason().contains("boundary layer 6 of a model with 5"), channel::lastReason);
+        channel.lastReason().contains("layers up to 6 of a model with 5"), channel::lastReason);
     assertEquals(List.of(), released, "what was not accepted is not released");
   }
 
   @Test
   void shouldAbortASessionWhoseReceiverGivesNoCredit() {
     DecodeLink link = serving();
-    say(link, peer.order(Nodes.order(1, 50, 0, 5, 10), 0));
+    say(link, peer.order(Nodes.order(1, 50, 0, 5, 10), 0, 50));
     senders.getFirst().slice(0, 0, 10);
     link.doWork(nowNs);
     nowNs += LEASE_NS;
@@ -356,6 +357,16 @@ class LinkTest {
     assertEquals(List.of(1L), released);
     assertEquals("you took nothing for 3.0 s", channel.lastReason());
     assertFalse(link.isOver());
+  }
+
+  /** For tokens from 4 on of layer 0. */
+  private int request(long id, long received) {
+    return peer.sliceRequest(
+        id,
+        received,
+        new SendSession.Credit(1 << 20, 50),
+        0,
+        new IntArrayList(new int[] {0, 0, 0, 4, 46}, 5, -1));
   }
 
   @Test
@@ -372,11 +383,11 @@ class LinkTest {
     senders.getFirst().slice(0, 10, 10);
     link.doWork(nowNs);
     assertEquals(List.of(), newKv.sent);
-    say(link, peer.sliceRequest(1, 40, 1 << 20, new IntArrayList(new int[] {0, 4, 46}, 3, -1)));
+    say(link, request(1, 40));
     link.doWork(nowNs);
     assertEquals(
         List.of("kv 0:4+4", "kv 0:8+2", "kv 0:10+4", "kv 0:14+4", "kv 0:18+2"), newKv.sent);
-    say(link, peer.sliceRequest(8, 0, 1 << 20, new IntArrayList(new int[] {0, 4, 46}, 3, -1)));
+    say(link, request(8, 0));
     assertEquals("the session is not here any more", channel.lastReason());
     say(link, peer.received(1));
     assertEquals(List.of(1L), released);
@@ -400,8 +411,8 @@ class LinkTest {
   @Test
   void shouldLetAShortPromptPassALongOneThatStillGetsOn() {
     DecodeLink link = serving();
-    say(link, peer.order(Nodes.order(1, 2000, 0, 5, 10), 1 << 30));
-    say(link, peer.order(Nodes.order(2, 500, 0, 5, 10), 1 << 30));
+    say(link, peer.order(Nodes.order(1, 2000, 0, 5, 10), 1 << 30, 2000));
+    say(link, peer.order(Nodes.order(2, 500, 0, 5, 10), 1 << 30, 500));
     kv.tokensPerSlice = 1000;
     senders.get(0).slice(0, 0, 2000);
     senders.get(0).slice(1, 0, 2000);

@@ -1,9 +1,12 @@
 package dev.baton.kvstream;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.stream.IntStream;
 
 /** A prefill and a decode node in this process, acquainted. */
 final class NodePair implements AutoCloseable {
@@ -22,26 +25,31 @@ final class NodePair implements AutoCloseable {
   }
 
   void transfer(PrefillOrder order) {
-    PatternKv sink = new PatternKv(node.geometry(), order.tokens().length);
+    PatternKv sink = new PatternKv(node.states(), order.tokens().length);
     check(order, peer.order(order, sink), sink);
   }
 
   void check(PrefillOrder order, KvReceiver receiver, PatternKv sink) {
     Nodes.awaitWhole(receiver);
     int end = order.tokens().length;
-    PatternKv sent = PatternKv.filled(node.geometry(), end, order.sessionId());
-    assertTrue(sink.equals(sent, order.boundaryLayer(), order.firstToken(), end));
-    boolean all = order.boundaryLayer() < node.geometry().layers();
-    int first = all ? order.firstToken() : end - 1;
-    long row = (long) node.hiddenDim() * Float.BYTES;
-    MemorySegment hidden = PatternPrefill.hidden(node, end, order.sessionId());
-    assertEquals(-1, hidden.asSlice(first * row).mismatch(receiver.hiddenRows()));
+    PatternKv sent = PatternKv.filled(node.states(), end, order.sessionId());
+    assertNull(sink.mismatch(sent, order));
+    int first = order.firstRow();
+    int boundary = order.stage().toLayer();
+    long row = node.states().boundaryBytes(boundary);
+    MemorySegment hidden = PatternPrefill.hidden(node, boundary, end, order.sessionId());
+    MemorySegment arrived = Arena.ofAuto().allocate((end - first) * row, 64);
+    receiver.copyHidden(first, end - first, arrived, 0);
+    assertEquals(-1, hidden.asSlice(first * row).mismatch(arrived));
     assertEquals(end, receiver.hiddenTokens());
     assertEquals(end, receiver.coveredTokens());
-    int tokens = end - order.firstToken();
-    assertEquals(
-        (long) tokens * order.boundaryLayer() * node.geometry().tokenBytes(),
-        receiver.report().kvBytes());
+    StateSlots slots = new StateSlots(order, node.states());
+    long kvBytes = receiver.report().kvBytes();
+    if (IntStream.range(0, slots.count()).anyMatch(i -> slots.get(i).isFixed())) {
+      assertTrue(kvBytes >= slots.totalBytes(), "a fixed state may come at several positions");
+    } else {
+      assertEquals(slots.totalBytes(), kvBytes);
+    }
     assertEquals((end - first) * row, receiver.report().hiddenBytes());
     receiver.close();
   }

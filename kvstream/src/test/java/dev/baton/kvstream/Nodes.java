@@ -2,6 +2,8 @@ package dev.baton.kvstream;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.arch.LayerState;
+import dev.baton.arch.StateTable;
 import dev.baton.gguf.GgufIdentity.Kind;
 import dev.baton.gguf.GgufIdentity.Part;
 import dev.baton.kernel.KvGeometry;
@@ -21,14 +23,38 @@ import java.util.stream.Stream;
 final class Nodes {
   static final KvGeometry SMALL = new KvGeometry(5, 3, 16);
 
+  /** A shape with every kind of state, unlike sizes, and boundaries of unlike widths. */
+  static final StateTable ALL_KINDS =
+      new StateTable(
+          List.of(
+              List.of(
+                  new LayerState.Rows(
+                      List.of(new LayerState.Part(48, 34), new LayerState.Part(40, 40)))),
+              List.of(
+                  new LayerState.Window(
+                      16, List.of(LayerState.Part.of(64), LayerState.Part.of(64)))),
+              List.of(
+                  new LayerState.Latent(new LayerState.Part(72, 72)),
+                  new LayerState.Rows(List.of(LayerState.Part.of(24)))),
+              List.of(
+                  new LayerState.Compressed(4, List.of(LayerState.Part.of(32))),
+                  new LayerState.Window(8, List.of(LayerState.Part.of(56))),
+                  new LayerState.Fixed(300)),
+              List.of(new LayerState.SharedWith(0)),
+              List.of(new LayerState.Fixed(5000), new LayerState.Fixed(2048))),
+          List.of(64, 64, 68, 64, 256, 70, 64));
+
   private Nodes() {}
 
   static NodeIdentity node(KvGeometry geometry, int hiddenDim, int context) {
+    return node(geometry.states(hiddenDim), context);
+  }
+
+  static NodeIdentity node(StateTable states, int context) {
     return new NodeIdentity(
         "test node",
         "0123456789abcdef",
-        geometry,
-        hiddenDim,
+        states,
         context,
         1,
         "java",
@@ -48,8 +74,7 @@ final class Nodes {
     return new NodeIdentity(
         usual.name(),
         root,
-        usual.geometry(),
-        usual.hiddenDim(),
+        usual.states(),
         usual.contextTokens(),
         usual.numericsVersion(),
         usual.backend(),
@@ -70,8 +95,12 @@ final class Nodes {
   }
 
   static PrefillOrder order(long session, int tokens, int first, int boundary, int chunk) {
-    return new PrefillOrder(
-        session, prompt(tokens), first, boundary, ChunkSchedule.equal(chunk), KvWireType.F16);
+    return order(session, tokens, first, Stage.below(boundary, SMALL.layers()), chunk);
+  }
+
+  static PrefillOrder order(long session, int tokens, int first, Stage stage, int chunk) {
+    Prompt prompt = new Prompt(prompt(tokens), first);
+    return new PrefillOrder(session, prompt, stage, ChunkSchedule.equal(chunk), KvWireType.F16);
   }
 
   static boolean await(BooleanSupplier condition, long limitMs) {

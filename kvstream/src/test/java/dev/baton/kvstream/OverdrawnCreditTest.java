@@ -45,11 +45,11 @@ class OverdrawnCreditTest {
         AtomicBoolean held = new AtomicBoolean();
         // Nothing is credited anew while the first slice is held: the rest comes in one go.
         KvSink sink =
-            (layer, firstToken, tokens, src, offset, digest) -> {
+            (layer, state, firstToken, tokens, src, offset, digest) -> {
               if (held.compareAndSet(false, true)) {
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(500));
               }
-              return store.importSlice(layer, firstToken, tokens, src, offset, digest);
+              return store.importSlice(layer, state, firstToken, tokens, src, offset, digest);
             };
         try (KvReceiver greedy = known.order(order, sink);
             KvReceiver modest = known.order(other, new PatternKv(Nodes.SMALL, 100))) {

@@ -47,16 +47,27 @@ class PatternPrefill implements PrefillService, AutoCloseable {
 
   private void compute(PrefillOrder order, KvSender sender) {
     int end = order.tokens().length;
-    PatternKv kv = PatternKv.filled(node.geometry(), end, order.sessionId());
+    PatternKv kv = PatternKv.filled(node.states(), end, order.sessionId());
     boolean broken = sourceThrows;
-    sender.begin((layer, first, tokens, dst, offset) -> {
-      if (broken) {
-        throw new IllegalStateException("no cache");
-      }
-      return kv.exportSlice(layer, first, tokens, dst, offset);
-    });
+    sender.begin(
+        new KvSource() {
+          @Override
+          public long exportSlice(
+              int layer, int state, int first, int count, MemorySegment dst, long offset) {
+            if (broken) {
+              throw new IllegalStateException("no cache");
+            }
+            return kv.exportSlice(layer, state, first, count, dst, offset);
+          }
+
+          @Override
+          public boolean exportFixed(
+              int layer, int state, int at, int from, int bytes, MemorySegment dst, long offset) {
+            return kv.exportFixed(layer, state, at, from, bytes, dst, offset);
+          }
+        });
     long startNs = System.nanoTime();
-    MemorySegment hidden = hidden(node, end, order.sessionId());
+    MemorySegment hidden = hidden(node, order.stage().toLayer(), end, order.sessionId());
     int chunk = 0;
     int tokens;
     for (int first = order.firstToken(); first < end; first += tokens) {
@@ -66,7 +77,7 @@ class PatternPrefill implements PrefillService, AutoCloseable {
         sender.fail(reason);
         return;
       }
-      for (int layer = 0; layer < order.boundaryLayer(); layer++) {
+      for (int layer = order.stage().fromLayer(); layer < order.stage().toLayer(); layer++) {
         if (sender.isOver()) {
           return;
         }
@@ -74,23 +85,24 @@ class PatternPrefill implements PrefillService, AutoCloseable {
           LockSupport.parkNanos(nsPerSlice);
         }
         sender.slice(layer, first, tokens);
+        sender.fixed(layer, first + tokens);
       }
-      if (order.boundaryLayer() < node.geometry().layers()) {
+      if (order.stage().rows() == Stage.Rows.ALL) {
         sender.hidden(first, tokens, hidden, first);
       }
     }
-    if (order.boundaryLayer() == node.geometry().layers()) {
+    if (order.stage().rows() == Stage.Rows.LAST) {
       sender.hidden(end - 1, 1, hidden, end - 1);
     }
     sender.done(startNs, System.nanoTime());
   }
 
-  /** The hidden rows a session gets, row t for token t. */
-  static MemorySegment hidden(NodeIdentity node, int tokens, long seed) {
-    MemorySegment rows =
-        Arena.ofAuto().allocate((long) tokens * node.hiddenDim() * Float.BYTES, 64);
-    for (long i = 0; i < (long) tokens * node.hiddenDim(); i++) {
-      rows.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) ((i * 31 + seed) % 100_003));
+  /** The boundary rows a session gets, row t for token t. */
+  static MemorySegment hidden(NodeIdentity node, int boundary, int tokens, long seed) {
+    long bytes = (long) tokens * node.states().boundaryBytes(boundary);
+    MemorySegment rows = Arena.ofAuto().allocate(bytes, 64);
+    for (long i = 0; i < bytes; i++) {
+      rows.set(ValueLayout.JAVA_BYTE, i, (byte) ((i * 31 + seed) % 251));
     }
     return rows;
   }

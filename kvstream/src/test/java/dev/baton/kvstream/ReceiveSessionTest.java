@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.kernel.RowDigest;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -16,6 +18,8 @@ import org.junit.jupiter.api.Test;
 
 /** The receiver's handler, driven with encoded messages. */
 class ReceiveSessionTest {
+  private static final int ROWS = StateSlots.ROWS;
+  private static final int ROW_BYTES = 24 * Float.BYTES;
   private static final NodeIdentity NODE = Nodes.node();
   private static final PrefillOrder ORDER = Nodes.order(77, 90, 20, 3, 16);
 
@@ -30,15 +34,21 @@ class ReceiveSessionTest {
 
   private ReceiveSession session(long creditBytes) {
     KvSink counted =
-        (layer, first, tokens, src, offset, digest) -> {
-          boolean right = sink.importSlice(layer, first, tokens, src, offset, digest);
+        (layer, state, first, tokens, src, offset, digest) -> {
+          boolean right = sink.importSlice(layer, state, first, tokens, src, offset, digest);
           if (right) {
             imports.add(layer + ":" + first + "+" + tokens);
           }
           return right;
         };
     session =
-        new ReceiveSession(ORDER, counted, NODE, creditBytes, "the peer", ReceiveSession::detach);
+        new ReceiveSession(
+            ORDER,
+            counted,
+            NODE.states(),
+            new ReceiveSession.Windows(creditBytes, RowWindow.BYTES),
+            "the peer",
+            ReceiveSession::detach);
     sessions.put(ORDER.sessionId(), session);
     return session;
   }
@@ -62,8 +72,9 @@ class ReceiveSessionTest {
     assertTrue(sink.equals(messages.kv(), 3, 20, 90));
     assertTrue(
         sink.isEmpty(3, 0, 90) && sink.isEmpty(0, 0, 20), "nothing beyond the order is written");
-    long row = (long) NODE.hiddenDim() * Float.BYTES;
-    assertEquals(-1, messages.hidden().asSlice(20 * row).mismatch(session.hiddenRows()));
+    MemorySegment rows = Arena.ofAuto().allocate(70L * ROW_BYTES);
+    session.copyHidden(20, 70, rows, 0);
+    assertEquals(-1, messages.hidden().asSlice(20L * ROW_BYTES).mismatch(rows));
     assertEquals(90, session.hiddenTokens());
     assertEquals(90, session.coveredTokens());
   }
@@ -149,7 +160,8 @@ class ReceiveSessionTest {
     deliver(messages.done());
     assertTrue(session.takeRequestDue());
     assertFalse(session.takeRequestDue());
-    assertArrayEquals(new int[] {1, 25, 10, 3, 20, 30}, session.missing().toIntArray());
+    assertArrayEquals(
+        new int[] {1, 0, 0, 25, 10, 3, ROWS, 0, 20, 30}, session.missing().toIntArray());
     deliver(messages.slice(1, 25, 10));
     deliver(messages.hidden(20, 30));
     deliver(messages.done());
@@ -186,7 +198,10 @@ class ReceiveSessionTest {
       deliver(messages.slice(0, token, 1));
     }
     assertArrayEquals(
-        new int[] {0, 20, 1, 0, 22, 1, 0, 24, 1, 0, 26, 64, 1, 20, 70, 2, 20, 70, 3, 20, 70},
+        new int[] {
+          0, 0, 0, 20, 1, 0, 0, 0, 22, 1, 0, 0, 0, 24, 1, 0, 0, 0, 26, 64, //
+          1, 0, 0, 20, 70, 2, 0, 0, 20, 70, 3, ROWS, 0, 20, 70
+        },
         session.missing().toIntArray());
   }
 
@@ -227,7 +242,7 @@ class ReceiveSessionTest {
     };
     for (int[] range : ranges) {
       session(1 << 20);
-      session.onSlice(range[0], range[1], range[2], 0, 0, 64, nowNs);
+      session.onSlice(what(range[0], range[1], range[2]), 0, 0, 64, nowNs);
       assertFailed("that was not ordered");
       session(1 << 20);
       if (range[0] == 0) {
@@ -236,6 +251,14 @@ class ReceiveSessionTest {
       }
     }
     assertTrue(imports.isEmpty());
+  }
+
+  private static SliceHeader what(int layer, int first, int count) {
+    SliceHeader what = new SliceHeader();
+    what.layer = layer;
+    what.first = first;
+    what.count = count;
+    return what;
   }
 
   @Test
@@ -273,7 +296,7 @@ class ReceiveSessionTest {
       long due = session.creditDue(false);
       if (due >= 0) {
         assertEquals(sent + (1 << 16), due);
-        session.credited(due);
+        session.credited(due, session.nextRowsLimit());
         assertEquals(-1, session.creditDue(false));
       }
     }
@@ -283,7 +306,7 @@ class ReceiveSessionTest {
   @Test
   void shouldAlwaysCreditOneRowHoweverSmallTheWindow() {
     session(1);
-    long largest = Math.max(Nodes.SMALL.tokenBytes(), NODE.hiddenDim() * Float.BYTES);
+    long largest = Math.max(Nodes.SMALL.tokenBytes(), ROW_BYTES);
     assertTrue(session.creditLimit() >= 4 * largest);
   }
 
@@ -302,8 +325,8 @@ class ReceiveSessionTest {
   void shouldMeasureWhatArrivedBeforeTheComputeEnded() {
     for (int layer = 0; layer < 3; layer++) {
       nowNs = 100L * (layer + 1);
-      session.onSlice(
-          layer, 20, 70, digestOf(layer), address(), 70 * Nodes.SMALL.tokenBytes(), nowNs);
+      int bytes = 70 * Nodes.SMALL.tokenBytes();
+      session.onSlice(what(layer, 20, 70), digestOf(layer), address(), bytes, nowNs);
       deliver(messages.layerDigest(layer, 0));
     }
     nowNs = 400;
@@ -316,7 +339,7 @@ class ReceiveSessionTest {
     assertEquals(KvReceiver.State.WHOLE, session.state());
     assertEquals(2L * 70 * Nodes.SMALL.tokenBytes(), report.bytesBeforeComputeEnd());
     assertEquals(3L * 70 * Nodes.SMALL.tokenBytes(), report.kvBytes());
-    assertEquals(70L * NODE.hiddenDim() * Float.BYTES, report.hiddenBytes());
+    assertEquals(70L * ROW_BYTES, report.hiddenBytes());
     assertEquals(100, report.firstByteNs());
     assertEquals(400, report.lastByteNs());
     assertEquals(250, report.computeEndNs());
@@ -333,7 +356,7 @@ class ReceiveSessionTest {
   }
 
   private long hiddenDigest() {
-    int row = NODE.hiddenDim() * Float.BYTES;
+    int row = ROW_BYTES;
     return RowDigest.ofHidden(3, 20, 70, row, messages.hidden(), 20L * row);
   }
 }

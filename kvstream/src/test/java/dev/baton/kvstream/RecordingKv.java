@@ -57,7 +57,7 @@ final class RecordingKv implements KvStream {
   }
 
   @Override
-  public int tokensPerSlice(int tokenBytes) {
+  public int unitsPerSlice(int unitBytes) {
     return tokensPerSlice;
   }
 
@@ -73,18 +73,22 @@ final class RecordingKv implements KvStream {
 
   @Override
   public boolean sendSlice(SliceHeader rows, KvSource source, int payloadBytes) {
-    return send("kv " + rows.layer + ":" + rows.firstToken + "+" + rows.tokens);
+    String state = rows.state == 0 ? "" : "." + rows.state;
+    String at = rows.position == 0 ? "" : "@" + rows.position;
+    return send("kv " + rows.layer + state + ":" + rows.first + "+" + rows.count + at);
   }
 
   @Override
   public boolean sendHidden(SliceHeader rows, MemorySegment src, long offset, int rowBytes) {
-    return send("hidden " + rows.firstToken + "+" + rows.tokens);
+    return send("hidden " + rows.first + "+" + rows.count);
   }
 
   @Override
-  public boolean sendLayerDigest(long sessionId, int layer, int tokens, long digest) {
+  public boolean sendLayerDigest(SliceHeader whole, long digest) {
     digests.add(digest);
-    return send("digest " + layer + " of " + tokens);
+    String state = whole.state == 0 ? "" : "." + whole.state;
+    String at = whole.position == 0 ? "" : "@" + whole.position;
+    return send("digest " + whole.layer + state + " of " + whole.count + at);
   }
 
   @Override

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 /** The order in which a session's data leaves, without a network. */
 class SendSessionTest {
   private static final int ALL = 1 << 30;
-  private static final KvSource SOURCE = (layer, first, tokens, dst, offset) -> 0;
+  private static final KvSource SOURCE = (layer, _, first, tokens, dst, offset) -> 0;
   private static final MemorySegment ROWS = MemorySegment.ofArray(new float[64 * 24]);
 
   private final NodeIdentity node = Nodes.node();
@@ -25,7 +25,12 @@ class SendSessionTest {
 
   private SendSession session(int tokens, int first, int boundary, long credit) {
     return new SendSession(
-        Nodes.order(1, tokens, first, boundary, 4), node, credit, () -> 0, wakes::incrementAndGet);
+        Nodes.order(1, tokens, first, boundary, 4),
+        node.states(),
+        new SendSession.Credit(credit, tokens),
+        RowWindow.BYTES,
+        () -> 0,
+        wakes::incrementAndGet);
   }
 
   @Test
@@ -85,16 +90,16 @@ class SendSessionTest {
 
   @Test
   void shouldNeverSendMoreThanItIsCredited() {
-    int tokenBytes = node.geometry().tokenBytes();
+    int tokenBytes = Nodes.SMALL.tokenBytes();
     SendSession session = session(8, 0, 5, 3L * tokenBytes + 5);
     session.begin(SOURCE);
     session.slice(0, 0, 8);
     session.pump(out, ALL, 0);
     assertEquals(List.of("kv 0:0+3"), out.sent);
-    session.credit(2L * tokenBytes, 0);
+    session.credit(2L * tokenBytes, 8, 0, 0);
     session.pump(out, ALL, 0);
     assertEquals(1, out.sent.size(), "credit is never taken back nor given twice");
-    session.credit(8L * tokenBytes, 0);
+    session.credit(8L * tokenBytes, 8, 0, 0);
     session.pump(out, ALL, 0);
     assertEquals(List.of("kv 0:0+3", "kv 0:3+4", "kv 0:7+1", "digest 0 of 8"), out.sent);
   }
@@ -135,9 +140,19 @@ class SendSessionTest {
     assertTrue(session.isStuck(1041, 10), "all was sent and the receipt is missing");
   }
 
-  private static SliceRequestDecoder request(long received, long credit, int... missing) {
+  /** Of layer, first and count; the layer of the order's end for boundary rows. */
+  private static SliceRequestDecoder request(
+      int rowsLayer, long received, long credit, int... missing) {
     ControlWriter writer = new ControlWriter();
-    writer.sliceRequest(1, received, credit, new IntArrayList(missing, missing.length, -1));
+    IntArrayList ranges = new IntArrayList();
+    for (int i = 0; i < missing.length; i += 3) {
+      ranges.addInt(missing[i]);
+      ranges.addInt(missing[i] == rowsLayer ? StateSlots.ROWS : 0);
+      ranges.addInt(0);
+      ranges.addInt(missing[i + 1]);
+      ranges.addInt(missing[i + 2]);
+    }
+    writer.sliceRequest(1, received, new SendSession.Credit(credit, 64), 0, ranges);
     return new SliceRequestDecoder()
         .wrapAndApplyHeader(writer.buffer(), 0, new MessageHeaderDecoder());
   }
@@ -163,8 +178,8 @@ class SendSessionTest {
     session.pause(0);
     assertEquals(0, session.pump(out, ALL, 0), "nothing leaves before the receiver said what");
     // Layer 1 lacks its end, layer 2 a hole and its end, hidden rows their last one.
-    session.resume(request(500, ALL, 1, 9, 3, 2, 2, 3, 2, 10, 2, 3, 11, 1));
-    int left = (3 + 3 + 2) * node.geometry().tokenBytes() + node.hiddenDim() * Float.BYTES;
+    session.resume(request(3, 500, ALL, 1, 9, 3, 2, 2, 3, 2, 10, 2, 3, 11, 1));
+    int left = (3 + 3 + 2) * Nodes.SMALL.tokenBytes() + 24 * Float.BYTES;
     assertEquals(left, session.unsentBytes());
     session.pump(out, ALL, 1);
     assertEquals(
@@ -188,7 +203,7 @@ class SendSessionTest {
     session.slice(0, 0, 4);
     session.pump(out, ALL, 0);
     // The fake stream's digest is 1 for each message: 2 in all when 8 tokens leave by fours.
-    session.resume(request(0, ALL, 0, 0, 8, 1, 0, 8));
+    session.resume(request(1, 0, ALL, 0, 0, 8, 1, 0, 8));
     session.slice(0, 4, 4);
     session.hidden(0, 8, ROWS, 0);
     session.done(1, 2);
@@ -219,7 +234,7 @@ class SendSessionTest {
           {0, 3, -1},
           {0, 3, Integer.MAX_VALUE}
         }) {
-      assertThrows(MalformedMessage.class, () -> session.resume(request(0, ALL, wrong)));
+      assertThrows(MalformedMessage.class, () -> session.resume(request(3, 0, ALL, wrong)));
     }
   }
 

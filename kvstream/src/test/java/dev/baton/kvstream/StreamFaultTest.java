@@ -48,7 +48,7 @@ class StreamFaultTest {
       KvReceiver receiver =
           begun(
               pair,
-              (layer, first, tokens, src, offset, digest) -> {
+              (layer, state, first, tokens, src, offset, digest) -> {
                 calledAfterClose.compareAndSet(false, closed.get());
                 return true;
               });
@@ -81,7 +81,7 @@ class StreamFaultTest {
   void shouldFailOnlyTheSessionWhoseSinkThrows() {
     try (NodePair pair = slowPair()) {
       KvSink broken =
-          (layer, first, tokens, src, offset, digest) -> {
+          (layer, state, first, tokens, src, offset, digest) -> {
             throw new IllegalStateException("no block");
           };
       try (KvReceiver receiver = pair.peer.order(LONG_ORDER, broken)) {
@@ -99,7 +99,7 @@ class StreamFaultTest {
       itself[0] =
           pair.peer.order(
               LONG_ORDER,
-              (layer, first, tokens, src, offset, digest) -> {
+              (layer, state, first, tokens, src, offset, digest) -> {
                 if (layer == 1 && itself[0] != null) {
                   itself[0].close();
                 }
@@ -116,7 +116,7 @@ class StreamFaultTest {
   void shouldFailTheSessionWhoseSinkThrowsAnError() {
     try (NodePair pair = slowPair()) {
       KvSink broken =
-          (layer, first, tokens, src, offset, digest) -> {
+          (layer, state, first, tokens, src, offset, digest) -> {
             throw new StackOverflowError("too deep");
           };
       try (KvReceiver receiver = pair.peer.order(LONG_ORDER, broken)) {
@@ -136,7 +136,7 @@ class StreamFaultTest {
           KvReceiver receiver =
               pair.peer.order(
                   LONG_ORDER,
-                  (layer, first, tokens, src, offset, digest) -> {
+                  (layer, state, first, tokens, src, offset, digest) -> {
                     throw new StackOverflowError("too deep");
                   })) {
         String reason = "this node's stream failed: java.lang.StackOverflowError: too deep";
@@ -182,7 +182,7 @@ class StreamFaultTest {
   void shouldGoOnWhenASinkInterruptsTheStreamsThread() {
     try (NodePair pair = slowPair()) {
       KvSink interrupting =
-          (layer, first, tokens, src, offset, digest) -> {
+          (layer, state, first, tokens, src, offset, digest) -> {
             Thread.currentThread().interrupt();
             throw new IllegalStateException("no block");
           };
@@ -201,7 +201,7 @@ class StreamFaultTest {
       KvReceiver _ =
           pair.peer.order(
               LONG_ORDER,
-              (layer, first, tokens, src, offset, digest) -> {
+              (layer, state, first, tokens, src, offset, digest) -> {
                 hangs.countDown();
                 boolean ended = false;
                 while (!ended) {

@@ -58,7 +58,7 @@ class StreamNodeTest {
       List<PatternKv> sinks = new ArrayList<>();
       List<KvReceiver> receivers = new ArrayList<>();
       for (int i = 0; i < 8; i++) {
-        sinks.add(new PatternKv(node.geometry(), 500 + i));
+        sinks.add(new PatternKv(node.states(), 500 + i));
         receivers.add(pair.peer.order(Nodes.order(i, 500 + i, i, 1 + i % 5, 33), sinks.get(i)));
       }
       for (int i = 0; i < 8; i++) {
@@ -73,7 +73,7 @@ class StreamNodeTest {
     NodeIdentity node = Nodes.node();
     try (NodePair pair = new NodePair(node, StreamConfig.builder())) {
       pair.prefill.nsPerSlice = TimeUnit.MILLISECONDS.toNanos(1);
-      PatternKv sink = new PatternKv(node.geometry(), 1000);
+      PatternKv sink = new PatternKv(node.states(), 1000);
       KvReceiver receiver = pair.peer.order(Nodes.order(1, 1000, 0, 5, 10), sink);
       Nodes.awaitWhole(receiver);
       TransferReport report = receiver.report();
@@ -101,7 +101,7 @@ class StreamNodeTest {
       List<PatternKv> sinks = new ArrayList<>();
       List<KvReceiver> receivers = new ArrayList<>();
       for (int i = 0; i < 9; i++) {
-        sinks.add(new PatternKv(node.geometry(), 700));
+        sinks.add(new PatternKv(node.states(), 700));
         // Session ids are the decode node's own: the same ones at each are no quarrel.
         receivers.add(peers.get(i % 3).order(Nodes.order(i / 3, 700, 0, 5, 50), sinks.get(i)));
       }
@@ -123,7 +123,7 @@ class StreamNodeTest {
       List<PatternKv> sinks = new ArrayList<>();
       List<KvReceiver> receivers = new ArrayList<>();
       for (int i = 0; i < 6; i++) {
-        sinks.add(new PatternKv(node.geometry(), 700));
+        sinks.add(new PatternKv(node.states(), 700));
         PrefillPeer peer = i % 2 == 0 ? first.peer : second;
         receivers.add(peer.order(Nodes.order(i / 2, 700, 0, 5, 50), sinks.get(i)));
       }
@@ -139,7 +139,7 @@ class StreamNodeTest {
     NodeIdentity node = Nodes.node();
     try (NodePair pair = new NodePair(node, StreamConfig.builder().trace(true))) {
       pair.prefill.nsPerSlice = TimeUnit.MILLISECONDS.toNanos(1);
-      PatternKv sink = new PatternKv(node.geometry(), 100);
+      PatternKv sink = new PatternKv(node.states(), 100);
       KvReceiver receiver = pair.peer.order(Nodes.order(1, 100, 0, 5, 20), sink);
       Nodes.awaitWhole(receiver);
       List<TransferTrace.Arrival> arrivals = Objects.requireNonNull(receiver.trace()).arrivals();

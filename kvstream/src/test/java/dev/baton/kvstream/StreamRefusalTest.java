@@ -32,8 +32,7 @@ class StreamRefusalTest {
         new NodeIdentity(
             mine.name(),
             "fedcba9876543210",
-            mine.geometry(),
-            mine.hiddenDim(),
+            mine.states(),
             4096,
             1,
             "java",
@@ -71,9 +70,9 @@ class StreamRefusalTest {
   void shouldRefuseAnotherKvShapeAndAnotherHiddenWidth() {
     NodeIdentity mine = Nodes.node();
     String shape = refusal(Nodes.node(new KvGeometry(5, 3, 32), 24, 4096), mine, true);
-    assertTrue(shape.contains("5 layers of 3 heads of 32"), shape);
+    assertTrue(shape.contains("5 layers, each of rows of 192 + 192 bytes"), shape);
     String width = refusal(Nodes.node(Nodes.SMALL, 25, 4096), mine, true);
-    assertTrue(width.contains("hidden width 25"), width);
+    assertTrue(width.contains("boundary rows of 100 bytes"), width);
   }
 
   @Test
@@ -83,8 +82,7 @@ class StreamRefusalTest {
         new NodeIdentity(
             mine.name(),
             mine.modelHash(),
-            mine.geometry(),
-            mine.hiddenDim(),
+            mine.states(),
             4096,
             2,
             "java",
@@ -106,7 +104,7 @@ class StreamRefusalTest {
             StreamNode.launch(StreamConfig.builder().build(), Nodes.node(), null);
         PrefillPeer peer = receiving.connect(sending.endpoint())) {
       assertEquals(512, peer.longestPrompt());
-      PatternKv sink = new PatternKv(small.geometry(), 512);
+      PatternKv sink = new PatternKv(small.states(), 512);
       try (KvReceiver receiver = peer.order(Nodes.order(1, 512, 0, 5, 64), sink)) {
         Nodes.awaitWhole(receiver);
       }

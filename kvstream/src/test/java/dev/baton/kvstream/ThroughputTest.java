@@ -53,7 +53,7 @@ class ThroughputTest {
 
     @Override
     public long exportSlice(
-        int layer, int firstToken, int tokens, MemorySegment dst, long dstOffset) {
+        int layer, int state, int firstToken, int tokens, MemorySegment dst, long dstOffset) {
       long bytes = (long) tokens * GEOMETRY.tokenBytes();
       MemorySegment.copy(rows, offset(layer, firstToken), dst, dstOffset, bytes);
       return RowDigest.ofSlice(layer, firstToken, tokens, ROW_BYTES, dst, dstOffset);
@@ -115,7 +115,7 @@ class ThroughputTest {
       PrefillPeer peer, int round, RowsSource source, String what) {
     BitSet arrived = new BitSet(); // bit layer * TOKENS + token; written by one thread
     KvSink sink =
-        (layer, first, tokens, src, offset, digest) -> {
+        (layer, state, first, tokens, src, offset, digest) -> {
           arrived.set(layer * TOKENS + first, layer * TOKENS + first + tokens);
           return source.sent(layer, first, tokens, src, offset)
               && RowDigest.ofSlice(layer, first, tokens, ROW_BYTES, src, offset) == digest;

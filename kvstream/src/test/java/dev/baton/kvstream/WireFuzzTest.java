@@ -119,11 +119,11 @@ class WireFuzzTest {
     keep(messages.buffer, messages.done());
     PatternKv store = new PatternKv(Nodes.SMALL, 90);
     KvSink sink =
-        (layer, first, tokens, src, offset, digest) -> {
+        (layer, state, first, tokens, src, offset, digest) -> {
           require(
               layer >= 0 && layer < 3 && first >= 20 && tokens > 0 && first + tokens <= 90,
               "outside the order");
-          return store.importSlice(layer, first, tokens, src, offset, digest);
+          return store.importSlice(layer, state, first, tokens, src, offset, digest);
         };
     PrefillLink link = openLink();
     Inbound inbound = kvOf(link);
@@ -136,7 +136,13 @@ class WireFuzzTest {
       }
       if (session == null || session.isFinal()) {
         session =
-            new ReceiveSession(ORDER, sink, NODE, 1 << 20, "the peer", ReceiveSession::detach);
+            new ReceiveSession(
+                ORDER,
+                sink,
+                NODE.states(),
+                new ReceiveSession.Windows(1 << 20, RowWindow.BYTES),
+                "the peer",
+                ReceiveSession::detach);
         link.order(session);
       }
       take(inbound);
@@ -201,12 +207,16 @@ class WireFuzzTest {
     keep(
         writer.buffer(),
         writer.sliceRequest(
-            77, 5_000, 1 << 20, new IntArrayList(new int[] {0, 20, 30, 1, 60, 30}, 6, -1)));
+            77,
+            5_000,
+            new SendSession.Credit(1 << 20, 90),
+            20,
+            new IntArrayList(new int[] {0, 0, 0, 20, 30, 1, 0, 0, 60, 30}, 10, -1)));
     keep(writer.buffer(), writer.proof(new byte[32]));
-    keep(writer.buffer(), writer.order(ORDER, 1 << 20));
-    keep(writer.buffer(), writer.order(Nodes.order(77, 3, 1, 5, 16), 1 << 20));
+    keep(writer.buffer(), writer.order(ORDER, 1 << 20, 90));
+    keep(writer.buffer(), writer.order(Nodes.order(77, 3, 1, 5, 16), 1 << 20, 3));
     keep(writer.buffer(), writer.orderRefused(77, "no"));
-    keep(writer.buffer(), writer.credit(77, 1 << 21));
+    keep(writer.buffer(), writer.credit(77, 1 << 21, 90, 20));
     keep(writer.buffer(), writer.received(77));
     keep(writer.buffer(), writer.abort(77, "enough"));
     keep(writer.buffer(), writer.leaseRenewal(1, 2, 3));
@@ -245,9 +255,9 @@ class WireFuzzTest {
           @Override
           public @Nullable String accept(PrefillOrder order, KvSender sender) {
             require(
-                order.boundaryLayer() <= 5 && order.tokens().length <= NODE.contextTokens(),
+                order.stage().toLayer() <= 5 && order.tokens().length <= NODE.contextTokens(),
                 "an order too large");
-            sender.begin((layer, first, tokens, dst, offset) -> 0);
+            sender.begin((layer, _, first, tokens, dst, offset) -> 0);
             sender.slice(0, order.firstToken(), 1);
             open.add(order.sessionId());
             return null;
@@ -301,11 +311,11 @@ class WireFuzzTest {
             Handshake.Caller caller = Handshake.readCaller(frame, buffer, hello);
             Endpoint.parseLiteral(caller.replyTo());
             if (caller.version() == Handshake.PROTOCOL_VERSION) {
-              Handshake.Introduction told = Handshake.readIntroduction(hello);
+              Handshake.Introduction told = Handshake.readIntroduction(hello, NODE);
               Handshake.judge(OTHER, told.identity(), told.parts());
             }
           } else {
-            Handshake.readReply(frame, buffer, reply);
+            Handshake.readReply(frame, buffer, reply, NODE);
           }
           read[0]++;
         };
@@ -332,9 +342,9 @@ class WireFuzzTest {
     link.order(
         new ReceiveSession(
             ORDER,
-            (layer, first, tokens, src, offset, digest) -> true,
-            NODE,
-            1 << 20,
+            (layer, state, first, tokens, src, offset, digest) -> true,
+            NODE.states(),
+            new ReceiveSession.Windows(1 << 20, RowWindow.BYTES),
             "the peer",
             ReceiveSession::detach));
     Inbound inbound = kvOf(link);

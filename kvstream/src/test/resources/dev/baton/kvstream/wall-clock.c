@@ -1,4 +1,5 @@
-/* Preloaded into a process, adds to its wall clock what stands in the file that BATON_TEST_CLOCK names, in seconds. */
+/* Preloaded into a process, adds to its wall clock what stands in the file that BATON_TEST_CLOCK
+ * names, in seconds. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -19,9 +20,11 @@ __attribute__((constructor)) static void open_offset(void) {
 
 int clock_gettime(clockid_t clock, struct timespec *time) {
   static int (*real)(clockid_t, struct timespec *);
-  if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+  if (!real)
+    real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
   int result = real(clock, time);
-  if (clock == CLOCK_REALTIME && offset_s) time->tv_sec += *offset_s;
+  if (clock == CLOCK_REALTIME && offset_s)
+    time->tv_sec += *offset_s;
   return result;
 }
 

@@ -1,5 +1,9 @@
 package dev.baton.kernel;
 
+import dev.baton.arch.LayerState;
+import dev.baton.arch.StateTable;
+import java.util.List;
+
 /**
  * How one model's KV lies in host memory, block by block. A block holds {@link #BLOCK_TOKENS} token
  * slots of all layers; token {@code t} of a sequence stands in slot {@code t % 64} of its block
@@ -40,6 +44,19 @@ public record KvGeometry(int layers, int kvHeads, int headDim) {
   /** Bytes of one block, all layers. */
   public long blockBytes() {
     return layers * layerBytes();
+  }
+
+  /**
+   * The same as a table of states: K and V rows in every layer.
+   *
+   * @param hiddenDim floats of a hidden row
+   */
+  public StateTable states(int hiddenDim) {
+    int bytes = tokenBytes() / 2;
+    int lossy = KvWireType.Q8.fits(this) ? KvWireType.Q8.tokenBytes(this) / 2 : bytes;
+    LayerState.Part part = new LayerState.Part(bytes, lossy);
+    return StateTable.alike(
+        layers, List.of(new LayerState.Rows(List.of(part, part))), hiddenDim * Float.BYTES);
   }
 
   /** Bytes of one token's K and V in one layer, in memory and on the wire as f16. */

@@ -50,6 +50,30 @@ public final class RowDigest {
     return digest;
   }
 
+  /**
+   * The digest of rows of two unlike parts: the first of all rows, then the second of all.
+   *
+   * @param secondBytes of the second part; 0 for rows of one part
+   */
+  public static long ofParts(
+      int layer,
+      int firstRow,
+      int rows,
+      int firstBytes,
+      int secondBytes,
+      MemorySegment src,
+      long offset) {
+    long digest = 0;
+    long second = offset + (long) rows * firstBytes;
+    for (int i = 0; i < rows; i++) {
+      digest += ofRow(layer, firstRow + i, 0, firstBytes, src, offset + (long) i * firstBytes);
+      if (secondBytes > 0) {
+        digest += ofRow(layer, firstRow + i, 1, secondBytes, src, second + (long) i * secondBytes);
+      }
+    }
+    return digest;
+  }
+
   /** The digest of hidden rows of {@code rowBytes} each, which have the boundary as their layer. */
   public static long ofHidden(
       int boundary, int firstToken, int tokens, int rowBytes, MemorySegment src, long offset) {

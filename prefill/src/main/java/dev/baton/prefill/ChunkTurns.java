@@ -22,6 +22,11 @@ final class ChunkTurns<T extends ChunkTurns.Work> {
   interface Work {
     /** What is left to do, in any unit that all works share. */
     long remaining();
+
+    /** False while its next chunk would only wait: others are done meanwhile. */
+    default boolean isReady() {
+      return true;
+    }
   }
 
   private final List<T> waitingLongestFirst = new ArrayList<>();
@@ -40,24 +45,37 @@ final class ChunkTurns<T extends ChunkTurns.Work> {
     waitingLongestFirst.forEach(action);
   }
 
+  /** Removes all, and does something with each. */
+  void clear(Consumer<T> action) {
+    waitingLongestFirst.forEach(action);
+    waitingLongestFirst.clear();
+  }
+
   int size() {
     return waitingLongestFirst.size();
   }
 
+  boolean contains(T work) {
+    return waitingLongestFirst.contains(work);
+  }
+
   /**
-   * The work to do a chunk of now; it then stands at the end of the line. Null when there is none.
+   * The work to do a chunk of now; it then stands at the end of the line. Null when none is ready.
    */
   @Nullable T next() {
-    if (waitingLongestFirst.isEmpty()) {
-      return null;
-    }
-    boolean patient = ++chunks % PATIENT_EVERY == 0;
-    int chosen = 0;
-    for (int i = 1; i < waitingLongestFirst.size() && !patient; i++) {
-      if (waitingLongestFirst.get(i).remaining() < waitingLongestFirst.get(chosen).remaining()) {
+    boolean patient = (chunks + 1) % PATIENT_EVERY == 0;
+    int chosen = -1;
+    for (int i = 0; i < waitingLongestFirst.size() && !(patient && chosen >= 0); i++) {
+      T work = waitingLongestFirst.get(i);
+      if (work.isReady()
+          && (chosen < 0 || work.remaining() < waitingLongestFirst.get(chosen).remaining())) {
         chosen = i;
       }
     }
+    if (chosen < 0) {
+      return null;
+    }
+    chunks++;
     T work = waitingLongestFirst.remove(chosen);
     waitingLongestFirst.add(work);
     return work;

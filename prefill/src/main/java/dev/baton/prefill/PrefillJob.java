@@ -3,6 +3,7 @@ package dev.baton.prefill;
 import dev.baton.kvstream.KvSender;
 import dev.baton.kvstream.KvSource;
 import dev.baton.kvstream.PrefillOrder;
+import dev.baton.kvstream.Stage;
 import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
@@ -38,6 +39,36 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
     sender.fail(reason);
   }
 
+  private boolean sendsRows() {
+    return order.stage().rows() == Stage.Rows.ALL;
+  }
+
+  /** False while the receiver has no room for the next chunk's boundary rows. */
+  @Override
+  public boolean isReady() {
+    if (!sendsRows() || isUnwanted()) {
+      return true;
+    }
+    int end = order.tokens().length;
+    int at = Math.min(doneTokens, sender.rowsFrom());
+    return at == end || sender.rowsRoom() >= order.chunks().next(end - at);
+  }
+
+  /**
+   * Holds the blocks for the compute once more, where all was computed and some rows are wanted
+   * again; false where they are not, or the blocks are gone.
+   */
+  synchronized boolean takeAgain() {
+    boolean again =
+        holders > 0
+            && sendsRows()
+            && !isUnwanted()
+            && doneTokens == order.tokens().length
+            && sender.rowsFrom() < doneTokens;
+    holders += again ? 1 : 0;
+    return again;
+  }
+
   private boolean isUnwanted() {
     return stopped || sender.isOver();
   }
@@ -45,7 +76,7 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
   /** Tokens times layers that are not computed yet; none once nobody wants them. */
   @Override
   public long remaining() {
-    return isUnwanted() ? 0 : (long) (order.tokens().length - doneTokens) * order.boundaryLayer();
+    return isUnwanted() ? 0 : (long) (order.tokens().length - doneTokens) * order.stage().toLayer();
   }
 
   /**
@@ -67,16 +98,19 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
       startNs = nanoClock.getAsLong();
     }
     int[] tokens = order.tokens();
-    int at = doneTokens;
+    // Rows that are wanted again: their tokens go through the layers again, to the same bits.
+    int at = sendsRows() ? Math.min(doneTokens, sender.rowsFrom()) : doneTokens;
     int end = at + order.chunks().next(tokens.length - at);
     int from = Math.max(at, order.firstToken());
-    batch.clear().add(sequence, tokens, at, end - at, at, end == tokens.length ? 1 : 0);
+    batch
+        .clear()
+        .add(sequence, tokens, at, end - at, at, wantedRows(end - at, end == tokens.length));
     forward.embed(batch);
     boolean wanted =
         forward.layers(
             batch,
             0,
-            order.boundaryLayer(),
+            order.stage().toLayer(),
             layer -> {
               if (from < end) {
                 sender.slice(layer, from, end - from);
@@ -87,12 +121,12 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
       return true;
     }
     doneTokens = end;
-    if (order.boundaryLayer() < model.config().layers()) {
+    if (sendsRows()) {
       if (from < end) {
         sender.hidden(from, end - from, forward.hidden(), from - at);
       }
-    } else if (end == tokens.length) {
-      sender.hidden(end - 1, 1, forward.hidden(), 0); // the one row that was wanted
+    } else if (end == tokens.length && order.stage().rows() == Stage.Rows.LAST) {
+      sender.hidden(end - 1, 1, forward.hidden(), isWhole() ? 0 : end - at - 1);
     }
     if (end < tokens.length) {
       return false;
@@ -112,9 +146,18 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
     }
   }
 
+  /** Whether it goes through all layers, behind which there are only the rows that are wanted. */
+  private boolean isWhole() {
+    return order.stage().toLayer() == model.config().layers();
+  }
+
+  private int wantedRows(int chunk, boolean last) {
+    return isWhole() && sendsRows() ? chunk : last ? 1 : 0;
+  }
+
   @Override
   public long exportSlice(
-      int layer, int firstToken, int tokens, MemorySegment dst, long dstOffset) {
+      int layer, int state, int firstToken, int tokens, MemorySegment dst, long dstOffset) {
     return model.exportKv(sequence, layer, firstToken, tokens, order.wireType(), dst, dstOffset);
   }
 

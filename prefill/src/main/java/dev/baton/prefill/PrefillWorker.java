@@ -1,8 +1,10 @@
 package dev.baton.prefill;
 
+import dev.baton.kernel.KvGeometry;
 import dev.baton.kvstream.KvSender;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.PrefillService;
+import dev.baton.kvstream.PrefixQuery;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
@@ -58,6 +60,10 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
   private static final int ATTEMPTS = 50;
 
   private static final long ATTEMPTS_APART_NS = 10_000_000;
+
+  /** The last chunk is such a part of what is known of their speed. */
+  private static final int OF_LATE = 8;
+
   private static final System.Logger LOG = System.getLogger("dev.baton.prefill");
 
   private final ModelBackend model;
@@ -67,6 +73,7 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
   private final LongSupplier nanoClock;
   private final Map<Long, PrefillJob> jobs = new ConcurrentHashMap<>();
   private final Thread thread;
+  private volatile double nsPerTokenLayer; // 0 before the first chunk
 
   private final Object lock = new Object();
   private final ChunkTurns<PrefillJob> turns = new ChunkTurns<>(); // guarded by lock
@@ -112,6 +119,7 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
     try {
       PrefillJob job = new PrefillJob(order, sender, sequence, model);
       jobs.put(order.sessionId(), job);
+      sender.onRoom(() -> mayGoOn(job));
       refusal = enqueue(job);
       return refusal;
     } finally {
@@ -136,14 +144,30 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
     }
   }
 
+  /** There is room for more of the order's rows, or some are wanted again. */
+  private void mayGoOn(PrefillJob job) {
+    synchronized (lock) {
+      if (closedFor == null && !turns.contains(job) && job.takeAgain()) {
+        turns.add(job);
+      }
+      lock.notifyAll();
+    }
+  }
+
   private @Nullable String misfit(PrefillOrder order) {
-    int layers = model.config().layers();
-    if (order.boundaryLayer() > layers) {
-      return "boundary layer "
-          + order.boundaryLayer()
-          + " is past the model's "
-          + layers
-          + " layers";
+    if (order.stage().fromLayer() > 0 || order.stage().toLayer() > model.config().layers()) {
+      return "layers ["
+          + order.stage().fromLayer()
+          + ", "
+          + order.stage().toLayer()
+          + ") where this node computes from layer 0 to at most "
+          + model.config().layers();
+    }
+    if (!order.wireType().fits(model.kvGeometry())) {
+      return "KV heads of "
+          + model.kvGeometry().headDim()
+          + " values do not fit "
+          + order.wireType();
     }
     if (order.tokens().length > model.config().contextLength()) {
       return order.tokens().length
@@ -164,6 +188,17 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
     return jobs.containsKey(order.sessionId())
         ? "session " + order.sessionId() + " is already here"
         : null;
+  }
+
+  /** No prefixes are kept yet; how long those orders take that stand before a new one is true. */
+  @Override
+  public Standing standing(PrefixQuery query) {
+    long[] left = new long[1];
+    synchronized (lock) {
+      turns.forEach(job -> left[0] += job.remaining());
+    }
+    int queueMs = (int) Math.min(Integer.MAX_VALUE, left[0] * nsPerTokenLayer / 1e6);
+    return new Standing(List.of(), queueMs, cache.freeBlocks() * KvGeometry.BLOCK_TOKENS);
   }
 
   @Override
@@ -191,8 +226,11 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
   private void runUntilClosed() {
     for (PrefillJob job = nextTurn(); job != null; job = nextTurn()) {
       boolean over = true;
+      long before = job.remaining();
+      long startNs = nanoClock.getAsLong();
       try {
         over = job.runChunk(forward, batch, nanoClock);
+        took(before - job.remaining(), nanoClock.getAsLong() - startNs);
       } catch (Exception e) {
         LOG.log(System.Logger.Level.DEBUG, "what ended an order", e);
         job.fail("the prefill node failed: " + e);
@@ -207,17 +245,28 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
     }
   }
 
+  /** Keeps how long a token's layer takes of late. */
+  private void took(long tokenLayers, long ns) {
+    if (tokenLayers > 0) {
+      double now = (double) ns / tokenLayers;
+      double known = nsPerTokenLayer;
+      nsPerTokenLayer = known == 0 ? now : known + (now - known) / OF_LATE;
+    }
+  }
+
   /** Waits for an order whose next chunk is to be computed; null when the worker is closed. */
   private @Nullable PrefillJob nextTurn() {
     synchronized (lock) {
-      while (closedFor == null && turns.size() == 0) {
+      PrefillJob next = turns.next();
+      while (closedFor == null && next == null) {
         try {
           lock.wait();
         } catch (InterruptedException _) {
           // Nobody interrupts this thread for a reason: closing wakes it.
         }
+        next = turns.next();
       }
-      return closedFor != null ? null : turns.next();
+      return closedFor != null ? null : next;
     }
   }
 
@@ -270,10 +319,7 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
 
   private void letGoOfAll() {
     synchronized (lock) {
-      for (PrefillJob job = turns.next(); job != null; job = turns.next()) {
-        turns.remove(job);
-        job.letGo();
-      }
+      turns.clear(PrefillJob::letGo);
     }
   }
 

@@ -12,6 +12,8 @@ import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.KvSender;
 import dev.baton.kvstream.KvSource;
 import dev.baton.kvstream.PrefillOrder;
+import dev.baton.kvstream.Prompt;
+import dev.baton.kvstream.Stage;
 import dev.baton.model.KvCache;
 import dev.baton.model.LlamaModel;
 import java.lang.foreign.MemorySegment;
@@ -119,12 +121,50 @@ class PrefillWorkerTest {
     }
   }
 
+  @Test
+  void shouldDoOthersWhileAnOrdersRowsHaveNoRoomAndComputeAgainWhatIsWantedAgain()
+      throws InterruptedException {
+    try (KvCache cache = new KvCache(model.kvGeometry(), 32);
+        PrefillWorker worker = new PrefillWorker(model, cache, 32, System::nanoTime)) {
+      Sender parked = new Sender(1, false);
+      parked.room = 40;
+      assertNull(worker.accept(order(1, 96, Stage.below(3, 6)), parked));
+      Sender other = new Sender(2, false);
+      assertNull(worker.accept(order(2, 320, ChunkSchedule.equal(32)), other));
+      other.await();
+      assertEquals(List.of("0+32"), parked.hiddenRows, "the second chunk has no room");
+      parked.room = 1000;
+      parked.tellRoom();
+      parked.await();
+      assertEquals(List.of("0+32", "32+32", "64+32"), parked.hiddenRows);
+      worker.released(2);
+      // All was done; the receiver has lost rows from 40 on.
+      parked.next = 40;
+      parked.ended = new CountDownLatch(1);
+      parked.tellRoom();
+      parked.await();
+      assertEquals(List.of("40+32", "72+24"), parked.hiddenRows.subList(3, 5));
+      worker.released(1);
+      for (int i = 0; i < 500 && cache.freeBlocks() < 32; i++) {
+        Thread.sleep(10);
+      }
+      assertEquals(32, cache.freeBlocks());
+    }
+  }
+
+  private static PrefillOrder order(long session, int tokens, Stage stage) {
+    Prompt prompt = order(session, tokens, ChunkSchedule.equal(32)).prompt();
+    return new PrefillOrder(session, prompt, stage, ChunkSchedule.equal(32), KvWireType.F16);
+  }
+
   private static PrefillOrder order(long session, int tokens, ChunkSchedule schedule) {
     int[] prompt = new int[tokens];
     for (int i = 0; i < tokens; i++) {
       prompt[i] = 2 + (int) (i * 37 + session) % 2000;
     }
-    return new PrefillOrder(session, prompt, 0, model.config().layers(), schedule, KvWireType.F16);
+    int layers = model.config().layers();
+    return new PrefillOrder(
+        session, new Prompt(prompt, 0), Stage.below(layers, layers), schedule, KvWireType.F16);
   }
 
   /** Writes down what it is handed; on request it holds the worker up before the first chunk. */
@@ -132,7 +172,10 @@ class PrefillWorkerTest {
     private final long session;
     private final CountDownLatch begun = new CountDownLatch(1);
     private final CountDownLatch mayGoOn;
-    private final CountDownLatch ended = new CountDownLatch(1);
+    private volatile CountDownLatch ended = new CountDownLatch(1);
+    private volatile int room = Integer.MAX_VALUE;
+    private volatile int next;
+    private Runnable onRoom = () -> {};
     private final List<String> slices = new ArrayList<>();
     private final List<String> hiddenRows = new ArrayList<>();
     private volatile @Nullable String failure;
@@ -163,6 +206,27 @@ class PrefillWorkerTest {
     @Override
     public void hidden(int firstToken, int tokens, MemorySegment rows, long row) {
       hiddenRows.add(firstToken + "+" + tokens);
+      next = firstToken + tokens;
+      room -= tokens;
+    }
+
+    @Override
+    public int rowsRoom() {
+      return room;
+    }
+
+    @Override
+    public int rowsFrom() {
+      return next;
+    }
+
+    @Override
+    public void onRoom(Runnable action) {
+      onRoom = action;
+    }
+
+    void tellRoom() {
+      onRoom.run();
     }
 
     @Override

@@ -16,6 +16,8 @@ import dev.baton.kvstream.NodeLimits;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.PrefillService;
+import dev.baton.kvstream.Prompt;
+import dev.baton.kvstream.Stage;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
 import java.lang.foreign.MemorySegment;
@@ -69,8 +71,7 @@ final class FullPath implements AutoCloseable {
         new NodeIdentity(
             "bench",
             "0123456789abcdef",
-            geometry,
-            HIDDEN_DIM,
+            geometry.states(HIDDEN_DIM),
             shape.tokens(),
             Kernels.NUMERICS_VERSION,
             kernels.description(),
@@ -93,7 +94,7 @@ final class FullPath implements AutoCloseable {
       KvView source = caches.source().view();
       Thread.ofVirtual()
           .start(() -> {
-            sender.begin((layer, first, tokens, dst, offset) ->
+            sender.begin((layer, _, first, tokens, dst, offset) ->
                 kernels.exportKv(source, layer, first, tokens, KvWireType.F16, dst, offset));
             long startNs = System.nanoTime();
             for (int layer = 0; layer < shape.geometry().layers(); layer++) {
@@ -130,7 +131,7 @@ final class FullPath implements AutoCloseable {
    */
   Round transfer(KvView destination) throws InterruptedException {
     KvSink cache =
-        (layer, first, tokens, src, offset, digest) -> {
+        (layer, _, first, tokens, src, offset, digest) -> {
           largestSliceTokens = Math.max(largestSliceTokens, tokens);
           return kernels.importKv(
               destination, layer, first, tokens, KvWireType.F16, src, offset, digest);
@@ -138,9 +139,8 @@ final class FullPath implements AutoCloseable {
     PrefillOrder order =
         new PrefillOrder(
             session++,
-            new int[shape.tokens()],
-            0,
-            shape.geometry().layers(),
+            new Prompt(new int[shape.tokens()], 0),
+            Stage.below(shape.geometry().layers(), shape.geometry().layers()),
             ChunkSchedule.equal(shape.tokens()),
             KvWireType.F16);
     cpu.start();

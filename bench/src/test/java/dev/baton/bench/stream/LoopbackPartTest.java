@@ -42,9 +42,9 @@ final class LoopbackPartTest {
   void shouldSayWhereADestinationDiffersThoughEveryDigestWasRight() throws Exception {
     PartReport report =
         run(cache ->
-            (layer, first, tokens, src, offset, digest) ->
+            (layer, state, first, tokens, src, offset, digest) ->
                 (layer == 2 && first + tokens >= 1000)
-                    || cache.importSlice(layer, first, tokens, src, offset, digest));
+                    || cache.importSlice(layer, state, first, tokens, src, offset, digest));
     String wrong = report.wrong();
     assertNotNull(wrong);
     assertTrue(wrong.startsWith("the destination cache differs from the source: layer 2"), wrong);
@@ -57,7 +57,8 @@ final class LoopbackPartTest {
   void shouldEndWithOneWhereAResultIsWrong() {
     PrintStream out = new PrintStream(new ByteArrayOutputStream());
     StreamCommand command =
-        new StreamCommand(out, out, cache -> (layer, first, tokens, src, offset, digest) -> true);
+        new StreamCommand(
+            out, out, cache -> (layer, state, first, tokens, src, offset, digest) -> true);
     String[] words = {"--what=loopback", "--shape=tiny", "--mtu=65504", "--seconds=0.1"};
     assertEquals(1, new picocli.CommandLine(command).execute(words));
   }

@@ -1,0 +1,135 @@
+package dev.baton.kvstream;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What two nodes hold of a prompt, and from where they go on. */
+@Timeout(60)
+class PrefixHitsTest {
+  private static final NodeIdentity NODE = Nodes.node(Nodes.ALL_KINDS, 4096);
+
+  /** Holds 192 tokens: rows anywhere, layers with fixed states and windows at snapshots. */
+  private static final class Holding implements PrefillService {
+    private final byte[] chain;
+
+    Holding(byte[] chain) {
+      this.chain = chain;
+    }
+
+    @Override
+    public @Nullable String accept(PrefillOrder order, KvSender sender) {
+      return "not here";
+    }
+
+    @Override
+    public Standing standing(PrefixQuery query) {
+      int common = Math.min(chain.length, query.chain().length);
+      int mismatch = Arrays.mismatch(chain, 0, common, query.chain(), 0, common);
+      int blocks = (mismatch < 0 ? common : mismatch) / PrefixChain.HASH_BYTES;
+      int tokens = blocks * PrefixChain.BLOCK_TOKENS;
+      Positions snapshots =
+          new Positions(0, List.of(64, 150, 192).stream().filter(at -> at <= tokens).toList());
+      return new Standing(
+          List.of(
+              new PrefixHits.Held(0, 1, Positions.upTo(tokens)),
+              new PrefixHits.Held(1, 2, snapshots),
+              new PrefixHits.Held(2, 3, Positions.upTo(tokens)),
+              new PrefixHits.Held(3, 6, snapshots)),
+          1234,
+          640);
+    }
+
+    @Override
+    public void released(long sessionId) {}
+  }
+
+  @Test
+  void shouldAskInOneRoundTripAndChooseAPositionThatBothHave() throws Exception {
+    int[] tokens = Nodes.prompt(300);
+    byte[] chain = PrefixChain.of(new Prompt(Arrays.copyOf(tokens, 192), 0));
+    try (StreamNode holding =
+            StreamNode.launch(
+                StreamConfig.builder().listen("127.0.0.1:0").build(), NODE, new Holding(chain));
+        StreamNode asking = StreamNode.launch(StreamConfig.builder().build(), NODE, null);
+        PrefillPeer peer = asking.connect(holding.endpoint())) {
+      PrefixQuery query = PrefixQuery.of(new Prompt(tokens, 0), 0, 6);
+      PrefixHits hits = peer.ask(query).get(10, TimeUnit.SECONDS);
+      assertEquals(1234, hits.queueMs());
+      assertEquals(640, hits.freeTokens());
+      assertEquals(Fidelity.EXACT, hits.fidelity());
+      assertEquals(NODE.capabilities(), hits.capabilities());
+      assertEquals(Positions.upTo(192), hits.positions(0, 1));
+      assertEquals(new Positions(0, List.of(64, 150, 192)), hits.positions(0, 4));
+      // Here everything is held up to 170: 150 is the last one that both can go on from.
+      Positions here = new Positions(0, List.of(64, 100, 150, 170));
+      assertEquals(150, hits.positions(0, 4).and(here).last(299));
+      assertEquals(170, hits.positions(0, 1).and(here).last(299), "rows can be cut anywhere");
+      assertEquals(64, hits.positions(0, 4).and(here).last(149));
+      PrefixHits other =
+          peer.ask(PrefixQuery.of(new Prompt(Nodes.prompt(299), 0), 0, 6))
+              .get(10, TimeUnit.SECONDS);
+      assertEquals(0, other.positions(0, 6).last(298), "another prompt");
+    }
+  }
+
+  @Test
+  void shouldFailAQueryOfANodeThatIsLost() {
+    try (PatternPrefill pattern = new PatternPrefill(NODE);
+        StreamNode holding =
+            StreamNode.launch(StreamConfig.builder().listen("127.0.0.1:0").build(), NODE, pattern);
+        StreamNode asking = StreamNode.launch(StreamConfig.builder().build(), NODE, null);
+        PrefillPeer peer = asking.connect(holding.endpoint())) {
+      peer.markLost("its process has ended");
+      PrefixQuery query = PrefixQuery.of(new Prompt(Nodes.prompt(100), 0), 0, 6);
+      ExecutionException lost =
+          assertThrows(ExecutionException.class, () -> peer.ask(query).get(10, TimeUnit.SECONDS));
+      assertEquals("its process has ended", lost.getCause().getMessage());
+    }
+  }
+
+  @Test
+  void shouldNamePrefixesByAllThatTheirStateDependsOn() {
+    int[] tokens = Nodes.prompt(200);
+    byte[] plain = PrefixChain.of(new Prompt(tokens, 0));
+    assertEquals(3 * PrefixChain.HASH_BYTES, plain.length);
+    int[] changed = tokens.clone();
+    changed[70]++;
+    byte[] other = PrefixChain.of(new Prompt(changed, 0));
+    assertArrayEquals(Arrays.copyOf(plain, 16), Arrays.copyOf(other, 16));
+    assertFalse(Arrays.equals(plain, 16, 32, other, 16, 32));
+    assertFalse(Arrays.equals(plain, 32, 48, other, 32, 48), "a hash covers all before it");
+    List<Prompt.Given> run = List.of(new Prompt.Given(60, 10, new byte[32]));
+    byte[] image = new byte[32];
+    image[0] = 1;
+    List<Prompt.Given> otherRun = List.of(new Prompt.Given(60, 10, image));
+    int[] none = new int[0];
+    List<Prompt> unlike =
+        List.of(
+            new Prompt(tokens, 0),
+            new Prompt(tokens, 0, List.of(), none, new byte[] {1}, ""),
+            new Prompt(tokens, 0, List.of(), none, new byte[0], "a"),
+            new Prompt(tokens, 0, run, none, new byte[0], ""),
+            new Prompt(tokens, 0, otherRun, none, new byte[0], ""),
+            new Prompt(tokens, 0, List.of(), Nodes.prompt(600), new byte[0], ""));
+    assertEquals(
+        unlike.size(),
+        unlike.stream()
+            .map(prompt -> Arrays.toString(Arrays.copyOf(PrefixChain.of(prompt), 16)))
+            .distinct()
+            .count());
+    assertTrue(
+        Arrays.equals(plain, PrefixChain.of(new Prompt(tokens, 100))),
+        "what is there already is no part of the name");
+  }
+}
