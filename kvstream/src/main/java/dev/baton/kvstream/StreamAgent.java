@@ -31,10 +31,9 @@ final class StreamAgent implements Runnable {
   /** Nodes that are served at once. */
   private static final int MAX_LINKS = 64;
 
-  /** Nodes that have greeted and proved nothing yet, and those of them from one address. */
-  private static final int MAX_UNPROVEN = 64;
+  /** Nodes that have greeted and proved nothing yet; the media has places for 32 strangers. */
+  private static final int MAX_UNPROVEN = 128;
 
-  private static final int MAX_UNPROVEN_OF_AN_ADDRESS = 8;
   private static final long DRAIN_LIMIT_NS = 100_000_000L;
 
   private static final long KNOCKS_NS = TimeUnit.SECONDS.toNanos(1);
@@ -319,7 +318,7 @@ final class StreamAgent implements Runnable {
       return;
     }
     Endpoint replyTo = Endpoint.parseLiteral(caller.replyTo()).behind(source);
-    if (!Handshake.mayAnswer(replyTo, source, hasKey()) || !hasPlace(source)) {
+    if (!Handshake.mayAnswer(replyTo, source, hasKey()) || !hasPlace()) {
       return;
     }
     Handshake.Introduction introduction =
@@ -349,24 +348,11 @@ final class StreamAgent implements Runnable {
     return refusal.outcome() == HelloOutcome.NEEDS_KEY || refusal.outcome() == HelloOutcome.NO_KEY;
   }
 
-  /** Whether one more may greet; an address that greets too often gives up its oldest greeting. */
-  private boolean hasPlace(Endpoint source) {
+  /** Whether one more may greet. Strangers' streams are fewer, so others always may. */
+  private boolean hasPlace() {
     int unproven = 0;
-    int ofAddress = 0;
-    DecodeLink oldest = null;
     for (int i = 0; i < links.size(); i++) {
-      if (links.get(i) instanceof DecodeLink link && !link.isProven() && !link.isOver()) {
-        unproven++;
-        Endpoint other = link.source();
-        if (other != null && other.address().equals(source.address())) {
-          ofAddress++;
-          oldest = oldest == null ? link : oldest;
-        }
-      }
-    }
-    if (oldest != null && ofAddress >= MAX_UNPROVEN_OF_AN_ADDRESS) {
-      oldest.end("another greeting from your address took its place");
-      unproven--;
+      unproven += links.get(i) instanceof DecodeLink link && !link.isProven() ? 1 : 0;
     }
     return unproven < MAX_UNPROVEN;
   }

@@ -323,6 +323,32 @@ class KeyedLinkTest {
     assertEquals(1, session.report().resumes());
   }
 
+  @Test
+  void shouldGreetAgainForASpoiledMessageAndOrderWhatIsAskedForMeanwhile() {
+    PrefillLink decode = greeting();
+    DecodeLink prefill = answering(KEY);
+    talk(decode, prefill);
+    ReceiveSession first = order(decode, 1);
+    UnsafeBuffer ordered = taken(line.last()).getFirst();
+    ordered.putByte(30, (byte) ~ordered.getByte(30));
+    hear(prefill, ordered);
+    assertFalse(prefill.isOver(), "nobody knows who spoiled it");
+    assertEquals(List.of(), accepted);
+    nowNs += 150_000_000;
+    List<UnsafeBuffer> said = taken(answers);
+    assertEquals(1, said.size(), "that it greet again");
+    said.forEach(message -> hear(decode, message));
+    decode.doWork(nowNs);
+    assertEquals(2, line.opened.size());
+    ReceiveSession second = order(decode, 2);
+    DecodeLink again = answering(KEY);
+    talk(decode, again);
+    assertTrue(decode.isAlive());
+    assertEquals(List.of(1L, 2L), accepted);
+    assertEquals(1, first.report().resumes());
+    assertFalse(first.isFinal() || second.isFinal());
+  }
+
   private static byte[] bytes(UnsafeBuffer message) {
     byte[] copy = new byte[message.capacity()];
     message.getBytes(0, copy);
