@@ -5,24 +5,28 @@ import java.util.Set;
 
 /**
  * What a node can do beside what every node of the protocol's version can. A node that does not
- * know one, or that lacks it, is not asked for it. Its place is its bit on the wire and never
- * changes.
+ * know one, or that lacks it, is not asked for it.
  */
 public enum Capability {
   /** Sends state rows in a lossy form where an order asks for it. */
-  LOSSY_ROWS("send rows in a lossy form"),
+  LOSSY_ROWS(0, "send rows in a lossy form"),
   /** Computes stages that begin with another node's rows, and hands its own to third nodes. */
-  STAGES("compute stages between other nodes"),
+  STAGES(1, "compute stages between other nodes"),
   /** Takes prompts with given embedding rows, and positions of three parts. */
-  GIVEN_ROWS("take given embedding rows"),
+  GIVEN_ROWS(2, "take given embedding rows"),
   /** Runs the model with adapters. */
-  ADAPTERS("run adapters"),
+  ADAPTERS(3, "run adapters"),
   /** Keeps what it has computed, and goes on from there. */
-  PREFIXES("keep what it has computed");
+  PREFIXES(4, "keep what it has computed");
 
+  private final long bit;
   private final String words;
 
-  Capability(String words) {
+  /**
+   * @param place of its bit on the wire; never changes
+   */
+  Capability(int place, String words) {
+    this.bit = 1L << place;
     this.words = words;
   }
 
@@ -35,7 +39,7 @@ public enum Capability {
   static long bits(Set<Capability> capabilities) {
     long bits = 0;
     for (Capability capability : capabilities) {
-      bits |= 1L << capability.ordinal();
+      bits |= capability.bit;
     }
     return bits;
   }
@@ -44,7 +48,7 @@ public enum Capability {
   static Set<Capability> of(long bits) {
     EnumSet<Capability> known = EnumSet.noneOf(Capability.class);
     for (Capability capability : values()) {
-      if ((bits >>> capability.ordinal() & 1) != 0) {
+      if ((bits & capability.bit) != 0) {
         known.add(capability);
       }
     }

@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.agrona.concurrent.NanoClock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Counts what strangers send, and says so once a minute at most, so that an operator sees who was
@@ -57,11 +58,12 @@ public final class Knocks {
 
   /** Counts one. */
   public void note(Kind kind, InetSocketAddress from) {
-    String line;
+    @Nullable String line;
     synchronized (this) {
-      counts.merge(kind, 1L, Long::sum);
+      long count = counts.getOrDefault(kind, 0L) + 1;
+      counts.put(kind, count);
       last.put(kind, from);
-      line = counts.get(kind) == kind.least || hasSpoken ? due() : null;
+      line = count == kind.least || hasSpoken ? due() : null;
     }
     if (line != null) {
       log.accept(line);
@@ -75,7 +77,7 @@ public final class Knocks {
 
   /** Says what was counted and not said yet, a minute after the last time. */
   public void sayWhatIsDue() {
-    String line;
+    @Nullable String line;
     synchronized (this) {
       line = counts.isEmpty() ? null : due();
     }
@@ -84,7 +86,7 @@ public final class Knocks {
     }
   }
 
-  private String due() {
+  private @Nullable String due() {
     long nowNs = clock.nanoTime();
     if (nowNs - startNs < QUIET_NS && hasSpoken) {
       return null;
