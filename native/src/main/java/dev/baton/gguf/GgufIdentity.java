@@ -9,7 +9,6 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -31,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Immutable; any thread.
  */
 public final class GgufIdentity {
-  private static final int PIECE_BYTES = 1 << 20;
+  private static final int PIECE_BYTES = 1 << 17;
   private static final int MOST_THREADS = 8;
 
   /** What a part is. */
@@ -65,8 +64,11 @@ public final class GgufIdentity {
    * @param hash SHA-256 as 64 hex digits
    */
   public record Part(Kind kind, String name, String hash) {
-    private static final Comparator<Part> ORDER =
-        Comparator.comparing(Part::kind).thenComparing(Part::name);
+    /** By kind and name. */
+    private static int order(Part part, Part other) {
+      int order = part.kind.compareTo(other.kind);
+      return order != 0 ? order : part.name.compareTo(other.name);
+    }
 
     /** For messages: {@code "tensor 'output.weight'"}. */
     public String title() {
@@ -116,7 +118,7 @@ public final class GgufIdentity {
     if (root.equals(other.root)) {
       return Optional.empty();
     }
-    Map<Part, Part> theirs = new TreeMap<>(Part.ORDER);
+    Map<Part, Part> theirs = new TreeMap<>(Part::order);
     other.parts.forEach(part -> theirs.put(part, part));
     for (Part part : parts) {
       Part there = theirs.remove(part);
@@ -141,7 +143,7 @@ public final class GgufIdentity {
     reading.run();
     List<Part> parts = new ArrayList<>(reading.metadata());
     parts.addAll(Arrays.asList(reading.hashed));
-    parts.sort(Part.ORDER);
+    parts.sort(Part::order);
     requireOnce(files, parts);
     return new GgufIdentity(rootOf(parts), parts, new RowSums(rowsOf, reading.sums));
   }
@@ -153,7 +155,7 @@ public final class GgufIdentity {
 
   private static void requireOnce(List<GgufFile> files, List<Part> parts) {
     for (int i = 1; i < parts.size(); i++) {
-      if (Part.ORDER.compare(parts.get(i - 1), parts.get(i)) == 0) {
+      if (Part.order(parts.get(i - 1), parts.get(i)) == 0) {
         throw new GgufException(
             files.getFirst().path()
                 + ": its parts are not of one model, two have "
@@ -211,7 +213,7 @@ public final class GgufIdentity {
     }
 
     List<Part> metadata() {
-      Map<Part, Part> parts = new TreeMap<>(Part.ORDER);
+      Map<Part, Part> parts = new TreeMap<>(Part::order);
       MessageDigest sha256 = sha256();
       for (GgufFile file : files) {
         for (String key : file.metadata().keys()) {

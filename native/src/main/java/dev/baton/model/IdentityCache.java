@@ -22,7 +22,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -36,11 +35,15 @@ import org.jspecify.annotations.Nullable;
  * <p>Immutable; any thread, any number of processes: a record has its name only once it is whole.
  */
 public final class IdentityCache {
-  private static final long MAGIC = 0x3149445442544142L; // "BATBTDI1"
+  private static final long MAGIC = 0x3249445442544142L; // "BATBTDI2"
   private static final int CRC_AT = Long.BYTES;
   private static final int SUMMED_AT = CRC_AT + Integer.BYTES;
   private static final String SUFFIX = ".identity";
-  private static final int HASH_BYTES = 32;
+
+  /**
+   * As letters: to make those of bytes takes a JVM that has just started longer than to read them.
+   */
+  private static final int HASH_CHARS = 64;
 
   /** Row sums of the largest vocabularies are a few MB. */
   private static final long MOST_BYTES = 64 << 20;
@@ -77,8 +80,7 @@ public final class IdentityCache {
       if (!Files.isRegularFile(record)) {
         return Optional.empty(); // a pipe would be waited for
       }
-      Optional<GgufIdentity> identity = read(Files.readAllBytes(record), stamp);
-      return identity;
+      return read(Files.readAllBytes(record), stamp);
     } catch (NoSuchFileException _) {
       return Optional.empty();
     } catch (IOException _) {
@@ -174,22 +176,22 @@ public final class IdentityCache {
             .toList();
     byte[] tensor = identity.rowSums().tensor().getBytes(StandardCharsets.UTF_8);
     int[] sums = identity.rowSums().sums();
-    int bytes = SUMMED_AT + 5 * Long.BYTES + HASH_BYTES + 3 * Integer.BYTES;
+    int bytes = SUMMED_AT + 5 * Long.BYTES + HASH_CHARS + 3 * Integer.BYTES;
     bytes += tensor.length + sums.length * Integer.BYTES;
     for (byte[] name : names) {
-      bytes += 1 + Integer.BYTES + name.length + HASH_BYTES;
+      bytes += 1 + Integer.BYTES + name.length + HASH_CHARS;
     }
     ByteBuffer record = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
     record.putLong(MAGIC).putInt(0);
     record.putLong(stamp.device()).putLong(stamp.inode()).putLong(stamp.bytes());
     record.putLong(stamp.modifiedNs()).putLong(stamp.changedNs());
-    record.put(HexFormat.of().parseHex(identity.root()));
+    record.put(identity.root().getBytes(StandardCharsets.US_ASCII));
     record.putInt(names.size());
     for (int i = 0; i < names.size(); i++) {
       Part part = identity.parts().get(i);
       record.put(part.kind().code());
       put(record, names.get(i));
-      record.put(HexFormat.of().parseHex(part.hash()));
+      record.put(part.hash().getBytes(StandardCharsets.US_ASCII));
     }
     put(record, tensor);
     record.putInt(sums.length);
@@ -243,9 +245,9 @@ public final class IdentityCache {
   }
 
   private static String hash(ByteBuffer record) {
-    byte[] hash = new byte[HASH_BYTES];
+    byte[] hash = new byte[HASH_CHARS];
     record.get(hash);
-    return HexFormat.of().formatHex(hash);
+    return new String(hash, StandardCharsets.US_ASCII);
   }
 
   private static String text(ByteBuffer record) {

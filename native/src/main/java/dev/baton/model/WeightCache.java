@@ -9,7 +9,6 @@ import dev.baton.model.PackedWeights.Origin;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
@@ -24,7 +23,6 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -32,7 +30,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.DoubleConsumer;
-import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,10 +49,10 @@ public final class WeightCache {
   /** The environment variable with the largest size of all entries, in GB; 0 keeps none. */
   public static final String LIMIT_VARIABLE = "BATON_PACKED_GB";
 
-  private static final int VERSION = 2;
+  static final int VERSION = 2;
   private static final double DEFAULT_LIMIT_GB = 20;
   private static final double GB = 1e9;
-  private static final String SUFFIX = ".weights";
+  static final String SUFFIX = ".weights";
   static final String UNFINISHED = ".part";
   static final String BAD = ".bad";
 
@@ -157,7 +154,7 @@ public final class WeightCache {
     if (limitBytes == 0 || layout.bytes() == 0 || kernels.packFormat() == 0) {
       return pack(layout, progress);
     }
-    Wanted wanted = new Wanted(folder, file, needs(layout, kernels), layout);
+    WantedWeights wanted = WantedWeights.of(folder, file, layout, kernels);
     // Where nothing can fit, packing begins while the file is still being read.
     if (!file.isIdentified() && !isAnyKept(wanted)) {
       return make(wanted, progress);
@@ -167,45 +164,12 @@ public final class WeightCache {
   }
 
   /** Whether there is an entry that may be of this very model. */
-  private boolean isAnyKept(Wanted wanted) {
+  private boolean isAnyKept(WantedWeights wanted) {
     try (DirectoryStream<Path> files =
         Files.newDirectoryStream(folder, wanted.namePart() + "*" + SUFFIX)) {
       return files.iterator().hasNext();
     } catch (IOException _) {
       return false;
-    }
-  }
-
-  /**
-   * What is looked for.
-   *
-   * @param needs all that the packed bytes depend on beside the model, as text
-   */
-  private record Wanted(Path folder, ModelFile file, String needs, WeightLayout layout) {
-    long bytes() {
-      return layout.bytes();
-    }
-
-    /** Begins the names of the entries of all models that look alike at a glance. */
-    String namePart() {
-      return file.gguf().fingerprint() + "-";
-    }
-
-    /** All that the packed bytes depend on; waits until the file was read. */
-    byte[] identity() {
-      String text = "model " + file.identity().root() + "\n" + needs;
-      return text.getBytes(StandardCharsets.UTF_8);
-    }
-
-    Path path() {
-      CRC32C crc = new CRC32C();
-      crc.update(identity());
-      return folder.resolve(namePart() + HexFormat.of().toHexDigits((int) crc.getValue()) + SUFFIX);
-    }
-
-    /** Its name until it is whole and on the disk. */
-    Path part() {
-      return folder.resolve(namePart() + UNFINISHED.substring(1) + UNFINISHED);
     }
   }
 
@@ -219,7 +183,7 @@ public final class WeightCache {
   /** Neither where there is no file. */
   private record Found(@Nullable PackedWeights weights, @Nullable String problem) {}
 
-  private Found find(Wanted wanted) {
+  private Found find(WantedWeights wanted) {
     Arena arena = Arena.ofShared();
     try {
       WeightFile.Contents contents =
@@ -258,7 +222,7 @@ public final class WeightCache {
     }
   }
 
-  private PackedWeights make(Wanted wanted, DoubleConsumer progress) {
+  private PackedWeights make(WantedWeights wanted, DoubleConsumer progress) {
     try {
       Files.createDirectories(folder);
       try (PackingTurn _ = PackingTurn.take(folder, patienceNs)) {
@@ -283,14 +247,15 @@ public final class WeightCache {
   /**
    * Packs in memory, and writes that at the same time: a disk that fails costs no second packing.
    */
-  private PackedWeights packAndKeep(Wanted wanted, DoubleConsumer progress) throws IOException {
+  private PackedWeights packAndKeep(WantedWeights wanted, DoubleConsumer progress)
+      throws IOException {
     makeRoom(WeightFile.HEAD_BYTES + wanted.bytes());
     Arena arena = Arena.ofShared();
     try {
       MemorySegment run = PageMemory.allocate(wanted.bytes(), arena);
       Map<String, PackedMatrix> matrices;
       IOException failure;
-      try (Keeping keeping = new Keeping(writer(wanted, run, false))) {
+      try (WeightKeeping keeping = new WeightKeeping(writer(wanted, run, false))) {
         matrices =
             wanted
                 .layout()
@@ -311,48 +276,8 @@ public final class WeightCache {
     }
   }
 
-  /** What is packed is written as long as that works; the packing goes on in any case. */
-  private static final class Keeping implements WeightLayout.Packed, AutoCloseable {
-    private final WeightWriter writer;
-    private @Nullable IOException failure;
-
-    Keeping(WeightWriter writer) {
-      this.writer = writer;
-    }
-
-    @Override
-    public void upTo(long bytes) {
-      attempt(() -> writer.upTo(bytes));
-    }
-
-    /** Gives the file its name, or says why there is none. */
-    @Nullable IOException finish(Wanted wanted) {
-      attempt(() -> publish(wanted, writer));
-      return failure;
-    }
-
-    private void attempt(Writing writing) {
-      try {
-        if (failure == null) {
-          writing.run();
-        }
-      } catch (IOException e) {
-        failure = e;
-      }
-    }
-
-    private interface Writing {
-      void run() throws IOException;
-    }
-
-    @Override
-    public void close() throws IOException {
-      writer.close();
-    }
-  }
-
   /** Gives memory of its own back where the file that was written is as fast. */
-  private static PackedWeights mappedInstead(Wanted wanted, PackedWeights packed) {
+  private static PackedWeights mappedInstead(WantedWeights wanted, PackedWeights packed) {
     Arena arena = Arena.ofShared();
     try {
       Optional<WeightFile.Contents> file =
@@ -377,7 +302,8 @@ public final class WeightCache {
   }
 
   /** Packs with hardly any memory, which goes back as it is written, and maps the file. */
-  private PackedWeights packIntoFile(Wanted wanted, DoubleConsumer progress) throws IOException {
+  private PackedWeights packIntoFile(WantedWeights wanted, DoubleConsumer progress)
+      throws IOException {
     makeRoom(WeightFile.HEAD_BYTES + wanted.bytes());
     try (Arena scratch = Arena.ofShared();
         WeightWriter writer = writer(wanted, PageMemory.reserve(wanted.bytes(), scratch), true)) {
@@ -400,14 +326,14 @@ public final class WeightCache {
     return written.weights();
   }
 
-  private static WeightWriter writer(Wanted wanted, MemorySegment run, boolean forgets)
+  private static WeightWriter writer(WantedWeights wanted, MemorySegment run, boolean forgets)
       throws IOException {
     String source = wanted.file().gguf().path().toAbsolutePath().toString();
     return new WeightWriter(wanted.part(), source, run, forgets);
   }
 
   /** The file has its name only once it is whole and on the disk, and nobody can write to it. */
-  private static void publish(Wanted wanted, WeightWriter writer) throws IOException {
+  static void publish(WantedWeights wanted, WeightWriter writer) throws IOException {
     wanted.file().requireUnchanged(); // what was read of it is what was packed
     writer.finish(wanted.identity());
     if (Files.getFileStore(wanted.part()).supportsFileAttributeView("posix")) {
@@ -528,14 +454,6 @@ public final class WeightCache {
     }
   }
 
-  private static String needs(WeightLayout layout, Kernels kernels) {
-    StringBuilder text = new StringBuilder();
-    text.append("packed weights ").append(VERSION).append('\n');
-    text.append("packing ").append(Long.toHexString(kernels.packFormat())).append('\n');
-    layout.slots().forEach(slot -> text.append(slot).append('\n'));
-    return text.toString();
-  }
-
   private static String notKept(ModelFile file, IOException e) {
     return "the packed weights of "
         + file.gguf().path().getFileName()
@@ -546,7 +464,7 @@ public final class WeightCache {
         + "=0";
   }
 
-  private static String notUsed(Wanted wanted, String problem) {
+  private static String notUsed(WantedWeights wanted, String problem) {
     return "the packed weights in "
         + wanted.path()
         + " could not be used ("

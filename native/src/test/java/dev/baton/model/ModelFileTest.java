@@ -129,6 +129,21 @@ class ModelFileTest {
   }
 
   @Test
+  void shouldUsePackedWeightsForEveryCopyOfTheModelOnly() throws IOException {
+    load().close();
+    Path copy = Files.copy(path, folder.resolve("copy.gguf"));
+    try (LlamaModel model = LlamaModel.load(copy, kernels, cache(), _ -> {})) {
+      assumeTrue(!model.weightOrigin().equals("packed"), "no C kernels, which alone pack");
+      assertEquals("mapped", model.weightOrigin());
+      assertEquals(1, cache().entries().size());
+    }
+    flip(copy, middleOf(copy, MATRIX));
+    try (LlamaModel _ = LlamaModel.load(copy, kernels, cache(), _ -> {})) {
+      assertEquals(2, cache().entries().size());
+    }
+  }
+
+  @Test
   void shouldNoticeEveryChangeOfAFileInUseAndGoOnWhenItIsPutBack() throws IOException {
     byte[] original = Files.readAllBytes(path);
     try (LlamaModel model = load()) {
