@@ -299,7 +299,7 @@ final class EmbeddedMedia implements AutoCloseable {
     int session = transport.nextSession();
     String channel = transport.channel(to.toString(), termBytes, session);
     return new LaterPublication(
-        aeron, channel, new LaterPublication.Number(streamId, session), directory::explain);
+        aeron, channel, new LaterPublication.StreamName(streamId, session), directory::explain);
   }
 
   /** The client's part of the stream thread's turn. */

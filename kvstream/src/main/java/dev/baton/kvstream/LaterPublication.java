@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A publication that the driver is asked for and that is there a little later; nobody waits for it.
- * Its number is known before.
+ * Its name is known before.
  */
 final class LaterPublication implements ControlChannel {
   /**
@@ -20,13 +20,13 @@ final class LaterPublication implements ControlChannel {
    * @param stream Aeron's stream id
    * @param session Aeron's session id
    */
-  record Number(int stream, int session) {}
+  record StreamName(int stream, int session) {}
 
   private static final long NOT_ASKED_FOR = -1;
 
   private final Aeron aeron;
   private final String channel;
-  private final Number number;
+  private final StreamName name;
   private long registrationId = NOT_ASKED_FOR;
   private final UnaryOperator<String> explain;
   private @Nullable ExclusivePublication publication;
@@ -35,26 +35,26 @@ final class LaterPublication implements ControlChannel {
   private long finalPosition;
 
   /**
-   * @param channel has the same session id as the number
+   * @param channel has the same session id as the name
    * @param explain makes one line for the user of what the driver says
    */
-  LaterPublication(Aeron aeron, String channel, Number number, UnaryOperator<String> explain) {
+  LaterPublication(Aeron aeron, String channel, StreamName name, UnaryOperator<String> explain) {
     this.aeron = aeron;
     this.channel = channel;
-    this.number = number;
+    this.name = name;
     this.explain = explain;
   }
 
   /** Asks the driver for it. Twice is fine. */
   void open() {
     if (registrationId == NOT_ASKED_FOR && !closed) {
-      registrationId = aeron.asyncAddExclusivePublication(channel, number.stream());
+      registrationId = aeron.asyncAddExclusivePublication(channel, name.stream());
     }
   }
 
   /** Aeron's session id. */
   int session() {
-    return number.session();
+    return name.session();
   }
 
   /** The publication, or null while it is not there or when it never will be. */

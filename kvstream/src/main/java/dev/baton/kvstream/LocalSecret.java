@@ -68,7 +68,7 @@ final class LocalSecret {
   }
 
   private static boolean isOurs(Path folder, Path file) throws IOException {
-    return FileSystems.getDefault() == folder.getFileSystem()
+    return FileSystems.getDefault().equals(folder.getFileSystem())
         && Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)
         && Files.getPosixFilePermissions(file, LinkOption.NOFOLLOW_LINKS).equals(OWNERS_OWN)
         && Files.getOwner(file, LinkOption.NOFOLLOW_LINKS)

@@ -491,7 +491,7 @@ final class ReceiveSession implements KvReceiver {
     for (int t = kv.firstMissing(index, first);
         t < first + count;
         t = kv.firstMissing(index, t + 1)) {
-      long at = t - first;
+      long at = (long) t - first;
       MemorySegment.copy(RawMemory.ALL, address + at * bytes, oneUnit, 0, bytes);
       MemorySegment.copy(RawMemory.ALL, seconds + at * second, oneUnit, bytes, second);
       long unitDigest = slot.digest(0, t, 1, oneUnit, 0);
