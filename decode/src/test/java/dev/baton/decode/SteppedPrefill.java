@@ -48,6 +48,7 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
   @Override
   public KvReceiver order(PrefillOrder wanted, KvSink into) {
     order = wanted;
+    coveredTokens = wanted.firstToken();
     sink = into;
     compute();
     ordered.countDown();
@@ -56,6 +57,7 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
 
   private void compute() {
     int n = order.tokens().length;
+    int first = order.firstToken();
     int tokenBytes = model.kvGeometry().tokenBytes();
     slices = new MemorySegment[order.stage().toLayer()];
     digests = new long[order.stage().toLayer()];
@@ -66,11 +68,12 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
       forward.embed(batch);
       forward.layers(batch, 0, order.stage().toLayer());
       for (int layer = 0; layer < slices.length; layer++) {
-        slices[layer] = Arena.ofAuto().allocate((long) n * tokenBytes, 64);
+        slices[layer] = Arena.ofAuto().allocate((long) (n - first) * tokenBytes, 64);
         digests[layer] =
             model
                 .kernels()
-                .exportKv(sequence.view(), layer, 0, n, order.wireType(), slices[layer], 0);
+                .exportKv(
+                    sequence.view(), layer, first, n - first, order.wireType(), slices[layer], 0);
       }
       long rowBytes = model.config().dim() * 4L;
       boolean all = order.stage().toLayer() < layers;
@@ -96,7 +99,9 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
   /** One layer arrives whole. */
   void deliverLayer(int layer) {
     state = State.STREAMING;
-    sink.importSlice(layer, 0, 0, order.tokens().length, slices[layer], 0, digests[layer]);
+    int first = order.firstToken();
+    int tokens = order.tokens().length - first;
+    sink.importSlice(layer, 0, first, tokens, slices[layer], 0, digests[layer]);
     receivedBytes += slices[layer].byteSize();
     if (layer == slices.length - 1) {
       coveredTokens = order.tokens().length;

@@ -4,7 +4,6 @@ import dev.baton.arch.LayerState;
 import dev.baton.arch.StateTable;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.RowDigest;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
@@ -33,7 +32,7 @@ final class PatternKv implements KvSource, KvSink {
       stores[layer] = new MemorySegment[states];
       positions[layer] = new int[states];
       for (int i = 0; i < states; i++) {
-        stores[layer][i] = Arena.ofAuto().allocate(bytes(layer, i), 64);
+        stores[layer][i] = MemorySegment.ofArray(new byte[Math.toIntExact(bytes(layer, i))]);
       }
     }
   }

@@ -1,6 +1,5 @@
 package dev.baton.kvstream;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
@@ -100,7 +99,7 @@ class PatternPrefill implements PrefillService, AutoCloseable {
   /** The boundary rows a session gets, row t for token t. */
   static MemorySegment hidden(NodeIdentity node, int boundary, int tokens, long seed) {
     long bytes = (long) tokens * node.states().boundaryBytes(boundary);
-    MemorySegment rows = Arena.ofAuto().allocate(bytes, 64);
+    MemorySegment rows = MemorySegment.ofArray(new byte[Math.toIntExact(bytes)]);
     for (long i = 0; i < bytes; i++) {
       rows.set(ValueLayout.JAVA_BYTE, i, (byte) ((i * 31 + seed) % 251));
     }

@@ -269,4 +269,93 @@ class SendSessionTest {
     assertThrows(IllegalArgumentException.class, () -> session.hidden(4, 4, ROWS, 0));
     assertThrows(IllegalStateException.class, () -> session.done(1, 2));
   }
+
+  /** A session of 40 tokens in chunks of 4, up to layer 2, that keeps 12 boundary rows. */
+  private SendSession windowed(int rowsLimit) {
+    return new SendSession(
+        Nodes.order(1, 40, 0, 2, 4),
+        node.states(),
+        new SendSession.Credit(ALL, rowsLimit),
+        1,
+        () -> 0,
+        wakes::incrementAndGet);
+  }
+
+  private static void layers(SendSession session, int first, int tokens) {
+    session.slice(0, first, tokens);
+    session.slice(1, first, tokens);
+  }
+
+  @Test
+  void shouldKeepBoundaryRowsUntilTheyAreThereAndSayWhenThereIsRoomAgain() {
+    SendSession session = windowed(40);
+    session.begin(SOURCE);
+    AtomicInteger told = new AtomicInteger();
+    session.onRoom(told::incrementAndGet);
+    assertEquals(12, session.rowsRoom());
+    session.hidden(0, 12, ROWS, 0);
+    assertEquals(0, session.rowsRoom());
+    assertThrows(IllegalStateException.class, () -> session.hidden(12, 4, ROWS, 0));
+    session.pump(out, ALL, 0);
+    assertEquals(List.of("hidden 0+4", "hidden 4+4", "hidden 8+4"), out.sent);
+    assertEquals(0, session.rowsRoom(), "sent is not received");
+    session.credit(ALL, 40, 8, 0);
+    assertEquals(1, told.get());
+    assertEquals(8, session.rowsRoom());
+    session.hidden(12, 8, ROWS, 12);
+    session.pump(out, ALL, 0);
+    assertEquals(List.of("hidden 12+4", "hidden 16+4"), out.sent.subList(3, 5));
+    assertThrows(
+        MalformedMessage.class,
+        () -> session.credit(ALL, 40, 21, 0),
+        "nobody has what was not sent");
+  }
+
+  @Test
+  void shouldSendNoBoundaryRowThatTheReceiverHasNoRoomFor() {
+    SendSession session = windowed(6);
+    session.begin(SOURCE);
+    layers(session, 0, 12);
+    session.hidden(0, 12, ROWS, 0);
+    session.pump(out, ALL, 0);
+    assertEquals(List.of("hidden 0+4", "hidden 4+2"), out.sent.subList(0, 2));
+    assertTrue(out.sent.contains("kv 1:8+4"), "states go on");
+    assertFalse(session.isStuck(1L << 40, 1), "the receiver may compute as long as it likes");
+    session.credit(ALL, 9, 6, 0);
+    session.pump(out, ALL, 0);
+    assertEquals("hidden 6+3", out.sent.getLast());
+  }
+
+  @Test
+  void shouldHaveRowsComputedAgainThatAreWantedAgainBehindTheWindow() {
+    SendSession session = windowed(40);
+    session.begin(SOURCE);
+    for (int first = 0; first < 40; first += 4) {
+      layers(session, first, 4);
+      session.hidden(first, 4, ROWS, first);
+      session.pump(out, ALL, 0);
+      session.credit(ALL, 40, first + 4, 0);
+    }
+    session.done(1, 2);
+    session.pump(out, ALL, 0);
+    assertEquals("done 40", out.sent.getLast());
+    out.sent.clear();
+    session.resume(request(2, 0, ALL, 2, 10, 30));
+    session.pump(out, ALL, 0);
+    assertEquals(List.of("digest 0 of 40", "digest 1 of 40"), out.sent, "not kept any more");
+    assertEquals(10, session.rowsFrom());
+    assertEquals(12, session.rowsRoom());
+    out.sent.clear();
+    for (int first = 8; first < 40; first += 4) {
+      layers(session, first, 4);
+      session.hidden(first, 4, ROWS, first);
+      session.pump(out, ALL, 0);
+      session.credit(ALL, 40, first + 4, 0);
+    }
+    session.done(1, 2);
+    session.pump(out, ALL, 0);
+    assertEquals("hidden 10+2", out.sent.getFirst());
+    assertEquals("done 40", out.sent.getLast());
+    assertEquals(9, out.sent.size(), out.sent::toString);
+  }
 }

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.arch.StateTable;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,7 +22,7 @@ import org.junit.jupiter.api.Timeout;
  * its end has every row as it was computed, and stored once; boundary rows are used in order, each
  * once; what no lease was too short for does come to its end; and no session is left anywhere.
  */
-@Timeout(120)
+@Timeout(300)
 class SimulatedLinkTest {
   private static final int SEEDS = 2000;
   private static final long STEP_NS = SimulatedPair.MS;
@@ -70,7 +69,7 @@ class SimulatedLinkTest {
       this.sink = new PatternKv(node.states(), tokens);
       this.rows = PatternPrefill.hidden(node, boundary, tokens, order.sessionId());
       this.rowBytes = node.states().boundaryBytes(boundary);
-      this.row = Arena.ofAuto().allocate(rowBytes);
+      this.row = MemorySegment.ofArray(new byte[rowBytes]);
       this.computed = order.firstToken();
       this.used = order.firstRow();
     }

@@ -187,8 +187,8 @@ class StageTest {
     return PatternKv.filled(NODE.states(), TOKENS, order.sessionId());
   }
 
-  @Test
-  void shouldCarryAllOfAnOrder() {
+  /** An order with all that there can be in one. */
+  static PrefillOrder everything() {
     Prompt prompt =
         new Prompt(
             Nodes.prompt(20),
@@ -199,20 +199,24 @@ class StageTest {
             "adapter");
     Stage stage =
         new Stage(2, 4, new Stage.RowsOf("127.0.0.1:7", 5), true, Stage.Rows.LAST, TICKET);
-    PrefillOrder order =
-        new PrefillOrder(
-            9,
-            prompt,
-            stage,
-            new ChunkSchedule(16, 4),
-            KvWireType.Q8,
-            new Urgency(Urgency.Priority.BACKGROUND, 1500));
+    return new PrefillOrder(
+        9,
+        prompt,
+        stage,
+        new ChunkSchedule(16, 4),
+        KvWireType.Q8,
+        new Urgency(Urgency.Priority.BACKGROUND, 1500));
+  }
+
+  @Test
+  void shouldCarryAllOfAnOrder() {
+    PrefillOrder order = everything();
     ControlWriter writer = new ControlWriter();
     int length = writer.order(order, 77, 20);
     OrderReader reader = new OrderReader();
     PrefillOrder read = reader.read(new Frame().wrap(writer.buffer(), 0, length), writer.buffer());
     assertEquals(order.digest(), read.digest());
-    assertEquals(stage, read.stage());
+    assertEquals(order.stage(), read.stage());
     assertEquals(order.urgency(), read.urgency());
     assertEquals(2, read.prompt().given().size());
     assertEquals("adapter", read.prompt().adapter());

@@ -215,6 +215,17 @@ class WireFuzzTest {
     keep(writer.buffer(), writer.proof(new byte[32]));
     keep(writer.buffer(), writer.order(ORDER, 1 << 20, 90));
     keep(writer.buffer(), writer.order(Nodes.order(77, 3, 1, 5, 16), 1 << 20, 3));
+    keep(writer.buffer(), writer.order(StageTest.everything(), 1 << 20, 20));
+    keep(
+        writer.buffer(),
+        writer.prefixQuery(3, PrefixQuery.of(new Prompt(Nodes.prompt(200), 0), 0, 5)));
+    keep(
+        writer.buffer(),
+        writer.prefixHits(
+            3,
+            new PrefillService.Standing(
+                List.of(new PrefixHits.Held(0, 5, new Positions(64, List.of(90, 100)))), 7, 640),
+            NODE));
     keep(writer.buffer(), writer.orderRefused(77, "no"));
     keep(writer.buffer(), writer.credit(77, 1 << 21, 90, 20));
     keep(writer.buffer(), writer.received(77));

@@ -1,0 +1,112 @@
+package dev.baton.decode;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.baton.kernel.KernelChoice;
+import dev.baton.kernel.KernelsConfig;
+import dev.baton.kernel.KvWireType;
+import dev.baton.kvstream.ChunkSchedule;
+import dev.baton.model.KvCache;
+import dev.baton.model.KvSequence;
+import dev.baton.model.LlamaModel;
+import dev.baton.model.TokenBatch;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Prompts whose beginning is here already: only what is behind it is ordered, and comes. */
+@Timeout(60)
+class RemoteStateTest {
+  private static final Path BATON_TINY =
+      Path.of(
+          "..",
+          "engine",
+          "src",
+          "main",
+          "resources",
+          "dev",
+          "baton",
+          "catalog",
+          "baton-tiny-q8_0.gguf");
+
+  private static final int TOKENS = 200;
+
+  @Test
+  void shouldGoOnBehindWhatIsHereAlreadyWithTheSameBits() {
+    KernelChoice kernels = KernelChoice.open(KernelsConfig.defaults());
+    try (LlamaModel model = LlamaModel.load(BATON_TINY, kernels.kernels(), done -> {});
+        KvCache cache = new KvCache(model.kvGeometry(), 16);
+        Workbench bench = new Workbench(model, cache, TOKENS, 1, System::nanoTime)) {
+      int[] prompt = IntStream.range(0, TOKENS).map(i -> 300 + i % 700).toArray();
+      int layers = model.config().layers();
+      try (KvSequence whole = reserve(cache)) {
+        compute(bench, whole, prompt, TOKENS, layers);
+        long row = model.config().dim() * 4L;
+        byte[] last = new byte[(int) row];
+        MemorySegment.copy(bench.forward().hidden(), 0, MemorySegment.ofArray(last), 0, row);
+        for (int first : new int[] {0, 1, 64, 130, 199}) {
+          for (int boundary : new int[] {2, layers}) {
+            try (KvSequence sequence = reserve(cache)) {
+              goOn(model, bench, sequence, prompt, first, boundary);
+              MemorySegment came = bench.forward().hidden().asSlice(0, row);
+              assertEquals(-1, MemorySegment.ofArray(last).mismatch(came), first + ", " + boundary);
+              for (int layer = 0; layer < layers; layer++) {
+                assertEquals(
+                    digest(model, whole, layer), digest(model, sequence, layer), "layer " + layer);
+              }
+            }
+          }
+        }
+      }
+    } finally {
+      kernels.kernels().close();
+    }
+  }
+
+  private static KvSequence reserve(KvCache cache) {
+    return Objects.requireNonNull(cache.reserve(TOKENS));
+  }
+
+  private static void compute(
+      Workbench bench, KvSequence sequence, int[] prompt, int tokens, int layers) {
+    TokenBatch batch = bench.batch().clear().add(sequence, prompt, 0, tokens, 0, 1);
+    bench.forward().embed(batch);
+    assertTrue(bench.layers(batch, 0, layers));
+  }
+
+  private static void goOn(
+      LlamaModel model,
+      Workbench bench,
+      KvSequence sequence,
+      int[] prompt,
+      int first,
+      int boundary) {
+    if (first > 0) {
+      compute(bench, sequence, prompt, first, model.config().layers());
+    }
+    SteppedPrefill node = new SteppedPrefill(model);
+    RemotePrefill plan =
+        new RemotePrefill(node, first, boundary, new ChunkSchedule(64, 16), KvWireType.F16, true);
+    RemoteState state = new RemoteState(plan, prompt, sequence, model);
+    assertEquals(first, state.usableTokens());
+    node.deliverAll();
+    while (state.runArrivedChunk(bench) > 0) {
+      // Chunk by chunk.
+    }
+    assertTrue(state.takeLastRow(bench.forward()));
+    assertTrue(state.isKvWhole());
+  }
+
+  private static long digest(LlamaModel model, KvSequence sequence, int layer) {
+    try (Arena arena = Arena.ofConfined()) {
+      long bytes = (long) TOKENS * model.kvGeometry().tokenBytes();
+      return model.exportKv(
+          sequence, layer, 0, TOKENS, KvWireType.F16, arena.allocate(bytes, 64), 0);
+    }
+  }
+}
