@@ -59,8 +59,9 @@ class StrangerFloodTest {
   private void flood(int sources, int seconds) throws Exception {
     Path log = parent.resolve("log");
     StreamConfig config = StreamConfig.builder().directoryParent(parent).leaseNs(LEASE_NS).build();
-    long slices = Math.max(1, seconds * 2);
-    try (PrefillProcess prefill = new PrefillProcess(parent, LEASE_NS, 2 * slices, log);
+    // A quarter longer than the flood, in 500 slices.
+    long msPerSlice = Math.ceilDiv(seconds * 1250L, 500);
+    try (PrefillProcess prefill = new PrefillProcess(parent, LEASE_NS, msPerSlice, log);
         DatagramChannel victim = DatagramChannel.open();
         StreamNode node = StreamNode.launch(config, Nodes.node(), null);
         PrefillPeer peer = node.connect(prefill.endpoint())) {

@@ -1,8 +1,7 @@
 package dev.baton.kvstream.media;
 
 import java.net.InetSocketAddress;
-import java.util.EnumMap;
-import java.util.Map;
+import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.agrona.concurrent.NanoClock;
@@ -16,34 +15,39 @@ public final class Knocks {
   /** What is counted. */
   public enum Kind {
     /** Frames that are none, or none of a node's. */
-    GARBAGE("datagrams that are none of a node's", Knocks.MANY),
+    GARBAGE(0, "datagrams that are none of a node's", Knocks.MANY),
     /** Streams whose source did not show that it receives what it is sent. */
-    SILENT("datagrams of sources that proved nothing", Knocks.MANY),
+    SILENT(1, "datagrams of sources that proved nothing", Knocks.MANY),
     /** Streams for which strangers have no place. */
-    NO_PLACE("streams for which strangers have no place", 1),
+    NO_PLACE(2, "streams for which strangers have no place", 1),
     /** Sources or greetings with a key that is not this node's. */
-    OTHER_KEY("greetings with another cluster key", 1),
+    OTHER_KEY(3, "greetings with another cluster key", 1),
     /** Greetings without a key, where this node has one, or the reverse. */
-    NO_KEY("greetings where one side has no cluster key", 1);
+    NO_KEY(4, "greetings where one side has no cluster key", 1);
 
     private final String words;
 
     /** So many are worth a line: fewer come of packets that are late or lost. */
     private final int least;
 
-    Kind(String words, int least) {
+    /** Where it is counted. */
+    private final int place;
+
+    Kind(int place, String words, int least) {
+      this.place = place;
       this.words = words;
       this.least = least;
     }
   }
 
+  private static final Kind[] KINDS = Kind.values();
   private static final int MANY = 16;
   private static final long QUIET_NS = TimeUnit.MINUTES.toNanos(1);
 
   private final Consumer<String> log;
   private final NanoClock clock;
-  private final Map<Kind, Long> counts = new EnumMap<>(Kind.class);
-  private final Map<Kind, InetSocketAddress> last = new EnumMap<>(Kind.class);
+  private final long[] counts = new long[KINDS.length]; // by place, as the next
+  private final @Nullable InetSocketAddress[] last = new InetSocketAddress[KINDS.length];
   private long startNs;
   private boolean hasSpoken;
 
@@ -60,9 +64,8 @@ public final class Knocks {
   public void note(Kind kind, InetSocketAddress from) {
     @Nullable String line;
     synchronized (this) {
-      long count = counts.getOrDefault(kind, 0L) + 1;
-      counts.put(kind, count);
-      last.put(kind, from);
+      long count = ++counts[kind.place];
+      last[kind.place] = from;
       line = count == kind.least || hasSpoken ? due() : null;
     }
     if (line != null) {
@@ -72,14 +75,14 @@ public final class Knocks {
 
   /** A source proved itself after it was counted as {@link Kind#SILENT}. */
   synchronized void takeBack() {
-    counts.computeIfPresent(Kind.SILENT, (kind, count) -> count > 1 ? count - 1 : null);
+    counts[Kind.SILENT.place] = Math.max(0, counts[Kind.SILENT.place] - 1);
   }
 
   /** Says what was counted and not said yet, a minute after the last time. */
   public void sayWhatIsDue() {
     @Nullable String line;
     synchronized (this) {
-      line = counts.isEmpty() ? null : due();
+      line = due();
     }
     if (line != null) {
       log.accept(line);
@@ -92,18 +95,19 @@ public final class Knocks {
       return null;
     }
     StringBuilder line = new StringBuilder();
-    counts.forEach((kind, count) -> {
+    for (Kind kind : KINDS) {
+      long count = counts[kind.place];
       if (count >= kind.least) {
         line.append(line.isEmpty() ? "strangers at this node: " : "; ")
             .append(count)
             .append(' ')
             .append(kind.words)
             .append(", the last from ")
-            .append(String.valueOf(last.get(kind)).replaceFirst("^.*/", ""));
+            .append(String.valueOf(last[kind.place]).replaceFirst("^.*/", ""));
       }
-    });
+    }
     if (nowNs - startNs >= QUIET_NS || !line.isEmpty()) {
-      counts.clear();
+      Arrays.fill(counts, 0);
       startNs = nowNs;
     }
     if (line.isEmpty()) {

@@ -1,7 +1,7 @@
 package dev.baton.kvstream.media;
 
 import io.aeron.protocol.SetupFlyweight;
-import java.net.InetAddress;
+import java.net.Inet4Address;
 import java.net.InetSocketAddress;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -56,6 +56,7 @@ final class StreamAdmission {
   private final Long2ObjectHashMap<AdmittedStream> admitted = new Long2ObjectHashMap<>();
   private final List<AdmittedStream> strangers = new ArrayList<>();
   private final long[] order = new long[MAX_STREAMS];
+  private final UnsafeBuffer addressBytes = new UnsafeBuffer(0, 0);
   private int count;
   private @Nullable AdmittedStream last;
   private final @Nullable InetSocketAddress[] keptSources = new InetSocketAddress[KEPT_SETUPS];
@@ -171,11 +172,13 @@ final class StreamAdmission {
   }
 
   private long cookieOf(int session, int stream, InetSocketAddress source, long period) {
-    InetAddress address = source.getAddress();
-    byte[] bytes = address.getAddress();
     SipHash hash = new SipHash(key0, key1);
-    for (int at = 0; at < bytes.length; at += Integer.BYTES) {
-      hash.add(new UnsafeBuffer(bytes).getInt(at));
+    if (source.getAddress() instanceof Inet4Address four) {
+      hash.add(four.hashCode()); // all four bytes of it, and no array of them
+    } else {
+      addressBytes.wrap(source.getAddress().getAddress());
+      hash.add(addressBytes.getLong(0));
+      hash.add(addressBytes.getLong(Long.BYTES));
     }
     hash.add(Hashing.compoundKey(session, stream));
     hash.add(source.getPort());

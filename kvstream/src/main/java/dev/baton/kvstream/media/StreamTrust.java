@@ -3,9 +3,8 @@ package dev.baton.kvstream.media;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.security.SecureRandom;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import org.agrona.collections.Hashing;
+import org.agrona.collections.LongHashSet;
 
 /**
  * Whom a driver's endpoints know: those that share a secret, shown by a tag for each cookie, and
@@ -18,8 +17,8 @@ public final class StreamTrust {
 
   private final long key0;
   private final long key1;
-  private final Set<Long> vouched = ConcurrentHashMap.newKeySet();
-  private final Set<Long> answers = ConcurrentHashMap.newKeySet();
+  private final LongHashSet vouched = new LongHashSet(); // guarded by itself
+  private final LongHashSet answers = new LongHashSet(); // guarded by itself
 
   /**
    * @param secret {@value #SECRET_BYTES} bytes that only those know who are no strangers
@@ -50,25 +49,35 @@ public final class StreamTrust {
 
   /** The node knows who sends this stream, or expects it. */
   public void vouchFor(int session, int stream) {
-    vouched.add(Hashing.compoundKey(session, stream));
+    synchronized (vouched) {
+      vouched.add(Hashing.compoundKey(session, stream));
+    }
   }
 
   /** The node does not care for this stream any more. */
   public void forget(int session, int stream) {
-    vouched.remove(Hashing.compoundKey(session, stream));
+    synchronized (vouched) {
+      vouched.remove(Hashing.compoundKey(session, stream));
+    }
   }
 
   boolean vouchesFor(int session, int stream) {
-    return vouched.contains(Hashing.compoundKey(session, stream));
+    synchronized (vouched) {
+      return vouched.contains(Hashing.compoundKey(session, stream));
+    }
   }
 
   /** A stream that the node opens because somebody asked it to: its receiver may know nothing. */
   public void answer(int session, int stream) {
-    answers.add(Hashing.compoundKey(session, stream));
+    synchronized (answers) {
+      answers.add(Hashing.compoundKey(session, stream));
+    }
   }
 
   /** True once for a stream that is an answer. */
   boolean takeAnswer(int session, int stream) {
-    return answers.remove(Hashing.compoundKey(session, stream));
+    synchronized (answers) {
+      return answers.remove(Hashing.compoundKey(session, stream));
+    }
   }
 }
