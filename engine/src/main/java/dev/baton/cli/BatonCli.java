@@ -66,12 +66,16 @@ public final class BatonCli {
   static final int WRONG_USAGE = 2;
   static final int INTERRUPTED = 130;
 
+  private static final String LOG_FORMAT = "java.util.logging.SimpleFormatter.format";
   private static final int HELP_COLUMNS = 110;
   private static final int ATTEMPTS = 50;
   private static final long ATTEMPTS_APART_NS = 10_000_000;
 
   /** Runs a command and ends the process with its exit code. */
   public static void main(String[] args) {
+    if (System.getProperty(LOG_FORMAT) == null) {
+      System.setProperty(LOG_FORMAT, "baton: %5$s%n"); // one line, as all that people are told
+    }
     int status = runWords(Terminal.ofThisProcess(), args);
     if (GgmlAbort.reason() != null) {
       Runtime.getRuntime().halt(status); // the library's own end would wait for its lost thread

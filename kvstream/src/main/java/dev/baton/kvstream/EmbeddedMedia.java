@@ -28,7 +28,6 @@ import org.jspecify.annotations.Nullable;
 
 /** A node's own Aeron: media driver, client, and the two streams it is reached by. */
 final class EmbeddedMedia implements AutoCloseable {
-  private static final System.Logger LOG = System.getLogger("dev.baton.kvstream");
   private static final int CONTROL_STREAM = 1;
   private static final int KV_STREAM = 2;
   private static final int LOOPBACK_MTU_BYTES = 65504;
@@ -125,8 +124,13 @@ final class EmbeddedMedia implements AutoCloseable {
     return thread;
   }
 
-  /** Starts the driver and the client. */
-  static EmbeddedMedia launch(StreamConfig config, int controlTermBytes, Endpoint listen) {
+  /**
+   * Starts the driver and the client.
+   *
+   * @param strangers takes a line for an operator of who knocked here
+   */
+  static EmbeddedMedia launch(
+      StreamConfig config, int controlTermBytes, Endpoint listen, Consumer<String> strangers) {
     requireFree(listen);
     int mtuBytes =
         config.mtuBytes() != 0
@@ -140,7 +144,7 @@ final class EmbeddedMedia implements AutoCloseable {
         throw new StreamException(directory.full(free, terms.nodeBytes(LINKS)));
       }
       return new EmbeddedMedia(
-          terms, new StreamTransport(config, mtuBytes), directory, door(config));
+          terms, new StreamTransport(config, mtuBytes), directory, door(config, strangers));
     } catch (StreamException | Error e) {
       directory.close();
       throw e;
@@ -152,14 +156,13 @@ final class EmbeddedMedia implements AutoCloseable {
     }
   }
 
-  private static StreamTransport.Door door(StreamConfig config) {
+  private static StreamTransport.Door door(StreamConfig config, Consumer<String> strangers) {
     ClusterKey key = config.clusterKey();
     byte[] secret =
         key == null
             ? LocalSecret.get(StreamTrust.SECRET_BYTES)
             : LinkSecrets.admission(key, StreamTrust.SECRET_BYTES);
-    Knocks knocks = new Knocks(line -> LOG.log(System.Logger.Level.WARNING, line), config.clock());
-    return new StreamTransport.Door(new StreamTrust(secret), knocks);
+    return new StreamTransport.Door(new StreamTrust(secret), new Knocks(strangers, config.clock()));
   }
 
   /** Aeron makes it sparse, and what does not fit when it is written to is a dead JVM. */

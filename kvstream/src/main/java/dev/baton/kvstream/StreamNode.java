@@ -68,7 +68,11 @@ public final class StreamNode implements AutoCloseable {
       CipherWarmUp.begin();
     }
     EmbeddedMedia media =
-        EmbeddedMedia.launch(config, config.controlTermBytes(identity.contextTokens()), listen);
+        EmbeddedMedia.launch(
+            config,
+            config.controlTermBytes(identity.contextTokens()),
+            listen,
+            service == null ? nobody -> {} : StreamNode::tellOfStrangers);
     try {
       StreamAgent agent = new StreamAgent(identity, config, advertised, service, media);
       media.open(listen, agent::onControlImage, agent::onKvImage, agent::onImageGone);
@@ -211,6 +215,11 @@ public final class StreamNode implements AutoCloseable {
   /** Ends all sessions with the reason and tells it to the peers; nothing is taken any more. */
   public void fail(String reason) {
     agent.fail(reason);
+  }
+
+  /** Who serves nobody has no operator, and is told by its own calls what goes wrong. */
+  private static void tellOfStrangers(String line) {
+    LOG.log(System.Logger.Level.WARNING, line);
   }
 
   /**

@@ -24,7 +24,7 @@ final class HandMadeNode implements AutoCloseable {
   HandMadeNode(String hostPort) {
     StreamConfig config = StreamConfig.builder().build();
     Endpoint listen = Endpoint.parse(hostPort);
-    media = EmbeddedMedia.launch(config, 1 << 20, listen);
+    media = EmbeddedMedia.launch(config, 1 << 20, listen, line -> {});
     Inbound.Receiver receiver =
         (from, frame, buffer, nowNs) -> {
           heard.add(frame.templateId());
