@@ -52,7 +52,7 @@ public final class BatonProcess implements AutoCloseable {
     try {
       List<String> command = new ArrayList<>(interruptible());
       command.addAll(prefix);
-      command.addAll(JavaCommand.of(main));
+      command.addAll(JavaCommand.of(main, compilers(environment)));
       command.addAll(List.of(arguments));
       ProcessBuilder builder = new ProcessBuilder(command);
       builder.environment().putAll(environment);
@@ -60,6 +60,16 @@ public final class BatonProcess implements AutoCloseable {
     } catch (IOException e) {
       throw new AssertionError(e);
     }
+  }
+
+  /**
+   * Most processes of tests live for seconds, in which the second compiler only takes a core. Not
+   * those that compute in Java.
+   */
+  private static String[] compilers(Map<String, String> environment) {
+    return "java".equals(environment.get("BATON_CPU_ISA"))
+        ? new String[0]
+        : new String[] {"-XX:TieredStopAtLevel=1"};
   }
 
   /**
