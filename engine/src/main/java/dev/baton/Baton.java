@@ -26,13 +26,13 @@ import dev.baton.plan.SpeedProfile;
 import dev.baton.plan.SplitPlan;
 import dev.baton.text.ChatTemplate;
 import dev.baton.text.Tokenizer;
+import dev.baton.thread.Background;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.function.DoubleConsumer;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
@@ -264,7 +264,9 @@ public final class Baton implements AutoCloseable {
       if (wantsRemote(config.split())) {
         link.begin();
       }
-      CompletableFuture<Text> text = readText(config.model());
+      // Beside the loading of the model, which takes about as long.
+      CompletableFuture<Text> text =
+          Background.begin("baton-tokenizer", () -> Text.of(config.model()));
       compute =
           NodeCompute.open(
               config.model(),
@@ -272,7 +274,7 @@ public final class Baton implements AutoCloseable {
               kernels(config.threads()),
               config.kvDemand(),
               progress);
-      Baton baton = new Baton(config, compute, whatWasRead(text), link);
+      Baton baton = new Baton(config, compute, Background.result(text), link);
       opened = baton;
       if (wantsRemote(config.split())) {
         baton.awaitPrefillNode();
@@ -286,27 +288,6 @@ public final class Baton implements AutoCloseable {
       link.close();
       if (compute != null) {
         compute.close();
-      }
-      throw e;
-    }
-  }
-
-  /** Beside the loading of the model, which takes about as long. */
-  private static CompletableFuture<Text> readText(Path model) {
-    return CompletableFuture.supplyAsync(
-        () -> Text.of(model),
-        reading -> Thread.ofPlatform().daemon().name("baton-tokenizer").start(reading));
-  }
-
-  private static Text whatWasRead(CompletableFuture<Text> text) {
-    try {
-      return text.join();
-    } catch (CompletionException e) {
-      if (e.getCause() instanceof RuntimeException refused) {
-        throw refused;
-      }
-      if (e.getCause() instanceof Error error) {
-        throw error;
       }
       throw e;
     }

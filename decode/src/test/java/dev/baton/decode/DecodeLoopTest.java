@@ -10,7 +10,6 @@ import dev.baton.kernel.KernelsConfig;
 import dev.baton.model.KvCache;
 import dev.baton.model.LlamaModel;
 import java.lang.management.ManagementFactory;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -22,18 +21,6 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 class DecodeLoopTest {
-  private static final Path BATON_TINY =
-      Path.of(
-          "..",
-          "engine",
-          "src",
-          "main",
-          "resources",
-          "dev",
-          "baton",
-          "catalog",
-          "baton-tiny-q8_0.gguf");
-
   /** From the model's note: what llama.cpp gives for "Once upon a time". */
   private static final int[] ONCE_PROMPT = {0, 458, 504, 260, 413};
 
@@ -50,7 +37,7 @@ class DecodeLoopTest {
   @BeforeAll
   static void load() {
     kernels = KernelChoice.open(KernelsConfig.defaults());
-    model = LlamaModel.load(BATON_TINY, kernels.kernels(), done -> {});
+    model = LlamaModel.load(TinyModel.FILE, kernels.kernels(), done -> {});
   }
 
   @AfterAll

@@ -18,7 +18,6 @@ import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -35,18 +34,6 @@ import org.junit.jupiter.api.Test;
 
 /** What the decode loop does while KV is on its way, arrival by arrival. */
 class RemoteDecodeTest {
-  private static final Path BATON_TINY =
-      Path.of(
-          "..",
-          "engine",
-          "src",
-          "main",
-          "resources",
-          "dev",
-          "baton",
-          "catalog",
-          "baton-tiny-q8_0.gguf");
-
   private static final int ANSWER = 8;
   private static final int BLOCKS = 24;
 
@@ -57,7 +44,7 @@ class RemoteDecodeTest {
   @BeforeAll
   static void load() {
     kernels = KernelChoice.open(KernelsConfig.defaults());
-    model = LlamaModel.load(BATON_TINY, kernels.kernels(), done -> {});
+    model = LlamaModel.load(TinyModel.FILE, kernels.kernels(), done -> {});
     layers = model.config().layers();
   }
 
@@ -72,7 +59,7 @@ class RemoteDecodeTest {
     List<Integer> stepLayers = Collections.synchronizedList(new ArrayList<>());
     int[] prompt = prompt(90, 1);
     Answer wanted = locally(prompt, ANSWER);
-    try (LlamaModel watched = LlamaModel.load(BATON_TINY, watch(stepLayers, 90), done -> {});
+    try (LlamaModel watched = LlamaModel.load(TinyModel.FILE, watch(stepLayers, 90), done -> {});
         KvCache cache = new KvCache(model.kvGeometry(), BLOCKS);
         DecodeLoop loop = new DecodeLoop(watched, cache, 2, 32, System::nanoTime)) {
       for (int boundary : new int[] {layers, 3, 1}) {

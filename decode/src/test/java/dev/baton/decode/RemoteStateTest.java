@@ -13,7 +13,6 @@ import dev.baton.model.LlamaModel;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Path;
 import java.util.Objects;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -22,24 +21,12 @@ import org.junit.jupiter.api.Timeout;
 /** Prompts whose beginning is here already: only what is behind it is ordered, and comes. */
 @Timeout(60)
 class RemoteStateTest {
-  private static final Path BATON_TINY =
-      Path.of(
-          "..",
-          "engine",
-          "src",
-          "main",
-          "resources",
-          "dev",
-          "baton",
-          "catalog",
-          "baton-tiny-q8_0.gguf");
-
   private static final int TOKENS = 200;
 
   @Test
   void shouldGoOnBehindWhatIsHereAlreadyWithTheSameBits() {
     KernelChoice kernels = KernelChoice.open(KernelsConfig.defaults());
-    try (LlamaModel model = LlamaModel.load(BATON_TINY, kernels.kernels(), done -> {});
+    try (LlamaModel model = LlamaModel.load(TinyModel.FILE, kernels.kernels(), done -> {});
         KvCache cache = new KvCache(model.kvGeometry(), 16);
         Workbench bench = new Workbench(model, cache, TOKENS, 1, System::nanoTime)) {
       int[] prompt = IntStream.range(0, TOKENS).map(i -> 300 + i % 700).toArray();

@@ -182,36 +182,13 @@ final class KvPublication implements KvStream {
       int at = begin(slice);
       slice.sessionId(rows.sessionId).readyNs(rows.readyNs).sentNs(rows.sentNs).layer(rows.layer);
       slice.state(rows.state).first(rows.first).units(rows.count).position(rows.position);
-      written = export(rows, source, target().addressOffset() + at, payloadBytes);
+      written = rows.export(source, payloadBytes, target().addressOffset() + at);
+      lastDigest = rows.digest;
       slice.digest(lastDigest);
     } finally {
       abandonUnless(written);
     }
     return written && publish(SLICE_BYTES + payloadBytes);
-  }
-
-  private boolean export(SliceHeader what, KvSource source, long address, int payloadBytes) {
-    if (what.fixedBytes == 0) {
-      lastDigest =
-          source.exportSlice(
-              what.layer, what.state, what.first, what.count, RawMemory.ALL, address);
-      return true;
-    }
-    int from = what.first * StateSlots.PIECE_BYTES;
-    boolean there =
-        source.exportFixed(
-            what.layer, what.state, what.position, from, payloadBytes, RawMemory.ALL, address);
-    lastDigest =
-        StateSlots.ofPieces(
-            what.layer,
-            what.state,
-            what.position,
-            what.first,
-            what.count,
-            what.fixedBytes,
-            RawMemory.ALL,
-            address);
-    return there;
   }
 
   @Override

@@ -26,4 +26,27 @@ final class SliceHeader {
 
   /** When it was handed to the stream. */
   long sentNs;
+
+  /** Of the units that were exported last. */
+  long digest;
+
+  /**
+   * Writes these units of a state and notes their {@link #digest}.
+   *
+   * @param address where, {@code payloadBytes} of them
+   * @return false where a fixed state is not at this position any more
+   */
+  boolean export(KvSource source, int payloadBytes, long address) {
+    if (fixedBytes == 0) {
+      digest = source.exportSlice(layer, state, first, count, RawMemory.ALL, address);
+      return true;
+    }
+    int from = first * StateSlots.PIECE_BYTES;
+    boolean there =
+        source.exportFixed(layer, state, position, from, payloadBytes, RawMemory.ALL, address);
+    digest =
+        StateSlots.ofPieces(
+            layer, state, position, first, count, fixedBytes, RawMemory.ALL, address);
+    return there;
+  }
 }

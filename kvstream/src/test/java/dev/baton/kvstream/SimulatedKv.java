@@ -118,26 +118,10 @@ final class SimulatedKv implements KvStream {
     long at = begin(slice);
     slice.sessionId(what.sessionId).layer(what.layer).state(what.state);
     slice.first(what.first).units(what.count).position(what.position);
-    if (what.fixedBytes == 0) {
-      lastDigest =
-          source.exportSlice(what.layer, what.state, what.first, what.count, RawMemory.ALL, at);
-    } else {
-      int from = what.first * StateSlots.PIECE_BYTES;
-      if (!source.exportFixed(
-          what.layer, what.state, what.position, from, payloadBytes, RawMemory.ALL, at)) {
-        return false;
-      }
-      lastDigest =
-          StateSlots.ofPieces(
-              what.layer,
-              what.state,
-              what.position,
-              what.first,
-              what.count,
-              what.fixedBytes,
-              RawMemory.ALL,
-              at);
+    if (!what.export(source, payloadBytes, at)) {
+      return false;
     }
+    lastDigest = what.digest;
     slice.digest(lastDigest);
     return send(slice, payloadBytes);
   }

@@ -4,6 +4,7 @@ import dev.baton.gguf.FileStamp;
 import dev.baton.gguf.GgufException;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufIdentity;
+import dev.baton.thread.Background;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -11,7 +12,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
@@ -86,9 +86,7 @@ public final class ModelFile implements AutoCloseable {
   }
 
   private CompletableFuture<GgufIdentity> beginReading() {
-    return CompletableFuture.supplyAsync(
-        () -> GgufIdentity.of(List.of(gguf), EMBEDDING, ends),
-        reading -> Thread.ofPlatform().daemon().name("baton-hash").start(reading));
+    return Background.begin("baton-hash", () -> GgufIdentity.of(List.of(gguf), EMBEDDING, ends));
   }
 
   public GgufFile gguf() {
@@ -106,17 +104,7 @@ public final class ModelFile implements AutoCloseable {
    * @throws GgufException when it could not be
    */
   public GgufIdentity identity() {
-    try {
-      return identity.join();
-    } catch (CompletionException e) {
-      if (e.getCause() instanceof RuntimeException refused) {
-        throw refused;
-      }
-      if (e.getCause() instanceof Error error) {
-        throw error;
-      }
-      throw e;
-    }
+    return Background.result(identity);
   }
 
   /**
