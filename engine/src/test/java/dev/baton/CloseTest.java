@@ -127,7 +127,7 @@ class CloseTest {
   void shouldCloseInAPassAfterTheLayerAtHand() throws Exception {
     FaultyModel slow = new FaultyModel(model);
     slow.slow(700); // so that a whole pass takes longer than may be waited for
-    assertClosesInTime(slow, (baton, answer) -> Thread.sleep(50));
+    assertClosesInTime(slow, (baton, answer) -> await(slow::isInLayers));
     await(slow::isClosed);
   }
 
@@ -136,7 +136,7 @@ class CloseTest {
     FaultyModel hanging = new FaultyModel(model);
     CountDownLatch until = new CountDownLatch(1);
     hanging.hang(until);
-    assertClosesInTime(hanging, (baton, answer) -> Thread.sleep(50));
+    assertClosesInTime(hanging, (baton, answer) -> await(hanging::isInLayers));
     Thread.sleep(200);
     assertFalse(hanging.isClosed(), "the model is freed under a computation");
     until.countDown();
@@ -205,7 +205,7 @@ class CloseTest {
         }
         try (Baton baton = engine(new FaultyModel(model), node);
             Generation answer = baton.generate(request())) {
-          await(() -> node.sessions() > 0);
+          await(there::isInLayers); // an order alone is not yet a computation
           long ms = closeMs(node);
           compute.close();
           best = Math.min(best, ms);

@@ -38,6 +38,7 @@ public final class FaultyModel implements ModelBackend {
   private volatile @Nullable CountDownLatch hangs;
   private volatile long layerMs;
   private volatile boolean closed;
+  private volatile boolean inLayers;
 
   public FaultyModel(ModelBackend model) {
     this.model = model;
@@ -68,6 +69,11 @@ public final class FaultyModel implements ModelBackend {
 
   public boolean isClosed() {
     return closed;
+  }
+
+  /** Whether a pass is in its layers right now. */
+  public boolean isInLayers() {
+    return inLayers;
   }
 
   private AtomicReference<@Nullable Throwable> of(Seam seam) {
@@ -209,11 +215,16 @@ public final class FaultyModel implements ModelBackend {
 
     @Override
     public void layers(TokenBatch batch, int from, int to) {
-      for (int layer = from; layer < to; layer++) {
-        hangIfTold();
-        sleep(layerMs);
-        strike(Seam.LAYERS);
-        pass.layers(batch, layer, layer + 1);
+      inLayers = true;
+      try {
+        for (int layer = from; layer < to; layer++) {
+          hangIfTold();
+          sleep(layerMs);
+          strike(Seam.LAYERS);
+          pass.layers(batch, layer, layer + 1);
+        }
+      } finally {
+        inLayers = false;
       }
     }
 
