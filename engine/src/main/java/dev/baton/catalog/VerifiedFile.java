@@ -1,10 +1,10 @@
 package dev.baton.catalog;
 
+import dev.baton.gguf.CheckedFile;
 import dev.baton.gguf.FileStamp;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -49,14 +49,14 @@ final class VerifiedFile {
     }
     try {
       FileStamp stamp = FileStamp.settled(file);
-      if (kept(file).equals(mark(stamp, model))) {
+      if (CheckedFile.was(file, stamp, model.sha256())) {
         return true;
       }
       if (!sha256(file).equals(model.sha256()) || !stamp.equals(FileStamp.of(file))) {
         return false;
       }
       try {
-        keep(file, mark(stamp, model));
+        CheckedFile.keep(file, stamp, model.sha256());
       } catch (IOException e) {
         notes.accept(
             "that "
@@ -68,36 +68,6 @@ final class VerifiedFile {
       return true;
     } catch (IOException _) {
       return false; // bringing it tells why
-    }
-  }
-
-  /** What is kept of a file whose bytes were right. */
-  private static Path keptFile(Path file) {
-    return file.resolveSibling(file.getFileName() + ".verified");
-  }
-
-  private static String mark(FileStamp stamp, CatalogModel model) {
-    String line = model.sha256() + " " + stamp;
-    return line + " " + Checksum.of(line.getBytes(StandardCharsets.UTF_8)) + "\n";
-  }
-
-  private static String kept(Path file) {
-    try {
-      Path kept = keptFile(file);
-      return Files.isRegularFile(kept) ? Files.readString(kept) : "";
-    } catch (IOException _) {
-      return ""; // none, or a damaged one, which is as good
-    }
-  }
-
-  private static void keep(Path file, String mark) throws IOException {
-    Path kept = keptFile(file);
-    Path part = part(kept.resolveSibling(kept.getFileName() + "-" + ProcessHandle.current().pid()));
-    try {
-      Files.writeString(part, mark);
-      Files.move(part, kept, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(part);
     }
   }
 

@@ -432,7 +432,7 @@ final class ModelCatalogTest {
     ModelCatalog catalog = catalog(server.source());
     Path file = catalog.pull("model", progress());
     assertEquals(file, catalog.resolve("model"));
-    Path kept = file.resolveSibling(file.getFileName() + ".verified");
+    Path kept = CheckedFile.noteOf(file);
     String right = Files.readString(kept);
 
     Files.writeString(kept, right.replace("changedNs=1", "changedNs=2"));

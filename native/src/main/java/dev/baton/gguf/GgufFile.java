@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
@@ -17,6 +19,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -31,7 +34,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Immutable; any thread. {@link #close} unmaps the file: segments handed out by {@link #data}
  * must not be in use then, and everything that needs the bytes throws {@link IllegalStateException}
- * afterwards. Do not write to the file while it is open.
+ * afterwards. Do not write to the file while it is open: C code that reads the mapping of a file
+ * that is cut off ends the process, which is why it is given what {@link #read} read.
  *
  * <p>Source: the GGUF specification (ggml, {@code docs/gguf.md}), versions 2 and 3, little endian.
  */
@@ -41,14 +45,17 @@ public final class GgufFile implements AutoCloseable {
   private static final long FINGERPRINT_SAMPLE_BYTES = 4096;
 
   private final Path path;
+  private final FileChannel channel;
   private final Arena arena;
   private final MemorySegment bytes;
   private final GgufParser.Head head;
   private final Map<String, GgufTensor> byName;
   private @Nullable String fingerprint;
 
-  private GgufFile(Path path, Arena arena, MemorySegment bytes, GgufParser.Head head) {
+  private GgufFile(
+      Path path, FileChannel channel, Arena arena, MemorySegment bytes, GgufParser.Head head) {
     this.path = path;
+    this.channel = channel;
     this.arena = arena;
     this.bytes = bytes;
     this.head = head;
@@ -85,22 +92,38 @@ public final class GgufFile implements AutoCloseable {
     return map(path, bytes -> GgufParser.parseMetadata(path.toString(), bytes));
   }
 
-  @SuppressWarnings("MustBeClosedChecker") // the arena goes to the file, or is closed here
+  @SuppressWarnings("MustBeClosedChecker") // arena and channel go to the file, or are closed here
   private static GgufFile map(Path path, Function<MemorySegment, GgufParser.Head> parser) {
     if (Files.exists(path) && !Files.isRegularFile(path)) {
       String what = Files.isDirectory(path) ? "a directory" : "no regular file";
       throw new GgufException(path + ": it is " + what + "; name a .gguf file");
     }
     Arena arena = Arena.ofShared();
-    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+    FileChannel channel = null;
+    boolean opened = false;
+    try {
+      channel = FileChannel.open(path, StandardOpenOption.READ);
       MemorySegment bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-      return new GgufFile(path, arena, bytes, parser.apply(bytes));
-    } catch (RuntimeException e) {
-      arena.close();
-      throw e;
+      GgufFile file = new GgufFile(path, channel, arena, bytes, parser.apply(bytes));
+      opened = true;
+      return file;
     } catch (IOException e) {
-      arena.close();
       throw new GgufException(path + ": " + reason(e), e);
+    } finally {
+      if (!opened) {
+        arena.close();
+        close(channel);
+      }
+    }
+  }
+
+  private static void close(@Nullable FileChannel channel) {
+    try {
+      if (channel != null) {
+        channel.close();
+      }
+    } catch (IOException _) {
+      // It was only read from.
     }
   }
 
@@ -159,6 +182,34 @@ public final class GgufFile implements AutoCloseable {
    */
   public MemorySegment data(GgufTensor tensor) {
     return open().asSlice(tensor.offset(), tensor.byteSize());
+  }
+
+  /**
+   * Reads bytes of {@code tensor} by position into {@code to}, which it fills.
+   *
+   * @param from the first byte, counted from the tensor's own
+   * @throws GgufException when they cannot be read, or are gone since the file was opened
+   */
+  public void read(GgufTensor tensor, long from, MemorySegment to) {
+    Objects.checkFromIndexSize(from, to.byteSize(), tensor.byteSize());
+    ByteBuffer left = to.asByteBuffer();
+    long at = tensor.offset() + from;
+    try {
+      while (left.hasRemaining()) {
+        int read = channel.read(left, at);
+        if (read < 0) {
+          throw new GgufException(
+              path + ": it was cut short while it was read; bring it again, whole");
+        }
+        at += read;
+      }
+    } catch (ClosedByInterruptException e) {
+      throw new GgufException(path + ": reading it was interrupted", e);
+    } catch (ClosedChannelException e) {
+      throw new IllegalStateException(path + ": the file is closed; open it again", e);
+    } catch (IOException e) {
+      throw new GgufException(path + ": " + reason(e), e);
+    }
   }
 
   /**
@@ -233,5 +284,6 @@ public final class GgufFile implements AutoCloseable {
     if (arena.scope().isAlive()) {
       arena.close();
     }
+    close(channel);
   }
 }

@@ -47,6 +47,14 @@ public interface Kernels extends AutoCloseable {
    */
   PackedMatrix pack(GgmlType type, MemorySegment raw, int rows, int cols, SegmentAllocator memory);
 
+  /**
+   * Rows that {@link #pack} lays out together: runs of so many rows, packed one behind the other,
+   * are the matrix packed at once.
+   */
+  default int packRows() {
+    return 1;
+  }
+
   /** Bytes that {@link #pack} takes of its memory. */
   long packedBytes(GgmlType type, int rows, int cols);
 

@@ -113,6 +113,11 @@ public final class NativeKernels implements Kernels {
   }
 
   @Override
+  public int packRows() {
+    return PANEL_ROWS;
+  }
+
+  @Override
   public long packedBytes(GgmlType type, int rows, int cols) {
     return (rows + PANEL_ROWS - 1L) / PANEL_ROWS * PANEL_ROWS * type.rowBytes(cols);
   }

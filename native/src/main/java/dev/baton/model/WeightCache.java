@@ -1,5 +1,6 @@
 package dev.baton.model;
 
+import dev.baton.gguf.CheckedFile;
 import dev.baton.gguf.GgufIdentity;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.MemoryLimit;
@@ -381,6 +382,7 @@ public final class WeightCache {
       if (held - removed > bytes) {
         Files.deleteIfExists(oldest.file());
         Files.deleteIfExists(used(oldest.file()));
+        Files.deleteIfExists(CheckedFile.noteOf(oldest.file()));
         removed += oldest.bytes();
       }
     }

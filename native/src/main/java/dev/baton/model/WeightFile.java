@@ -1,5 +1,6 @@
 package dev.baton.model;
 
+import dev.baton.gguf.CheckedFile;
 import dev.baton.gguf.FileStamp;
 import dev.baton.kernel.PageMemory;
 import dev.baton.model.PackedWeights.Origin;
@@ -15,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -34,9 +36,10 @@ import org.jspecify.annotations.Nullable;
  * 24  identity (text), source (text: the GGUF it was made of), the chunks' CRC-32C
  * </pre>
  *
- * <p><b>Every start checks every byte.</b> Whoever computes reads all weights for the first token
- * anyway, and the checksum is spread over all processors. A check only now and then would let a
- * rotten disk change answers in between.
+ * <p><b>Every byte is checked once</b>, by the first start that finds the file, on all processors;
+ * later starts go by the {@link CheckedFile} note beside it, and read all bytes again when the
+ * system says that anything of the file has changed. What a disk changes by itself later on is not
+ * seen, here as little as in the GGUF.
  *
  * <p><b>Mapped where that is as fast, else read.</b> With 4 KiB pages decoding loses 5-10% of the
  * memory's bandwidth. Where the file system keeps the file in huge pages (seen with ext4 on Linux
@@ -77,7 +80,12 @@ final class WeightFile {
    */
   record Contents(MemorySegment run, Origin origin, @Nullable WeightWatch watch) {}
 
-  private record Head(byte[] identity, String source, int[] sums) {}
+  private record Head(byte[] identity, String source, int[] sums, int crc) {
+    /** What the note of the file says of it. */
+    String found() {
+      return "packed weights " + HexFormat.of().toHexDigits(crc);
+    }
+  }
 
   private WeightFile() {}
 
@@ -99,13 +107,20 @@ final class WeightFile {
           return mapped.get();
         }
       }
+      FileStamp stamp = FileStamp.settled(path);
+      boolean isChecked = CheckedFile.was(path, stamp, head.found());
       MemorySegment run = PageMemory.allocate(bytes, arena);
       eachChunk(
           run,
           (chunk, part) -> {
             readFully(channel, part.asByteBuffer(), HEAD_BYTES + (long) chunk * CHUNK_BYTES);
-            check(head, chunk, part);
+            if (!isChecked) {
+              check(head, chunk, part);
+            }
           });
+      if (!isChecked) {
+        keepChecked(path, stamp, head);
+      }
       return new Contents(run, Origin.READ, null);
     }
   }
@@ -155,9 +170,22 @@ final class WeightFile {
       PageMemory.forget(run);
       return Optional.empty();
     }
-    eachChunk(run, (chunk, part) -> check(head, chunk, part));
+    if (!CheckedFile.was(path, stamp, head.found())) {
+      eachChunk(run, (chunk, part) -> check(head, chunk, part));
+      keepChecked(path, stamp, head);
+    }
     return Optional.of(
         new Contents(run, Origin.MAPPED, new WeightWatch(path, head.identity(), bytes, stamp)));
+  }
+
+  private static void keepChecked(Path path, FileStamp stamp, Head head) {
+    try {
+      if (stamp.equals(FileStamp.of(path))) {
+        CheckedFile.keep(path, stamp, head.found());
+      }
+    } catch (IOException _) {
+      // A folder that is only read from: each start checks all bytes.
+    }
   }
 
   /** A pipe in a file's place would be waited for. */
@@ -222,7 +250,8 @@ final class WeightFile {
     int[] sums = new int[(int) chunks];
     whole.position(TEXT_AT).get(identity).get(source);
     whole.slice().order(ByteOrder.LITTLE_ENDIAN).asIntBuffer().get(sums);
-    return new Head(identity, new String(source, StandardCharsets.UTF_8), sums);
+    return new Head(
+        identity, new String(source, StandardCharsets.UTF_8), sums, start.getInt(CRC_AT));
   }
 
   private static void readFully(FileChannel channel, ByteBuffer buffer, long from)

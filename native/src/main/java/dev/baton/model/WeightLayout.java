@@ -6,6 +6,7 @@ import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.PackedMatrix;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
@@ -21,6 +22,10 @@ import java.util.function.DoubleConsumer;
  */
 final class WeightLayout {
   private static final long LINE_BYTES = 64;
+
+  /** What is read at once of a matrix that is packed: within a processor's caches. */
+  private static final long RAW_BYTES = 8 << 20;
+
   private static final List<String> LAYER_MATRICES =
       List.of(
           "attn_k.weight",
@@ -108,23 +113,72 @@ final class WeightLayout {
    * Packs every matrix into {@code run}.
    *
    * @param packed told after each matrix; what it throws ends the packing
-   * @param unpacked gives memory for matrices that are used as they stand in the file, which may be
-   *     cut off while they are
+   * @param unpacked gives memory for matrices that are used as they stand in the file
    * @param progress told the share done, 0..1
    * @return the matrices by tensor name
    */
   Map<String, PackedMatrix> pack(
       MemorySegment run, Packed packed, SegmentAllocator unpacked, DoubleConsumer progress)
       throws IOException {
+    if (bytes == 0) {
+      return unpacked(unpacked, progress);
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment raw = arena.allocate(rawBytes(), LINE_BYTES);
+      for (Slot slot : slots) {
+        progress.accept((double) slot.offset() / bytes);
+        pack(slot, raw, slot.in(run), packed);
+      }
+    }
+    progress.accept(1);
+    return packed(run);
+  }
+
+  /** Packs a matrix in runs of rows, each read by position: a file may be cut off meanwhile. */
+  private void pack(Slot slot, MemorySegment raw, MemorySegment into, Packed packed)
+      throws IOException {
+    long rowBytes = slot.type().rowBytes(slot.cols());
+    int most = rowsAtOnce(slot);
+    for (int row = 0; row < slot.rows(); row += most) {
+      int rows = Math.min(most, slot.rows() - row);
+      MemorySegment run = raw.asSlice(0, rows * rowBytes);
+      file.read(slot.tensor(), row * rowBytes, run);
+      long from = kernels.packedBytes(slot.type(), row, slot.cols());
+      var _ =
+          kernels.pack(
+              slot.type(),
+              run,
+              rows,
+              slot.cols(),
+              SegmentAllocator.prefixAllocator(into.asSlice(from)));
+      packed.upTo(slot.offset() + (row + rows == slot.rows() ? slot.bytes() : from));
+    }
+  }
+
+  /** As many as fit into {@link #RAW_BYTES}, at the least those that are packed together. */
+  private int rowsAtOnce(Slot slot) {
+    int together = kernels.packRows();
+    long runs = RAW_BYTES / (slot.type().rowBytes(slot.cols()) * together);
+    return (int) Math.min(Math.max(1, runs) * together, slot.rows());
+  }
+
+  private long rawBytes() {
+    return slots.stream()
+        .mapToLong(slot -> slot.type().rowBytes(slot.cols()) * rowsAtOnce(slot))
+        .max()
+        .orElse(0);
+  }
+
+  private Map<String, PackedMatrix> unpacked(SegmentAllocator memory, DoubleConsumer progress) {
     Map<String, PackedMatrix> matrices = new HashMap<>();
     for (Slot slot : slots) {
-      progress.accept((double) slot.offset() / Math.max(1, bytes));
-      SegmentAllocator memory = SegmentAllocator.prefixAllocator(slot.in(run));
-      MemorySegment data = file.data(slot.tensor());
-      MemorySegment raw = bytes == 0 ? unpacked.allocate(data.byteSize(), 64).copyFrom(data) : data;
+      progress.accept((double) matrices.size() / slots.size());
+      MemorySegment raw = memory.allocate(slot.tensor().byteSize(), LINE_BYTES);
+      for (long at = 0; at < raw.byteSize(); at += RAW_BYTES) {
+        file.read(slot.tensor(), at, raw.asSlice(at, Math.min(RAW_BYTES, raw.byteSize() - at)));
+      }
       matrices.put(
           slot.tensor().name(), kernels.pack(slot.type(), raw, slot.rows(), slot.cols(), memory));
-      packed.upTo(slot.offset() + slot.bytes());
     }
     progress.accept(1);
     return matrices;

@@ -1,5 +1,6 @@
 package dev.baton.model;
 
+import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -8,6 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.baton.gguf.CheckedFile;
+import dev.baton.gguf.FileStamp;
 import dev.baton.gguf.GgmlType;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufTensor;
@@ -17,6 +20,7 @@ import dev.baton.kernel.NativeKernels;
 import dev.baton.kernel.ReferenceKernels;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -153,6 +157,7 @@ class WeightCacheTest {
   @Test
   void shouldNeverUseADamagedFileAndWriteItAnew() throws IOException {
     load(MODEL, cache());
+    load(MODEL, cache());
     long size = Files.size(entry());
     List<Damage> damages =
         List.of(
@@ -173,6 +178,7 @@ class WeightCacheTest {
                 file -> file.write("a letter".getBytes(StandardCharsets.UTF_8))));
     for (WeightFile.Access access : WeightFile.Access.values()) {
       for (int i = 0; i < damages.size(); i++) {
+        assertTrue(Files.exists(CheckedFile.noteOf(entry())), "its bytes were never checked");
         try (RandomAccessFile file = new RandomAccessFile(entry().toFile(), "rw")) {
           damages.get(i).spoiler().spoil(file);
         }
@@ -185,6 +191,55 @@ class WeightCacheTest {
         assertNotEquals("packed", mended.origin());
         assertEquals(0, unfinished());
       }
+    }
+  }
+
+  @Test
+  void shouldCheckEveryByteOnceAndAgainWhenTheFileOrItsNoteIsAnother() throws IOException {
+    for (WeightFile.Access access : List.of(WeightFile.Access.MAPPED, WeightFile.Access.READ)) {
+      load(MODEL, cache());
+      load(MODEL, cache(access));
+      Path note = CheckedFile.noteOf(entry());
+      String found = Files.readString(note).split(" FileStamp", 2)[0];
+      try (RandomAccessFile file = new RandomAccessFile(entry().toFile(), "rw")) {
+        flip(WeightFile.HEAD_BYTES + 1000).spoil(file);
+      }
+      CheckedFile.keep(entry(), FileStamp.settled(entry()), found); // as if they had been checked
+      Loaded trusted = load(MODEL, cache(access));
+      assertEquals("", trusted.notice());
+      assertFalse(Arrays.equals(expected, trusted.logits()), "read again, though nothing changed");
+
+      Files.writeString(note, Files.readString(note).replace("bytes=", "bytes=1"));
+      Loaded again = load(MODEL, cache(access));
+      assertTrue(again.notice().contains("bytes are damaged"), again.notice());
+      assertArrayEquals(expected, again.logits());
+    }
+  }
+
+  @Test
+  void shouldSayThatAModelFileWasCutOffWhileItsWeightsWerePacked() throws IOException {
+    for (WeightCache cache : List.of(WeightCache.none(), cache())) {
+      Path copy = Files.copy(MODEL, work.resolve("cut.gguf"), REPLACE_EXISTING);
+      RuntimeException said =
+          assertThrows(
+              RuntimeException.class,
+              () -> {
+                try (LlamaModel _ =
+                    LlamaModel.load(copy, kernels, cache, share -> cutOff(copy, share))) {
+                  // It must not come to that.
+                }
+              });
+      assertTrue(said.getMessage().contains("cut.gguf: it was c"), said.getMessage());
+    }
+  }
+
+  private static void cutOff(Path file, double share) {
+    try (RandomAccessFile open = new RandomAccessFile(file.toFile(), "rw")) {
+      if (share > 0) {
+        open.setLength(Math.min(open.length(), 1 << 16));
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
@@ -226,7 +281,7 @@ class WeightCacheTest {
             .filter(file -> !file.equals(ours))
             .findFirst()
             .orElseThrow();
-    Files.move(theirs, ours, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+    Files.move(theirs, ours, REPLACE_EXISTING);
     Loaded loaded = load(MODEL, cache());
     assertArrayEquals(expected, loaded.logits());
     assertTrue(loaded.notice().contains("another model or by another version"), loaded.notice());
