@@ -18,6 +18,7 @@ import dev.baton.kvstream.codec.ProofEncoder;
 import dev.baton.kvstream.codec.ReceivedEncoder;
 import dev.baton.kvstream.codec.SliceRequestEncoder;
 import java.nio.ByteOrder;
+import java.util.List;
 import org.agrona.ExpandableArrayBuffer;
 import org.agrona.collections.IntArrayList;
 import org.agrona.sbe.MessageEncoderFlyweight;
@@ -228,15 +229,23 @@ final class ControlWriter {
     hits.queryId(queryId).queueMs(standing.queueMs()).freeTokens(standing.freeTokens());
     hits.numericsVersion(self.numericsVersion()).fidelity(WireCodes.of(self.fidelity()));
     hits.capabilities(Capability.bits(self.capabilities()));
-    int entries = 0;
-    for (PrefixHits.Held held : standing.held()) {
-      entries += 1 + held.positions().snapshots().size();
+    List<PrefixHits.Held> held = standing.held();
+    int entries = Math.min(held.size(), PrefixHits.MOST_HELD);
+    int snapshots = 0;
+    for (PrefixHits.Held some : held.subList(0, entries)) {
+      snapshots += some.positions().snapshots().size();
     }
-    PrefixHitsEncoder.HitsEncoder group = hits.hitsCount(entries);
-    for (PrefixHits.Held held : standing.held()) {
-      hit(group, held, (short) 0, held.positions().anywhereTo());
-      for (int snapshot : held.positions().snapshots()) {
-        hit(group, held, (short) 1, snapshot);
+    // What does not fit is not told, and computed again: of snapshots the first.
+    int untold = Math.max(0, entries + snapshots - PrefixHits.MOST_HELD);
+    PrefixHitsEncoder.HitsEncoder group = hits.hitsCount(entries + snapshots - untold);
+    for (PrefixHits.Held some : held.subList(0, entries)) {
+      hit(group, some, (short) 0, some.positions().anywhereTo());
+      for (int snapshot : some.positions().snapshots()) {
+        if (untold > 0) {
+          untold--;
+        } else {
+          hit(group, some, (short) 1, snapshot);
+        }
       }
     }
     return length(hits);

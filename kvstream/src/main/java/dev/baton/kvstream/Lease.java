@@ -41,7 +41,12 @@ final class Lease {
 
   /** True when the connection seems broken, long before the lease ends. */
   boolean isQuiet(long nowNs) {
-    return nowNs - heardNs > Math.max(leaseNs / QUIET, LEAST_QUIET_NS);
+    return nowNs - heardNs > quietNs();
+  }
+
+  /** How long a greeting, or anything else, is waited for before the connection seems broken. */
+  long quietNs() {
+    return Math.max(leaseNs / QUIET, LEAST_QUIET_NS);
   }
 
   /** How long nothing was heard. */

@@ -330,6 +330,9 @@ final class PrefillLink implements Link {
     } else if (identity == null) {
       refuse(answer.reason());
     } else if (initiator != null && !initiator.accept(answer, frame, buffer, control)) {
+      if (linkId != 0) {
+        return; // it knew the key once: this was spoiled on its way, and is asked for again
+      }
       end(label + " cannot be used: " + Handshake.wrongKey().reason());
     } else {
       Handshake.Refusal refusal = Handshake.judge(identity, self, parts);
@@ -417,6 +420,11 @@ final class PrefillLink implements Link {
     }
   }
 
+  /** Whether the connection of a link that was there before seems broken, greeted or not. */
+  private boolean isBroken(long nowNs) {
+    return linkId != 0 && lease.isQuiet(nowNs) && nowNs - greetedNs > lease.quietNs();
+  }
+
   private boolean mayMend(long nowNs) {
     return broken && state != State.GREETING && nowNs - greetedNs > MEND_PAUSE_NS;
   }
@@ -451,7 +459,7 @@ final class PrefillLink implements Link {
     } else if (lease.isOver(nowNs)) {
       silent = true;
       end(silence());
-    } else if ((state == State.OPEN && lease.isQuiet(nowNs)) || mayMend(nowNs)) {
+    } else if (isBroken(nowNs) || mayMend(nowNs)) {
       mends = broken;
       greetAgain();
       work++;

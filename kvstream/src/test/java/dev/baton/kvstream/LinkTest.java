@@ -227,6 +227,28 @@ class LinkTest {
   }
 
   @Test
+  void shouldGreetOnceMoreWhenTheGreetingOfAResumeIsLostToo() {
+    PrefillLink link = open();
+    ReceiveSession session = order(link, 1);
+    for (int lost = 1; lost <= 3; lost++) {
+      nowNs += quietMs() * MS;
+      link.doWork(nowNs);
+      assertEquals(List.of(HelloDecoder.TEMPLATE_ID), line.last().templates());
+      assertEquals(99, hello(line.last()).resumes());
+      assertEquals(lost, line.forgotten, "its connection is given up");
+      link.doWork(nowNs + MS);
+      assertEquals(lost, line.forgotten, "but not at once");
+    }
+    say(link, TestLine.accept(peer, 8, LEASE_NS, 100, node));
+    assertTrue(line.last().templates().contains(SliceRequestDecoder.TEMPLATE_ID));
+    nowNs += quietMs() * MS; // and what follows the answer may be lost
+    link.doWork(nowNs);
+    assertEquals(4, line.forgotten);
+    assertEquals(100, hello(line.last()).resumes());
+    assertEquals(KvReceiver.State.ORDERED, session.state());
+  }
+
+  @Test
   void shouldFailItsSessionsWhenTheSilentPrefillNodeComesBackAsAnother() {
     PrefillLink link = open();
     ReceiveSession session = order(link, 1);

@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -81,6 +82,23 @@ class PrefixHitsTest {
               .get(10, TimeUnit.SECONDS);
       assertEquals(0, other.positions(0, 6).last(298), "another prompt");
     }
+  }
+
+  @Test
+  void shouldTellTheLastSnapshotsWhereNotAllFitIntoAMessage() {
+    List<Integer> many = IntStream.range(0, 5000).mapToObj(i -> 64 * i).toList();
+    List<PrefixHits.Held> held =
+        List.of(
+            new PrefixHits.Held(0, 1, Positions.upTo(640)),
+            new PrefixHits.Held(1, 6, new Positions(0, many)));
+    ControlWriter writer = new ControlWriter();
+    int length = writer.prefixHits(7, new PrefillService.Standing(held, 1, 2), NODE);
+    assertTrue(length <= 16 << 10, length + " bytes");
+    Frame frame = new Frame().wrap(writer.buffer(), 0, length);
+    PrefixHits hits = new PrefixReader().hits(frame, writer.buffer());
+    assertEquals(Positions.upTo(640), hits.positions(0, 1));
+    assertEquals(64 * 4999, hits.positions(1, 6).last(Integer.MAX_VALUE));
+    assertEquals(PrefixHits.MOST_HELD - 2, hits.positions(1, 6).snapshots().size());
   }
 
   @Test
