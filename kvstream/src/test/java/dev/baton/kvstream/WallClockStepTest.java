@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Timeout(60)
 class WallClockStepTest {
-  private static final long LEASE_NS = TimeUnit.SECONDS.toNanos(3);
+  private static final long LEASE_NS = TimeUnit.SECONDS.toNanos(10);
   private static final long TWO_YEARS = TimeUnit.DAYS.toSeconds(730);
 
   @TempDir Path folder;
