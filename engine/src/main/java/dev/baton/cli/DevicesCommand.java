@@ -92,7 +92,7 @@ final class DevicesCommand implements Callable<Integer> {
               device.description(),
               device.freeBytes(),
               device.totalBytes(),
-              ggml.test(device, kernels).orElse(null)));
+              GgmlLibrary.test(NodeCompute.target(ggml, device, kernels)).orElse(null)));
     }
     for (GgmlLibrary.Unusable plugin : ggml.unusable()) {
       entries.add(

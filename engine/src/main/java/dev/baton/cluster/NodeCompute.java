@@ -5,6 +5,7 @@ import dev.baton.catalog.KeptWeights;
 import dev.baton.ggml.GgmlDevice;
 import dev.baton.ggml.GgmlLibrary;
 import dev.baton.ggml.GgmlModel;
+import dev.baton.ggml.GgmlTarget;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.KernelChoice;
@@ -13,6 +14,7 @@ import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kernel.MemoryLimit;
+import dev.baton.kernel.ReferenceKernels;
 import dev.baton.kvstream.Capability;
 import dev.baton.kvstream.Fidelity;
 import dev.baton.kvstream.NodeIdentity;
@@ -96,7 +98,8 @@ public final class NodeCompute implements AutoCloseable {
       ModelBackend model =
           ggml == null || where == null
               ? LlamaModel.load(path, choice.kernels(), kept, progress)
-              : GgmlModel.load(ggml, where, path, choice.kernels(), kept.identities(), progress);
+              : GgmlModel.load(
+                  target(ggml, where, choice.kernels()), path, kept.identities(), progress);
       try {
         KvRoom room =
             where == null
@@ -124,6 +127,19 @@ public final class NodeCompute implements AutoCloseable {
    */
   public static GgmlLibrary ggml(Map<String, String> env) {
     return GgmlLibrary.open(env, CacheFolder.of(env).resolve("ggml"));
+  }
+
+  /**
+   * A device of ggml, whose numbers are compared with the plain-Java kernels'.
+   *
+   * @param kernels the caller closes them
+   */
+  public static GgmlTarget target(GgmlLibrary ggml, GgmlDevice device, Kernels kernels) {
+    return new GgmlTarget(
+        ggml,
+        device,
+        kernels,
+        path -> LlamaModel.load(path, new ReferenceKernels(), _ -> {})); // which end with the heap
   }
 
   /**

@@ -7,9 +7,8 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * Describes one layer of a llama-family transformer as a graph: the structure that {@link
- * dev.baton.model.ForwardPass} has, of ggml's operations. Shapes here name the rows first, as
- * everywhere in Baton; ggml names the length of a row first.
+ * Describes one layer of a llama-family transformer as a graph of ggml's operations. Shapes here
+ * name the rows first, as everywhere in Baton; ggml names the length of a row first.
  */
 final class GgmlLayers {
   private final GgmlTensors ggml;

@@ -4,7 +4,6 @@ import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import dev.baton.kernel.Kernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -215,12 +214,11 @@ public final class GgmlLibrary {
   /**
    * Runs a tiny model on a device, once for each device of a process.
    *
-   * @param kernels give the number of threads of a device of processors
    * @return why it cannot be used, one line
    */
-  public Optional<String> test(GgmlDevice device, Kernels kernels) {
+  public static Optional<String> test(GgmlTarget target) {
     try {
-      double _ = GgmlSelfTest.require(this, device, kernels);
+      double _ = GgmlSelfTest.require(target);
       return Optional.empty();
     } catch (GgmlException e) {
       return Optional.of(String.valueOf(e.getMessage()));

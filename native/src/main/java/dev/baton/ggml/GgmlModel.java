@@ -36,15 +36,10 @@ public final class GgmlModel implements ModelBackend {
   private @Nullable GgmlKv kv; // guarded by this
   private boolean closed; // guarded by this
 
-  private GgmlModel(
-      GgmlLibrary ggml,
-      GgmlDevice device,
-      Kernels kernels,
-      ModelFile source,
-      DoubleConsumer progress) {
-    this.ggml = ggml;
-    this.device = device;
-    this.kernels = kernels;
+  private GgmlModel(GgmlTarget on, ModelFile source, DoubleConsumer progress) {
+    this.ggml = on.library();
+    this.device = on.device();
+    this.kernels = on.kernels();
     this.source = source;
     GgufFile file = source.gguf();
     this.config = ModelConfig.from(file);
@@ -68,8 +63,6 @@ public final class GgmlModel implements ModelBackend {
   /**
    * Maps the file, checks that it is a model that Baton runs, and brings its weights to the device.
    *
-   * @param kernels turn KV into its lossy wire form and back, and say how many threads a device of
-   *     processors computes with; the caller closes them after this
    * @param identities what is known of model files
    * @param progress told the share done, 0..1, on the calling thread
    * @throws dev.baton.gguf.GgufException when the file is no sound GGUF
@@ -77,26 +70,16 @@ public final class GgmlModel implements ModelBackend {
    * @throws GgmlException when the device cannot run it
    */
   public static GgmlModel load(
-      GgmlLibrary ggml,
-      GgmlDevice device,
-      Path path,
-      Kernels kernels,
-      IdentityCache identities,
-      DoubleConsumer progress) {
-    double _ = GgmlSelfTest.require(ggml, device, kernels);
-    return untested(ggml, device, path, kernels, identities, progress);
+      GgmlTarget on, Path path, IdentityCache identities, DoubleConsumer progress) {
+    double _ = GgmlSelfTest.require(on);
+    return untested(on, path, identities, progress);
   }
 
   static GgmlModel untested(
-      GgmlLibrary ggml,
-      GgmlDevice device,
-      Path path,
-      Kernels kernels,
-      IdentityCache identities,
-      DoubleConsumer progress) {
+      GgmlTarget on, Path path, IdentityCache identities, DoubleConsumer progress) {
     ModelFile file = ModelFile.open(path, identities);
     try {
-      return new GgmlModel(ggml, device, kernels, file, progress);
+      return new GgmlModel(on, file, progress);
     } catch (RuntimeException | Error e) {
       file.close();
       throw e;

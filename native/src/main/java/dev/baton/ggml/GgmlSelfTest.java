@@ -3,13 +3,10 @@ package dev.baton.ggml;
 import dev.baton.gguf.GgmlType;
 import dev.baton.gguf.GgufWriter;
 import dev.baton.gguf.RandomBlocks;
-import dev.baton.kernel.Kernels;
-import dev.baton.kernel.ReferenceKernels;
 import dev.baton.model.IdentityCache;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
-import dev.baton.model.LlamaModel;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
 import java.io.IOException;
@@ -25,9 +22,9 @@ import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Runs a tiny random model on a device and by the plain-Java kernels, once for each device of a
- * process. Libraries of several releases, a broken driver or a wrong binding show here, before
- * somebody believes an answer.
+ * Runs a tiny random model on a device and on a reference, once for each device of a process.
+ * Libraries of several releases, a broken driver or a wrong binding show here, before somebody
+ * believes an answer.
  */
 final class GgmlSelfTest {
   /** Quantised products differ by some thousandths; wrong ones by their whole size. */
@@ -46,11 +43,11 @@ final class GgmlSelfTest {
   private GgmlSelfTest() {}
 
   /**
-   * @param kernels give the number of threads
    * @return how far the logits are off, relative to their size
    * @throws GgmlException when they are wrong
    */
-  static double require(GgmlLibrary ggml, GgmlDevice device, Kernels kernels) {
+  static double require(GgmlTarget on) {
+    GgmlDevice device = on.device();
     Double known = PASSED.get(device.name());
     if (known != null) {
       return known;
@@ -60,7 +57,7 @@ final class GgmlSelfTest {
       Path file = Files.createTempFile("baton-self-test", ".gguf");
       try {
         write(file);
-        error = error(ggml, device, kernels, file);
+        error = error(on, file);
       } finally {
         Files.deleteIfExists(file);
       }
@@ -81,21 +78,19 @@ final class GgmlSelfTest {
                   + " in %s of one release, and is its driver up to date?",
               device.label(),
               error,
-              ggml.folder()));
+              on.library().folder()));
     }
     PASSED.put(device.name(), error);
     return error;
   }
 
-  private static double error(GgmlLibrary ggml, GgmlDevice device, Kernels kernels, Path file) {
+  private static double error(GgmlTarget on, Path file) {
     float[] there;
-    try (ModelBackend model =
-        GgmlModel.untested(ggml, device, file, kernels, IdentityCache.none(), done -> {})) {
+    try (ModelBackend model = GgmlModel.untested(on, file, IdentityCache.none(), done -> {})) {
       there = logits(model);
     }
     float[] here;
-    try (Kernels java = new ReferenceKernels();
-        ModelBackend model = LlamaModel.load(file, java, done -> {})) {
+    try (ModelBackend model = on.reference().apply(file)) {
       here = logits(model);
     }
     double difference = 0;

@@ -11,6 +11,7 @@ import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
+import dev.baton.kernel.ReferenceKernels;
 import dev.baton.kernel.RowDigest;
 import dev.baton.model.IdentityCache;
 import dev.baton.model.KvCache;
@@ -112,9 +113,16 @@ class GgmlModelTest {
   }
 
   private Side device(String name, Path file) {
-    return Side.of(
-        GgmlModel.load(ggml, ggml.device(name), file, kernels, IdentityCache.none(), done -> {}),
-        8);
+    return Side.of(GgmlModel.load(on(name), file, IdentityCache.none(), done -> {}), 8);
+  }
+
+  private GgmlTarget on(String device) {
+    return on(ggml.device(device));
+  }
+
+  private GgmlTarget on(GgmlDevice device) {
+    return new GgmlTarget(
+        ggml, device, kernels, path -> LlamaModel.load(path, new ReferenceKernels(), done -> {}));
   }
 
   private Path model(GgmlType type, boolean tied) {
@@ -263,7 +271,7 @@ class GgmlModelTest {
     GgmlException refused =
         assertThrows(
             GgmlException.class,
-            () -> GgmlModel.untested(ggml, small, file, kernels, IdentityCache.none(), done -> {}));
+            () -> GgmlModel.untested(on(small), file, IdentityCache.none(), done -> {}));
     String said = String.valueOf(refused.getMessage());
     assertTrue(said.startsWith("device Small0 has 0.0 GB of memory free and the model's"), said);
     assertTrue(said.endsWith("use a smaller model or another device"), said);
