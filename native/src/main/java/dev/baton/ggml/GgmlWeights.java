@@ -16,6 +16,9 @@ import org.jspecify.annotations.Nullable;
 final class GgmlWeights implements AutoCloseable {
   private static final int TENSORS_IN_LAYER = 9;
 
+  /** What is read of the file at once. */
+  private static final long PIECE_BYTES = 8 << 20;
+
   /** The weights of one layer; matrices are (out, in). */
   record Layer(
       MemorySegment attentionNorm,
@@ -43,6 +46,7 @@ final class GgmlWeights implements AutoCloseable {
    *
    * @param progress told the share done, 0..1
    * @throws GgmlException when the device has too little memory
+   * @throws dev.baton.gguf.GgufException when the file cannot be read, or is cut off meanwhile
    */
   GgmlWeights(
       GgmlLibrary ggml,
@@ -62,7 +66,12 @@ final class GgmlWeights implements AutoCloseable {
         file.find("rope_freqs.weight").isPresent() ? vector("rope_freqs.weight") : null;
     requireRoom(device);
     memory.allocate("the model's weights", false).holdsWeights();
-    upload(ggml, progress);
+    try {
+      upload(ggml.backends(), progress);
+    } catch (RuntimeException | Error e) {
+      memory.close();
+      throw e;
+    }
   }
 
   private Layer layer(String prefix) {
@@ -96,7 +105,7 @@ final class GgmlWeights implements AutoCloseable {
   private void requireRoom(GgmlDevice device) {
     long bytes = 0;
     for (Upload upload : uploads) {
-      bytes += file.data(upload.from()).byteSize();
+      bytes += upload.from().byteSize();
     }
     if (device.freeBytes() > 0 && bytes > device.freeBytes()) {
       memory.close();
@@ -111,23 +120,41 @@ final class GgmlWeights implements AutoCloseable {
     }
   }
 
-  private void upload(GgmlLibrary ggml, DoubleConsumer progress) {
-    int done = 0;
-    for (Upload upload : uploads) {
-      progress.accept((double) done++ / uploads.size());
-      MemorySegment data = file.data(upload.from());
-      if (!upload.asFloats()) {
-        ggml.backends().tensorSet(upload.to(), data, 0, data.byteSize());
-        continue;
-      }
-      try (Arena arena = Arena.ofConfined()) {
-        int n = Math.toIntExact(upload.from().cols());
-        MemorySegment floats = arena.allocate((long) n * Float.BYTES, Float.BYTES);
-        new Dequantizer().row(upload.from().type(), data, 0, n, floats, 0);
-        ggml.backends().tensorSet(upload.to(), floats, 0, floats.byteSize());
+  private void upload(GgmlBackends backends, DoubleConsumer progress) {
+    long largest = uploads.stream().mapToLong(upload -> upload.from().byteSize()).max().orElse(0);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment piece = arena.allocate(Math.min(largest, PIECE_BYTES), Long.BYTES);
+      int done = 0;
+      for (Upload upload : uploads) {
+        progress.accept((double) done++ / uploads.size());
+        if (upload.asFloats()) {
+          MemorySegment floats = floats(upload.from(), arena);
+          backends.tensorSet(upload.to(), floats, 0, floats.byteSize());
+        } else {
+          upload(backends, upload, piece);
+        }
       }
     }
     progress.accept(1.0);
+  }
+
+  /** In pieces read by position: C code that reads a mapping dies with a file that is cut off. */
+  private void upload(GgmlBackends backends, Upload upload, MemorySegment piece) {
+    long size = upload.from().byteSize();
+    for (long at = 0; at < size; at += PIECE_BYTES) {
+      MemorySegment part = piece.asSlice(0, Math.min(PIECE_BYTES, size - at));
+      file.read(upload.from(), at, part);
+      backends.tensorSet(upload.to(), part, at, part.byteSize());
+    }
+  }
+
+  private MemorySegment floats(GgufTensor vector, Arena arena) {
+    MemorySegment data = arena.allocate(vector.byteSize(), Long.BYTES);
+    file.read(vector, 0, data);
+    int n = Math.toIntExact(vector.cols());
+    MemorySegment floats = arena.allocate((long) n * Float.BYTES, Float.BYTES);
+    new Dequantizer().row(vector.type(), data, 0, n, floats, 0);
+    return floats;
   }
 
   Layer layer(int index) {

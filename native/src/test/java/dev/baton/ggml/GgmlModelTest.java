@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.gguf.GgmlType;
+import dev.baton.gguf.GgufException;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
@@ -22,6 +23,9 @@ import dev.baton.model.ModelBackend;
 import dev.baton.model.ModelConfig;
 import dev.baton.model.RandomModel;
 import dev.baton.model.TokenBatch;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -276,6 +280,37 @@ class GgmlModelTest {
     assertTrue(said.startsWith("device Small0 has 0.0 GB of memory free and the model's"), said);
     assertTrue(said.endsWith("use a smaller model or another device"), said);
     assertEquals(1, said.lines().count(), said);
+  }
+
+  @Test
+  void shouldSayThatAModelFileWasCutOffWhileItsWeightsWereBroughtToTheDevice() {
+    Path file = model(GgmlType.Q8_0, true);
+    GgufException said =
+        assertThrows(
+            GgufException.class,
+            () -> {
+              try (GgmlModel _ =
+                  GgmlModel.untested(
+                      on(ggml.device(GgmlDevice.CPU)),
+                      file,
+                      IdentityCache.none(),
+                      share -> cutOff(file, share))) {
+                // It must not come to that.
+              }
+            });
+    assertTrue(
+        String.valueOf(said.getMessage()).contains("it was cut short while it was read"),
+        said.getMessage());
+  }
+
+  private static void cutOff(Path file, double share) {
+    try (RandomAccessFile open = new RandomAccessFile(file.toFile(), "rw")) {
+      if (share > 0) {
+        open.setLength(Math.min(open.length(), 1 << 16));
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @ParameterizedTest
