@@ -2,6 +2,7 @@ package dev.baton.ggml;
 
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
+import dev.baton.arch.LayerRange;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.PageMemory;
 import dev.baton.kernel.RowDigest;
@@ -15,9 +16,9 @@ import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The KV of a model in a device's memory: K and V of each layer as f16, (slots, kvHeads * headDim),
- * a row a token slot. That is the canonical wire form's own order, so slices are copied as they
- * are.
+ * The KV of a range of a model's layers in a device's memory: K and V of each layer as f16, (slots,
+ * kvHeads * headDim), a row a token slot. That is the canonical wire form's own order, so slices
+ * are copied as they are.
  *
  * <p>Exporting and importing may be done by other threads than the computing one, at the same time.
  */
@@ -34,36 +35,36 @@ final class GgmlKv implements AutoCloseable {
 
   private final GgmlBackends backends;
   private final GgmlMemory memory;
-  private final KvGeometry geometry;
+  private final LayerRange layers;
   private final int slots;
   private final int rowBytes;
-  private final MemorySegment[] keys;
+  private final MemorySegment[] keys; // of the range alone, as are the values
   private final MemorySegment[] values;
   private final BitSet spoiled = new BitSet(); // blocks; guarded by itself
 
-  /** Rows in host memory: {@code layer * slots + slot}; guarded by itself, as is the memory. */
+  /** Rows in host memory, by their {@link #row}; guarded by itself, as is the memory. */
   private final BitSet fetched = new BitSet();
 
   private final Arena arena = Arena.ofShared();
   private boolean hostRefused;
-  private @Nullable MemorySegment host; // (layers, K and V, slots, kvHeads * headDim)
+  private @Nullable MemorySegment host; // (range, K and V, slots, kvHeads * headDim)
 
   /**
    * @throws GgmlException when the device has too little memory
    */
-  GgmlKv(GgmlLibrary ggml, GgmlDevice device, KvGeometry geometry, int blocks) {
+  GgmlKv(GgmlLibrary ggml, GgmlDevice device, KvGeometry geometry, LayerRange layers, int blocks) {
     this.backends = ggml.backends();
-    this.geometry = geometry;
+    this.layers = layers;
     long wanted = (long) blocks * KvGeometry.BLOCK_TOKENS;
     this.slots = Math.toIntExact((wanted + STEP_SLOTS - 1) / STEP_SLOTS * STEP_SLOTS);
     int row = geometry.kvHeads() * geometry.headDim();
     this.rowBytes = row * Short.BYTES;
-    this.memory = new GgmlMemory(ggml, device, 2 * geometry.layers());
-    this.keys = new MemorySegment[geometry.layers()];
-    this.values = new MemorySegment[geometry.layers()];
-    for (int layer = 0; layer < geometry.layers(); layer++) {
-      keys[layer] = memory.matrix(GgmlTensors.F16, row, slots);
-      values[layer] = memory.matrix(GgmlTensors.F16, row, slots);
+    this.memory = new GgmlMemory(ggml, device, 2 * layers.count());
+    this.keys = new MemorySegment[layers.count()];
+    this.values = new MemorySegment[layers.count()];
+    for (int i = 0; i < layers.count(); i++) {
+      keys[i] = memory.matrix(GgmlTensors.F16, row, slots);
+      values[i] = memory.matrix(GgmlTensors.F16, row, slots);
     }
     // Masked slots are multiplied by 0 like any other, so all have to hold numbers.
     memory.allocate("a KV cache of " + wanted + " tokens", true);
@@ -74,11 +75,11 @@ final class GgmlKv implements AutoCloseable {
   }
 
   MemorySegment keys(int layer) {
-    return keys[layer];
+    return keys[layer - layers.from()];
   }
 
   MemorySegment values(int layer) {
-    return values[layer];
+    return values[layer - layers.from()];
   }
 
   /** As {@link dev.baton.model.ModelBackend#exportKv}, of type F16. */
@@ -96,8 +97,8 @@ final class GgmlKv implements AutoCloseable {
         continue;
       }
       long from = (long) slot * rowBytes;
-      backends.tensorGet(keys[layer], dst.asSlice(to, bytes), from, bytes);
-      backends.tensorGet(values[layer], dst.asSlice(half + to, bytes), from, bytes);
+      backends.tensorGet(keys(layer), dst.asSlice(to, bytes), from, bytes);
+      backends.tensorGet(values(layer), dst.asSlice(half + to, bytes), from, bytes);
     }
     return RowDigest.ofSlice(layer, firstToken, tokens, rowBytes, dst, at);
   }
@@ -116,10 +117,10 @@ final class GgmlKv implements AutoCloseable {
       int rows = batch.runTokens(run);
       long bytes = (long) rows * rowBytes;
       long from = (long) slot * rowBytes;
-      backends.tensorGet(keys[layer], to.asSlice(at(layer, 0) + from, bytes), from, bytes);
-      backends.tensorGet(values[layer], to.asSlice(at(layer, 1) + from, bytes), from, bytes);
+      backends.tensorGet(keys(layer), to.asSlice(at(layer, 0) + from, bytes), from, bytes);
+      backends.tensorGet(values(layer), to.asSlice(at(layer, 1) + from, bytes), from, bytes);
       synchronized (fetched) {
-        fetched.set(layer * slots + slot, layer * slots + slot + rows);
+        fetched.set(row(layer, slot), row(layer, slot) + rows);
       }
     }
   }
@@ -144,7 +145,7 @@ final class GgmlKv implements AutoCloseable {
     synchronized (fetched) {
       if (host == null && !hostRefused) {
         try {
-          host = PageMemory.allocate(at(geometry.layers(), 0), arena);
+          host = PageMemory.allocate(at(layers.to(), 0), arena);
         } catch (OutOfMemoryError e) {
           hostRefused = true;
         }
@@ -154,14 +155,18 @@ final class GgmlKv implements AutoCloseable {
   }
 
   private long at(int layer, int part) {
-    return (2L * layer + part) * slots * rowBytes;
+    return (2L * (layer - layers.from()) + part) * slots * rowBytes;
+  }
+
+  private int row(int layer, int slot) {
+    return (layer - layers.from()) * slots + slot;
   }
 
   private boolean copyFetched(
       int layer, int slot, int rows, MemorySegment dst, long keysAt, long valuesAt) {
     MemorySegment from;
     synchronized (fetched) {
-      int first = layer * slots + slot;
+      int first = row(layer, slot);
       from = host;
       if (from == null || fetched.nextClearBit(first) < first + rows) {
         return false;
@@ -200,8 +205,8 @@ final class GgmlKv implements AutoCloseable {
         long bytes = (long) count * rowBytes;
         long from = (long) done * rowBytes;
         forget(layer, sequence.slot(firstToken + done), count);
-        backends.tensorSet(keys[layer], rows.asSlice(from, bytes), to, bytes);
-        backends.tensorSet(values[layer], rows.asSlice(half + from, bytes), to, bytes);
+        backends.tensorSet(keys(layer), rows.asSlice(from, bytes), to, bytes);
+        backends.tensorSet(values(layer), rows.asSlice(half + from, bytes), to, bytes);
       }
     }
     return true;
@@ -226,7 +231,7 @@ final class GgmlKv implements AutoCloseable {
 
   private void forget(int layer, int slot, int rows) {
     synchronized (fetched) {
-      fetched.clear(layer * slots + slot, layer * slots + slot + rows);
+      fetched.clear(row(layer, slot), row(layer, slot) + rows);
     }
   }
 
@@ -240,7 +245,7 @@ final class GgmlKv implements AutoCloseable {
 
   /** Makes a block's slots as good as new for their next owner, where that is needed. */
   void wipe(int block) {
-    for (int layer = 0; layer < geometry.layers(); layer++) {
+    for (int layer = layers.from(); layer < layers.to(); layer++) {
       forget(layer, block * KvGeometry.BLOCK_TOKENS, KvGeometry.BLOCK_TOKENS);
     }
     synchronized (spoiled) {
@@ -252,9 +257,9 @@ final class GgmlKv implements AutoCloseable {
     long bytes = (long) KvGeometry.BLOCK_TOKENS * rowBytes;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment zeros = arena.allocate(bytes, Long.BYTES);
-      for (int layer = 0; layer < geometry.layers(); layer++) {
-        backends.tensorSet(keys[layer], zeros, block * bytes, bytes);
-        backends.tensorSet(values[layer], zeros, block * bytes, bytes);
+      for (int layer = layers.from(); layer < layers.to(); layer++) {
+        backends.tensorSet(keys(layer), zeros, block * bytes, bytes);
+        backends.tensorSet(values(layer), zeros, block * bytes, bytes);
       }
     }
   }
@@ -270,13 +275,19 @@ final class GgmlKv implements AutoCloseable {
   }
 
   private void checkRange(KvSequence sequence, int layer, int firstToken, int tokens) {
-    if (layer < 0
-        || layer >= geometry.layers()
+    if (!layers.contains(layer)
         || firstToken < 0
         || tokens < 0
         || firstToken + tokens > sequence.capacityTokens()) {
       throw new IndexOutOfBoundsException(
-          "no KV of layer " + layer + ", tokens " + firstToken + " and " + tokens + " more");
+          "no KV of layer "
+              + layer
+              + ", tokens "
+              + firstToken
+              + " and "
+              + tokens
+              + " more: this backend holds layers "
+              + layers);
     }
   }
 

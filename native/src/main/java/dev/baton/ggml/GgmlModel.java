@@ -1,5 +1,6 @@
 package dev.baton.ggml;
 
+import dev.baton.arch.LayerRange;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufIdentity;
 import dev.baton.kernel.Dequantizer;
@@ -31,12 +32,14 @@ public final class GgmlModel implements ModelBackend {
   private final ModelFile source;
   private final ModelConfig config;
   private final EmbeddingRows embedding;
+  private final GgmlPart part;
   private final GgmlWeights weights;
   private final @Nullable String notice;
   private @Nullable GgmlKv kv; // guarded by this
   private boolean closed; // guarded by this
 
-  private GgmlModel(GgmlTarget on, ModelFile source, DoubleConsumer progress) {
+  private GgmlModel(
+      GgmlTarget on, ModelFile source, @Nullable GgmlPart part, DoubleConsumer progress) {
     this.ggml = on.library();
     this.device = on.device();
     this.kernels = on.kernels();
@@ -44,7 +47,9 @@ public final class GgmlModel implements ModelBackend {
     GgufFile file = source.gguf();
     this.config = ModelConfig.from(file);
     ModelConfig.checkTensors(file, config);
-    this.weights = new GgmlWeights(ggml, device, file, config, progress);
+    this.part = part == null ? GgmlPart.whole(config.layers()) : part;
+    this.part.requireOf(config.layers());
+    this.weights = new GgmlWeights(ggml, device, file, this.part, progress);
     EmbeddingRows rows = null;
     try {
       rows = source.embedding(config.dim());
@@ -72,14 +77,40 @@ public final class GgmlModel implements ModelBackend {
   public static GgmlModel load(
       GgmlTarget on, Path path, IdentityCache identities, DoubleConsumer progress) {
     double _ = GgmlSelfTest.require(on);
-    return untested(on, path, identities, progress);
+    return untested(on, path, identities, null, progress);
   }
 
+  /**
+   * The same, of a range of the model's layers: weights and KV of the others take no memory, and to
+   * ask a pass for them is an {@link IllegalArgumentException}.
+   *
+   * @param layers at least one
+   * @param output whether the final norm and the output matrix are to be here, for logits
+   * @throws IllegalArgumentException when the model has no such layers
+   */
+  public static GgmlModel load(
+      GgmlTarget on,
+      Path path,
+      IdentityCache identities,
+      LayerRange layers,
+      boolean output,
+      DoubleConsumer progress) {
+    double _ = GgmlSelfTest.require(on);
+    return untested(on, path, identities, new GgmlPart(layers, output), progress);
+  }
+
+  /**
+   * @param part of the model; null for all of it
+   */
   static GgmlModel untested(
-      GgmlTarget on, Path path, IdentityCache identities, DoubleConsumer progress) {
+      GgmlTarget on,
+      Path path,
+      IdentityCache identities,
+      @Nullable GgmlPart part,
+      DoubleConsumer progress) {
     ModelFile file = ModelFile.open(path, identities);
     try {
-      return new GgmlModel(on, file, progress);
+      return new GgmlModel(on, file, part, progress);
     } catch (RuntimeException | Error e) {
       file.close();
       throw e;
@@ -130,7 +161,7 @@ public final class GgmlModel implements ModelBackend {
     if (kv != null) {
       throw new IllegalStateException("this model has a KV cache already");
     }
-    kv = new GgmlKv(ggml, device, kvGeometry(), blocks);
+    kv = new GgmlKv(ggml, device, kvGeometry(), part.layers(), blocks);
     return KvCache.onDevice(
         kvGeometry(), blocks, GgmlKv.STEP_SLOTS / KvGeometry.BLOCK_TOKENS, kv::wipe);
   }
@@ -195,6 +226,10 @@ public final class GgmlModel implements ModelBackend {
 
   GgmlDevice device() {
     return device;
+  }
+
+  GgmlPart part() {
+    return part;
   }
 
   GgmlWeights weights() {

@@ -1,5 +1,6 @@
 package dev.baton.ggml;
 
+import dev.baton.arch.LayerRange;
 import dev.baton.kernel.Dequantizer;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelConfig;
@@ -91,7 +92,8 @@ final class GgmlPass implements LayerPass {
     long mask = GgmlInputs.maskElements(shape);
     try (GgmlWorkspace workspace = new GgmlWorkspace(ggml, model.device(), config, 1, mask);
         GgmlInputs inputs = new GgmlInputs(ggml, config, shape, workspace)) {
-      for (int index = 0; index < config.layers(); index++) {
+      LayerRange held = model.part().layers();
+      for (int index = held.from(); index < held.to(); index++) {
         try (GgmlGraph graph = new GgmlGraph(ggml.tensors(), 1)) {
           int number = 0;
           for (MemorySegment operation : described.describe(graph, index, inputs, false)) {
@@ -145,6 +147,7 @@ final class GgmlPass implements LayerPass {
       throw new IllegalArgumentException(
           "layers [" + from + ", " + to + ") are outside a model of " + config.layers());
     }
+    model.part().require(new LayerRange(from, to));
     checkRows(batch.rows());
     if (from == to || batch.rows() == 0) {
       return true;
@@ -226,6 +229,7 @@ final class GgmlPass implements LayerPass {
 
   @Override
   public void logits(int firstRow, int rows, MemorySegment out) {
+    model.part().requireOutput();
     checkRows(firstRow + rows);
     long rowBytes = (long) config.dim() * Float.BYTES;
     long outBytes = (long) config.vocab() * Float.BYTES;

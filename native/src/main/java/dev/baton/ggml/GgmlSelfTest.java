@@ -86,7 +86,8 @@ final class GgmlSelfTest {
 
   private static double error(GgmlTarget on, Path file) {
     float[] there;
-    try (ModelBackend model = GgmlModel.untested(on, file, IdentityCache.none(), done -> {})) {
+    try (ModelBackend model =
+        GgmlModel.untested(on, file, IdentityCache.none(), null, done -> {})) {
       there = logits(model);
     }
     float[] here;

@@ -63,7 +63,8 @@ final class GgmlSession implements AutoCloseable {
     this.scratch = new GgmlScratch(ggml, device);
     this.events = oneAhead ? GgmlEvents.of(backends, device, backend) : null;
     // The largest batch first, so that the others find room.
-    boolean _ = prepare(kept(GgmlShape.sample(maxTokens)), 0, 1);
+    int first = model.part().layers().from();
+    boolean _ = prepare(kept(GgmlShape.sample(maxTokens)), first, first + 1);
   }
 
   long maskElements() {

@@ -1,18 +1,22 @@
 package dev.baton.ggml;
 
+import dev.baton.arch.LayerRange;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.Dequantizer;
-import dev.baton.model.ModelConfig;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.function.DoubleConsumer;
 import org.jspecify.annotations.Nullable;
 
-/** A model's weights in a device's memory, as they are in the file; vectors as float32. */
+/**
+ * The weights of a model, or of a part of it, in a device's memory, as they are in the file;
+ * vectors as float32.
+ */
 final class GgmlWeights implements AutoCloseable {
   private static final int TENSORS_IN_LAYER = 9;
 
@@ -37,31 +41,31 @@ final class GgmlWeights implements AutoCloseable {
   private final GgmlMemory memory;
   private final List<Upload> uploads = new ArrayList<>();
   private final List<Layer> layers = new ArrayList<>();
-  private final MemorySegment outputNorm;
-  private final MemorySegment output;
+  private final GgmlPart part;
+  private final @Nullable MemorySegment outputNorm;
+  private final @Nullable MemorySegment output;
   private final @Nullable MemorySegment ropeFactors;
 
   /**
    * Brings them there.
    *
+   * @param part what of the model; the rest takes no memory
    * @param progress told the share done, 0..1
    * @throws GgmlException when the device has too little memory
    * @throws dev.baton.gguf.GgufException when the file cannot be read, or is cut off meanwhile
    */
   GgmlWeights(
-      GgmlLibrary ggml,
-      GgmlDevice device,
-      GgufFile file,
-      ModelConfig config,
-      DoubleConsumer progress) {
+      GgmlLibrary ggml, GgmlDevice device, GgufFile file, GgmlPart part, DoubleConsumer progress) {
     this.file = file;
-    this.memory = new GgmlMemory(ggml, device, config.layers() * TENSORS_IN_LAYER + 3);
-    for (int i = 0; i < config.layers(); i++) {
+    this.part = part;
+    LayerRange held = part.layers();
+    this.memory = new GgmlMemory(ggml, device, held.count() * TENSORS_IN_LAYER + 3);
+    for (int i = held.from(); i < held.to(); i++) {
       layers.add(layer("blk." + i + "."));
     }
-    this.outputNorm = vector("output_norm.weight");
     boolean tied = file.find("output.weight").isEmpty();
-    this.output = matrix(tied ? "token_embd.weight" : "output.weight");
+    this.outputNorm = part.output() ? vector("output_norm.weight") : null;
+    this.output = part.output() ? matrix(tied ? "token_embd.weight" : "output.weight") : null;
     this.ropeFactors =
         file.find("rope_freqs.weight").isPresent() ? vector("rope_freqs.weight") : null;
     requireRoom(device);
@@ -158,15 +162,17 @@ final class GgmlWeights implements AutoCloseable {
   }
 
   Layer layer(int index) {
-    return layers.get(index);
+    return layers.get(index - part.layers().from());
   }
 
+  /** Only where the part has it. */
   MemorySegment outputNorm() {
-    return outputNorm;
+    return Objects.requireNonNull(outputNorm);
   }
 
+  /** Only where the part has it. */
   MemorySegment output() {
-    return output;
+    return Objects.requireNonNull(output);
   }
 
   /** RoPE factors, or NULL. */

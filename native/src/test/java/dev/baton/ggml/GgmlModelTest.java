@@ -1,13 +1,17 @@
 package dev.baton.ggml;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.arch.LayerRange;
 import dev.baton.gguf.GgmlType;
 import dev.baton.gguf.GgufException;
+import dev.baton.gguf.GgufFile;
+import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
@@ -36,6 +40,7 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -265,17 +270,82 @@ class GgmlModelTest {
     }
   }
 
+  @ParameterizedTest
+  @MethodSource("devices")
+  void shouldComputeEachLayerWhereItsWeightsAre(String device) {
+    int[] tokens = tokens();
+    Path file = model(GgmlType.Q8_0, false);
+    try (Side whole = device(device, file);
+        Side first = part(device, file, new LayerRange(0, 1), false);
+        Side second = part(device, file, new LayerRange(1, 2), true)) {
+      for (int at : new int[] {0, 20}) {
+        int count = at == 0 ? 20 : 1;
+        whole.run(tokens, at, count, 0, 2);
+        first.run(tokens, at, count, 0, 1);
+        MemorySegment.copy(first.pass().hidden(), 0, second.pass().hidden(), 0, count * 4L * 256);
+        second.run(tokens, at, count, 1, 2);
+        assertArrayEquals(whole.logits(0), second.logits(0), device + " at " + at);
+      }
+      assertElsewhere("layers [0, 2) are not all here", () -> first.run(tokens, 0, 9, 0, 2));
+      assertElsewhere("layers [0, 1) are not all here", () -> second.run(tokens, 0, 9, 0, 1));
+      assertElsewhere("the output matrix is not here", () -> first.logits(0));
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment slice = arena.allocate(9L * first.model().kvGeometry().tokenBytes(), 64);
+        assertThrows(
+            IndexOutOfBoundsException.class,
+            () -> first.model().exportKv(first.sequence(), 1, 0, 9, KvWireType.F16, slice, 0));
+      }
+    }
+  }
+
+  private Side part(String device, Path file, LayerRange layers, boolean output) {
+    return Side.of(
+        GgmlModel.load(on(device), file, IdentityCache.none(), layers, output, done -> {}), 8);
+  }
+
+  private static void assertElsewhere(String why, Executable asked) {
+    String said = assertThrows(IllegalArgumentException.class, asked).getMessage();
+    assertTrue(String.valueOf(said).startsWith(why), said);
+  }
+
+  @Test
+  void shouldTakeMemoryForThePartOfTheModelThatItHolds() {
+    Path file = model(GgmlType.Q8_0, false);
+    long layers;
+    try (GgufFile gguf = GgufFile.open(file)) {
+      layers =
+          gguf.tensors().stream()
+              .filter(tensor -> tensor.name().startsWith("blk."))
+              .mapToLong(GgufTensor::byteSize)
+              .sum();
+    }
+    GgmlTarget on = on(small(layers / 2 + 1024)); // the rest for RoPE's factors
+    IdentityCache none = IdentityCache.none();
+    GgmlPart one = new GgmlPart(new LayerRange(1, 2), false);
+    try (GgmlModel model = GgmlModel.untested(on, file, none, one, done -> {})) {
+      assertEquals(one, model.part());
+    }
+    assertThrows(GgmlException.class, () -> GgmlModel.untested(on, file, none, null, done -> {}));
+    GgmlPart beyond = new GgmlPart(new LayerRange(1, 3), false);
+    assertElsewhere(
+        "no layers [1, 3) in a model of 2",
+        () -> GgmlModel.untested(on, file, none, beyond, done -> {}));
+  }
+
+  private GgmlDevice small(long freeBytes) {
+    GgmlDevice cpu = ggml.device(GgmlDevice.CPU);
+    return new GgmlDevice(
+        "Small0", cpu.kind(), "too small", "Small", freeBytes, cpu.totalBytes(), cpu.handle());
+  }
+
   @Test
   void shouldSayInOneLineThatTheWeightsDoNotFit() {
     Path file = model(GgmlType.Q4_0, true);
-    GgmlDevice cpu = ggml.device(GgmlDevice.CPU);
-    GgmlDevice small =
-        new GgmlDevice(
-            "Small0", cpu.kind(), "too small", "Small", 1000, cpu.totalBytes(), cpu.handle());
+    GgmlDevice small = small(1000);
     GgmlException refused =
         assertThrows(
             GgmlException.class,
-            () -> GgmlModel.untested(on(small), file, IdentityCache.none(), done -> {}));
+            () -> GgmlModel.untested(on(small), file, IdentityCache.none(), null, done -> {}));
     String said = String.valueOf(refused.getMessage());
     assertTrue(said.startsWith("device Small0 has 0.0 GB of memory free and the model's"), said);
     assertTrue(said.endsWith("use a smaller model or another device"), said);
@@ -294,6 +364,7 @@ class GgmlModelTest {
                       on(ggml.device(GgmlDevice.CPU)),
                       file,
                       IdentityCache.none(),
+                      null,
                       share -> cutOff(file, share))) {
                 // It must not come to that.
               }
