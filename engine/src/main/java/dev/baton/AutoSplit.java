@@ -136,14 +136,14 @@ final class AutoSplit implements AutoCloseable {
   }
 
   static Trial trial(NodeCompute compute, DecodeLoop loop) {
-    return new Trial(loop, compute.model().config().vocab());
+    return new Trial(loop, compute.model().shape().vocab());
   }
 
   private static PlannedModel model(NodeCompute compute) {
     return new PlannedModel(
         compute.model().file().fingerprint(),
         compute.model().kvGeometry(),
-        compute.model().config().dim());
+        compute.model().shape().dim());
   }
 
   /**

@@ -81,7 +81,7 @@ public final class Baton implements AutoCloseable {
     this.tokenizer = text.tokenizer;
     this.template = text.template;
     if (!(config.split() instanceof Split.Auto)) {
-      config.split().boundaryLayer(compute.model().config().layers());
+      config.split().boundaryLayer(compute.model().shape().layers());
     }
     config.wireType().tokenBytes(compute.model().kvGeometry());
     if (wantsRemote(config.split())) {
@@ -230,7 +230,7 @@ public final class Baton implements AutoCloseable {
    *
    * @param progress told the share of the model loaded, 0..1, on the calling thread
    * @throws dev.baton.gguf.GgufException when the file is no sound GGUF
-   * @throws dev.baton.model.ModelException when it holds a model that this version does not run
+   * @throws dev.baton.arch.ModelException when it holds a model that this version does not run
    * @throws IllegalArgumentException when the configuration does not fit the model
    * @throws StreamException when the prefill node will not work with this one, or the network will
    *     not; one that is not there yet is waited for in the background, while requests are answered
@@ -342,7 +342,7 @@ public final class Baton implements AutoCloseable {
               + " after it do not fit "
               + contextName());
     }
-    int vocabulary = compute.model().config().vocab();
+    int vocabulary = compute.model().shape().vocab();
     for (int token : prompt) {
       if (token < 0 || token >= vocabulary) {
         throw new IllegalArgumentException(
@@ -357,7 +357,7 @@ public final class Baton implements AutoCloseable {
 
   /** The context that is served, and whose choice that is. */
   private String contextName() {
-    int own = compute.model().config().contextLength();
+    int own = compute.model().shape().context();
     return compute.contextTokens() == own
         ? "the model's context of " + own
         : "the context of "
@@ -376,7 +376,7 @@ public final class Baton implements AutoCloseable {
           "the prompt has "
               + prompt.length
               + " tokens, but "
-              + (context == compute.model().config().contextLength()
+              + (context == compute.model().shape().context()
                   ? "the model's context is " + context
                   : "what is served is " + contextName())
               + ": shorten the prompt");
@@ -386,7 +386,7 @@ public final class Baton implements AutoCloseable {
       throw new BatonException(trouble);
     }
     int maxTokens = Math.min(request.maxTokens(), context - prompt.length);
-    int layers = compute.model().config().layers();
+    int layers = compute.model().shape().layers();
     Split split = request.split() == null ? config.split() : request.split();
     boolean patient = config.patient() || (exactly && !(split instanceof Split.Auto));
     RemotePrefill remote = null;

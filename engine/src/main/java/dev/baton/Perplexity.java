@@ -84,10 +84,10 @@ public record Perplexity(double perplexity, double standardError, int windows, i
               + WINDOW
               + ": give a longer text");
     }
-    if (model.config().contextLength() < WINDOW) {
+    if (model.shape().context() < WINDOW) {
       throw new BatonException(
           "the model's context of "
-              + model.config().contextLength()
+              + model.shape().context()
               + " is shorter than a window of "
               + WINDOW);
     }
@@ -129,7 +129,7 @@ public record Perplexity(double perplexity, double standardError, int windows, i
       this.model = model;
       this.wire = setting.wire();
       this.chunkTokens = setting.chunkTokens();
-      this.vocab = model.config().vocab();
+      this.vocab = model.shape().vocab();
       this.forward = model.pass(chunkTokens);
       this.batch = new TokenBatch(chunkTokens);
       this.logits = arena.allocate((long) ROWS_PER_PRODUCT * vocab * Float.BYTES, 64);
@@ -144,7 +144,7 @@ public record Perplexity(double perplexity, double standardError, int windows, i
         count = Math.min(chunkTokens, (at < WINDOW / 2 ? WINDOW / 2 : WINDOW) - at);
         batch.clear().add(sequence, window, at, count, at);
         forward.embed(batch);
-        forward.layers(batch, 0, model.config().layers());
+        forward.layers(batch, 0, model.shape().layers());
         int from = Math.max(at, WINDOW / 2);
         int to = Math.min(at + count, WINDOW - 1);
         for (int position = from; position < to; position += ROWS_PER_PRODUCT) {

@@ -106,7 +106,7 @@ public record Verification(
       this.pass = model.pass(chunkTokens);
       this.batch = new TokenBatch(chunkTokens);
       this.logits =
-          arena.allocate((long) ROWS_PER_PRODUCT * model.config().vocab() * Float.BYTES, 64);
+          arena.allocate((long) ROWS_PER_PRODUCT * model.shape().vocab() * Float.BYTES, 64);
       KvSequence blocks = side.cache().reserve(Perplexity.WINDOW);
       if (blocks == null) {
         pass.close();
@@ -119,7 +119,7 @@ public record Verification(
     void read(int[] tokens, int at, int count) {
       batch.clear().add(sequence, tokens, at, count, at);
       pass.embed(batch);
-      pass.layers(batch, 0, model.config().layers());
+      pass.layers(batch, 0, model.shape().layers());
     }
 
     void logits(int row, int rows) {
@@ -127,12 +127,12 @@ public record Verification(
     }
 
     float logit(int row, int token) {
-      return logits.getAtIndex(ValueLayout.JAVA_FLOAT, (long) row * model.config().vocab() + token);
+      return logits.getAtIndex(ValueLayout.JAVA_FLOAT, (long) row * model.shape().vocab() + token);
     }
 
     int likeliest(int row) {
       int best = 0;
-      for (int token = 1; token < model.config().vocab(); token++) {
+      for (int token = 1; token < model.shape().vocab(); token++) {
         if (logit(row, token) > logit(row, best)) {
           best = token;
         }
@@ -143,7 +143,7 @@ public record Verification(
     void score(int row, int likeliest, int token) {
       double max = logit(row, likeliest);
       double total = 0;
-      for (int i = 0; i < model.config().vocab(); i++) {
+      for (int i = 0; i < model.shape().vocab(); i++) {
         total += Math.exp(logit(row, i) - max);
       }
       negativeLogLikelihood +=
@@ -180,7 +180,7 @@ public record Verification(
         throw e;
       }
       this.chunkTokens = chunkTokens;
-      this.vocab = reference.model().config().vocab();
+      this.vocab = reference.model().shape().vocab();
     }
 
     void compare(int[] window) {

@@ -84,7 +84,7 @@ class AnswerEndTest {
   @Test
   void shouldTellAFullContextFromTheLengthThatWasAllowed() throws Exception {
     try (Baton baton = open(BatonProcess.TINY)) {
-      int context = baton.compute().model().config().contextLength();
+      int context = baton.compute().model().shape().context();
       GenerateRequest request = ONCE;
       int room = context;
       for (int n = 0; room > 3; n++) { // in the middle of a sentence: the model does not end there

@@ -9,11 +9,11 @@ import dev.baton.cluster.FaultyCompute;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.cluster.PrefillLink;
 import dev.baton.cluster.PrefillNode;
+import dev.baton.cpu.CpuModel;
 import dev.baton.fault.FaultyModel;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kvstream.StreamConfig;
-import dev.baton.model.LlamaModel;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -35,13 +35,13 @@ class CloseTest {
   private static final int TRIES = 3;
 
   private static KernelChoice kernels;
-  private static LlamaModel model;
+  private static CpuModel model;
   private static Baton.Text text;
 
   @BeforeAll
   static void load() {
     kernels = KernelChoice.open(KernelsConfig.defaults());
-    model = LlamaModel.load(BatonProcess.TINY, kernels.kernels(), done -> {});
+    model = CpuModel.load(BatonProcess.TINY, kernels.kernels(), done -> {});
     text = Baton.Text.of(BatonProcess.TINY);
   }
 

@@ -12,6 +12,7 @@ import dev.baton.cluster.FaultyCompute;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.cluster.PrefillLink;
 import dev.baton.cluster.PrefillNode;
+import dev.baton.cpu.CpuModel;
 import dev.baton.decode.DecodeOutcome;
 import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
@@ -27,7 +28,6 @@ import dev.baton.kvstream.PrefillTarget;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
 import dev.baton.model.KvCache;
-import dev.baton.model.LlamaModel;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -60,14 +60,14 @@ class FaultySeamsTest {
   private static final int KINDS = 6;
 
   private static KernelChoice kernels;
-  private static LlamaModel model;
+  private static CpuModel model;
   private static Baton.Text text;
   private static Told[] right;
 
   @BeforeAll
   static void load() throws Exception {
     kernels = KernelChoice.open(KernelsConfig.defaults());
-    model = LlamaModel.load(BatonProcess.TINY, kernels.kernels(), done -> {});
+    model = CpuModel.load(BatonProcess.TINY, kernels.kernels(), done -> {});
     text = Baton.Text.of(BatonProcess.TINY);
     try (Engine engine = new Engine(false)) {
       right = new Told[KINDS];
@@ -162,7 +162,7 @@ class FaultySeamsTest {
         remote =
             new RemotePrefill(
                 faulty(target, seam, fault),
-                1 + kind % model.config().layers(),
+                1 + kind % model.shape().layers(),
                 ChunkSchedule.equal(CHUNK),
                 KvWireType.F16,
                 true);
@@ -272,7 +272,7 @@ class FaultySeamsTest {
 
     @Override
     public void onLogits(MemorySegment all, long row) {
-      long bytes = model.config().vocab() * (long) Float.BYTES;
+      long bytes = model.shape().vocab() * (long) Float.BYTES;
       logits.add(Arrays.hashCode(all.asSlice(row * bytes, bytes).toArray(ValueLayout.JAVA_INT)));
       boolean _ = strikes(seam, Seam.ON_LOGITS, fault);
     }

@@ -48,7 +48,7 @@ class SlowLinkTest {
         DecodeLoop loop =
             new DecodeLoop(compute.model(), compute.cache(), 2, 128, System::nanoTime)) {
       int[] prompt = new SplittableRandom(3).ints(900, 2, 2000).toArray();
-      int layers = compute.model().config().layers();
+      int layers = compute.model().shape().layers();
       Answer wanted = answer(loop, prompt, null);
       PrefillTarget slow =
           (order, sink) ->

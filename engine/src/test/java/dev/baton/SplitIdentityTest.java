@@ -75,7 +75,7 @@ class SplitIdentityTest {
   void shouldGiveTheSameBitsAtEveryBoundaryChunkSizeAndPromptLength() throws Exception {
     String prefillIsa = LEVELS.getFirst();
     String decodeIsa = LEVELS.size() > 1 ? LEVELS.get(1) : "java";
-    int layers = NODES.get("java").model().config().layers();
+    int layers = NODES.get("java").model().shape().layers();
     compareAll(prefillIsa, decodeIsa, IntStream.rangeClosed(0, layers).toArray());
     compareAll(decodeIsa, prefillIsa, new int[] {1, layers / 2 + 1, layers});
   }
@@ -103,7 +103,7 @@ class SplitIdentityTest {
         PrefillPeer peer = stream.connect(node.endpoint());
         DecodeLoop loop =
             new DecodeLoop(decode.model(), decode.cache(), 2, 512, System::nanoTime)) {
-      int context = decode.model().config().contextLength();
+      int context = decode.model().shape().context();
       for (int length : new int[] {1, 2, 63, 64, 65, 200, context - ANSWER}) {
         int[] prompt = prompt(length, length);
         Answer wanted = answerLocally(NODES.get(prefillIsa), prompt, 512);
@@ -184,7 +184,7 @@ class SplitIdentityTest {
 
     @Override
     public void onLogits(MemorySegment all, long row) {
-      long bytes = NODES.get("java").model().config().vocab() * (long) Float.BYTES;
+      long bytes = NODES.get("java").model().shape().vocab() * (long) Float.BYTES;
       logits[count] =
           Arrays.hashCode(all.asSlice(row * bytes, bytes).toArray(ValueLayout.JAVA_INT));
     }

@@ -38,7 +38,7 @@ class TimelineTest {
       assertTrue(computed >= 2 && computed <= 2L * chunks, timeline::text);
       assertTrue(count(timeline, Lane.DECODE) >= chunks, timeline::text);
       assertEquals(
-          report.kvBytes() + report.promptTokens() * 4L * compute.model().config().dim(),
+          report.kvBytes() + report.promptTokens() * 4L * compute.model().shape().dim(),
           timeline.spans().stream().mapToLong(Span::bytes).sum());
       long previousNs = 0;
       for (Span span : timeline.spans()) {

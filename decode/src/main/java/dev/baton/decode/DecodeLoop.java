@@ -115,13 +115,13 @@ public final class DecodeLoop implements AutoCloseable {
    */
   public DecodeSession submit(DecodeRequest request) {
     int slots = Math.addExact(request.prompt().length, request.maxTokens());
-    if (slots > model.config().contextLength()) {
+    if (slots > model.shape().context()) {
       throw new IllegalArgumentException(
           request.prompt().length
               + " prompt tokens and "
               + request.maxTokens()
               + " more do not fit the model's context of "
-              + model.config().contextLength());
+              + model.shape().context());
     }
     if (KvCache.blocksFor(slots) > cache.totalBlocks()) {
       throw new IllegalArgumentException(
@@ -131,7 +131,7 @@ public final class DecodeLoop implements AutoCloseable {
               + ": shorten the prompt or the answer");
     }
     DecodeSession session =
-        new DecodeSession(request, model.config().vocab(), nanoClock.getAsLong());
+        new DecodeSession(request, model.shape().vocab(), nanoClock.getAsLong());
     synchronized (lock) {
       String reason = closedFor;
       if (reason != null) {
@@ -280,8 +280,8 @@ public final class DecodeLoop implements AutoCloseable {
       if (rows > 0) {
         long startNs = nanoClock.getAsLong();
         bench.forward().embed(batch);
-        if (bench.layers(batch, 0, model.config().layers())) {
-          bench.ranChunk(chunk, model.config().layers(), startNs);
+        if (bench.layers(batch, 0, model.shape().layers())) {
+          bench.ranChunk(chunk, model.shape().layers(), startNs);
           sampleBatch();
         }
       }

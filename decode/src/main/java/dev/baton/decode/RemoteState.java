@@ -36,8 +36,8 @@ final class RemoteState {
     this.sequence = sequence;
     this.chunks = plan.chunks();
     this.boundaryLayer = plan.boundaryLayer();
-    this.layers = model.config().layers();
-    this.rowBytes = (long) model.config().dim() * Float.BYTES;
+    this.layers = model.shape().layers();
+    this.rowBytes = (long) model.shape().dim() * Float.BYTES;
     this.chunkedTokens = plan.firstToken();
     this.upperTokens = plan.firstToken();
     this.stepRow = Arena.ofAuto().allocate(rowBytes, Float.BYTES);

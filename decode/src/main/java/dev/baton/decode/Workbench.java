@@ -36,10 +36,10 @@ final class Workbench implements AutoCloseable {
   Workbench(ModelBackend model, KvCache cache, int maxRows, int maxLogits, LongSupplier nanoClock) {
     this.cache = cache;
     this.nanoClock = nanoClock;
-    this.layers = model.config().layers();
+    this.layers = model.shape().layers();
     this.forward = model.pass(maxRows);
     this.batch = new TokenBatch(maxRows);
-    this.logits = arena.allocate((long) maxLogits * model.config().vocab() * Float.BYTES, 64);
+    this.logits = arena.allocate((long) maxLogits * model.shape().vocab() * Float.BYTES, 64);
     this.shownLogits = logits.asReadOnly();
   }
 

@@ -5,10 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.cpu.CpuModel;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.model.KvCache;
-import dev.baton.model.LlamaModel;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,12 +32,12 @@ class DecodeLoopTest {
   };
 
   private static KernelChoice kernels;
-  private static LlamaModel model;
+  private static CpuModel model;
 
   @BeforeAll
   static void load() {
     kernels = KernelChoice.open(KernelsConfig.defaults());
-    model = LlamaModel.load(TinyModel.FILE, kernels.kernels(), done -> {});
+    model = CpuModel.load(TinyModel.FILE, kernels.kernels(), done -> {});
   }
 
   @AfterAll

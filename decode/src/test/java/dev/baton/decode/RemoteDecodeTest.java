@@ -6,13 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.cpu.CpuModel;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.model.KvCache;
-import dev.baton.model.LlamaModel;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
@@ -38,14 +38,14 @@ class RemoteDecodeTest {
   private static final int BLOCKS = 24;
 
   private static KernelChoice kernels;
-  private static LlamaModel model;
+  private static CpuModel model;
   private static int layers;
 
   @BeforeAll
   static void load() {
     kernels = KernelChoice.open(KernelsConfig.defaults());
-    model = LlamaModel.load(TinyModel.FILE, kernels.kernels(), done -> {});
-    layers = model.config().layers();
+    model = CpuModel.load(TinyModel.FILE, kernels.kernels(), done -> {});
+    layers = model.shape().layers();
   }
 
   @AfterAll
@@ -59,7 +59,7 @@ class RemoteDecodeTest {
     List<Integer> stepLayers = Collections.synchronizedList(new ArrayList<>());
     int[] prompt = prompt(90, 1);
     Answer wanted = locally(prompt, ANSWER);
-    try (LlamaModel watched = LlamaModel.load(TinyModel.FILE, watch(stepLayers, 90), done -> {});
+    try (CpuModel watched = CpuModel.load(TinyModel.FILE, watch(stepLayers, 90), done -> {});
         KvCache cache = new KvCache(model.kvGeometry(), BLOCKS);
         DecodeLoop loop = new DecodeLoop(watched, cache, 2, 32, System::nanoTime)) {
       for (int boundary : new int[] {layers, 3, 1}) {
@@ -361,7 +361,7 @@ class RemoteDecodeTest {
 
     @Override
     public void onLogits(MemorySegment all, long row) {
-      long bytes = model.config().vocab() * (long) Float.BYTES;
+      long bytes = model.shape().vocab() * (long) Float.BYTES;
       logits.add(Arrays.hashCode(all.asSlice(row * bytes, bytes).toArray(ValueLayout.JAVA_INT)));
     }
   }

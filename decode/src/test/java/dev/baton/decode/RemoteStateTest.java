@@ -3,13 +3,13 @@ package dev.baton.decode;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.cpu.CpuModel;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
-import dev.baton.model.LlamaModel;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -26,14 +26,14 @@ class RemoteStateTest {
   @Test
   void shouldGoOnBehindWhatIsHereAlreadyWithTheSameBits() {
     KernelChoice kernels = KernelChoice.open(KernelsConfig.defaults());
-    try (LlamaModel model = LlamaModel.load(TinyModel.FILE, kernels.kernels(), done -> {});
+    try (CpuModel model = CpuModel.load(TinyModel.FILE, kernels.kernels(), done -> {});
         KvCache cache = new KvCache(model.kvGeometry(), 16);
         Workbench bench = new Workbench(model, cache, TOKENS, 1, System::nanoTime)) {
       int[] prompt = IntStream.range(0, TOKENS).map(i -> 300 + i % 700).toArray();
-      int layers = model.config().layers();
+      int layers = model.shape().layers();
       try (KvSequence whole = reserve(cache)) {
         compute(bench, whole, prompt, TOKENS, layers);
-        long row = model.config().dim() * 4L;
+        long row = model.shape().dim() * 4L;
         byte[] last = new byte[(int) row];
         MemorySegment.copy(bench.forward().hidden(), 0, MemorySegment.ofArray(last), 0, row);
         for (int first : new int[] {0, 1, 64, 130, 199}) {
@@ -67,14 +67,9 @@ class RemoteStateTest {
   }
 
   private static void goOn(
-      LlamaModel model,
-      Workbench bench,
-      KvSequence sequence,
-      int[] prompt,
-      int first,
-      int boundary) {
+      CpuModel model, Workbench bench, KvSequence sequence, int[] prompt, int first, int boundary) {
     if (first > 0) {
-      compute(bench, sequence, prompt, first, model.config().layers());
+      compute(bench, sequence, prompt, first, model.shape().layers());
     }
     SteppedPrefill node = new SteppedPrefill(model);
     RemotePrefill plan =
@@ -89,7 +84,7 @@ class RemoteStateTest {
     assertTrue(state.isKvWhole());
   }
 
-  private static long digest(LlamaModel model, KvSequence sequence, int layer) {
+  private static long digest(CpuModel model, KvSequence sequence, int layer) {
     try (Arena arena = Arena.ofConfined()) {
       long bytes = (long) TOKENS * model.kvGeometry().tokenBytes();
       return model.exportKv(

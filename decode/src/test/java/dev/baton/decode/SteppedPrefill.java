@@ -1,15 +1,15 @@
 package dev.baton.decode;
 
+import dev.baton.cpu.CpuModel;
+import dev.baton.cpu.CpuPass;
 import dev.baton.kvstream.KvReceiver;
 import dev.baton.kvstream.KvSink;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.PrefillTarget;
 import dev.baton.kvstream.TransferReport;
 import dev.baton.kvstream.TransferTrace;
-import dev.baton.model.ForwardPass;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
-import dev.baton.model.LlamaModel;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * when is the test's choice.
  */
 final class SteppedPrefill implements PrefillTarget, KvReceiver {
-  private final LlamaModel model;
+  private final CpuModel model;
   private final CountDownLatch ordered = new CountDownLatch(1);
   private final AtomicIntegerArray whole;
   private final int layers;
@@ -39,9 +39,9 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
   private volatile long receivedBytes;
   private volatile boolean closed;
 
-  SteppedPrefill(LlamaModel model) {
+  SteppedPrefill(CpuModel model) {
     this.model = model;
-    this.layers = model.config().layers();
+    this.layers = model.shape().layers();
     this.whole = new AtomicIntegerArray(layers);
   }
 
@@ -63,7 +63,7 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
     digests = new long[order.stage().toLayer()];
     try (KvCache cache = new KvCache(model.kvGeometry(), KvCache.blocksFor(n));
         KvSequence sequence = cache.reserve(n);
-        ForwardPass forward = new ForwardPass(model, n)) {
+        CpuPass forward = new CpuPass(model, n)) {
       TokenBatch batch = new TokenBatch(n).add(sequence, order.tokens(), 0, n, 0);
       forward.embed(batch);
       forward.layers(batch, 0, order.stage().toLayer());
@@ -75,7 +75,7 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
                 .exportKv(
                     sequence.view(), layer, first, n - first, order.wireType(), slices[layer], 0);
       }
-      long rowBytes = model.config().dim() * 4L;
+      long rowBytes = model.shape().dim() * 4L;
       boolean all = order.stage().toLayer() < layers;
       hidden = Arena.ofAuto().allocate(all ? n * rowBytes : rowBytes, 64);
       long from = all ? 0 : (n - 1) * rowBytes;
@@ -156,7 +156,7 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
 
   @Override
   public void copyHidden(int firstToken, int tokens, MemorySegment dst, long dstOffset) {
-    long rowBytes = model.config().dim() * 4L;
+    long rowBytes = model.shape().dim() * 4L;
     int first = order.stage().toLayer() < layers ? firstToken : 0;
     MemorySegment.copy(hidden, first * rowBytes, dst, dstOffset, tokens * rowBytes);
   }

@@ -1,6 +1,6 @@
 package dev.baton.catalog;
 
-import dev.baton.model.WeightCache;
+import dev.baton.cpu.WeightCache;
 import java.util.Map;
 
 /** Where packed weights are kept: {@code packed/} in the cache folder, beside {@code models/}. */

@@ -151,7 +151,7 @@ final class CalibrateCommand implements Callable<Integer> {
   }
 
   private static String prefillText(String name, SpeedProfile speed, Baton baton) {
-    int layers = baton.compute().model().config().layers();
+    int layers = baton.compute().model().shape().layers();
     StringBuilder text = new StringBuilder(String.format(Locale.ROOT, "%-13s prefill", name));
     for (SpeedProfile.ChunkPoint chunk : speed.chunks()) {
       text.append(

@@ -1,6 +1,7 @@
 package dev.baton.cli;
 
 import dev.baton.BatonException;
+import dev.baton.arch.ModelException;
 import dev.baton.calibrate.CalibrationException;
 import dev.baton.catalog.CatalogException;
 import dev.baton.catalog.FileName;
@@ -9,7 +10,6 @@ import dev.baton.ggml.GgmlException;
 import dev.baton.gguf.GgufException;
 import dev.baton.journal.JournalException;
 import dev.baton.kvstream.StreamException;
-import dev.baton.model.ModelException;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.AccessDeniedException;

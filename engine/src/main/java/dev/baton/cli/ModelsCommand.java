@@ -3,7 +3,7 @@ package dev.baton.cli;
 import dev.baton.catalog.CatalogModel;
 import dev.baton.catalog.KeptWeights;
 import dev.baton.catalog.ModelCatalog;
-import dev.baton.model.WeightCache;
+import dev.baton.cpu.WeightCache;
 import java.io.IOException;
 import java.time.LocalDate;
 import java.time.ZoneOffset;

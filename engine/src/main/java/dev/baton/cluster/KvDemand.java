@@ -1,6 +1,6 @@
 package dev.baton.cluster;
 
-import dev.baton.model.ModelConfig;
+import dev.baton.arch.ModelShape;
 
 /**
  * How much KV a node is asked to have room for.
@@ -42,14 +42,14 @@ public record KvDemand(int contextTokens, int cacheTokens, int processes) {
    *
    * @throws IllegalArgumentException saying how long its own is
    */
-  void check(ModelConfig model) {
-    if (contextTokens > model.contextLength()) {
+  void check(ModelShape model) {
+    if (contextTokens > model.context()) {
       throw new IllegalArgumentException(
           CONTEXT_OPTION
               + " "
               + contextTokens
               + " is more than the model's context of "
-              + model.contextLength()
+              + model.context()
               + "; give no more than that");
     }
   }

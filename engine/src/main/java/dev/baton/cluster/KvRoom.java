@@ -1,10 +1,10 @@
 package dev.baton.cluster;
 
+import dev.baton.arch.ModelException;
 import dev.baton.ggml.GgmlException;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.model.KvCache;
 import dev.baton.model.ModelBackend;
-import dev.baton.model.ModelException;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -31,7 +31,7 @@ record KvRoom(KvCache cache, int contextTokens, @Nullable String notice) {
    * @throws ModelException when the system refuses also the least, with what it would not
    */
   static KvRoom of(KvDemand demand, ModelBackend model, long freeBytes, int contexts) {
-    int own = model.config().contextLength();
+    int own = model.shape().context();
     int context = demand.contextTokens() > 0 ? demand.contextTokens() : own;
     int perContext = KvCache.blocksFor(context);
     if (demand.cacheTokens() > 0) {
@@ -50,13 +50,13 @@ record KvRoom(KvCache cache, int contextTokens, @Nullable String notice) {
 
   private static @Nullable String notice(
       ModelBackend model, boolean asked, int served, long fitting) {
-    if (!asked && served < model.config().contextLength()) {
+    if (!asked && served < model.shape().context()) {
       return String.format(
           Locale.ROOT,
           "memory limits the context to %d of the model's %d tokens; %s sets another, which takes"
               + " %.2f GB for each 10000 tokens that are used",
           served,
-          model.config().contextLength(),
+          model.shape().context(),
           KvDemand.CONTEXT_OPTION,
           gigabytes(model, 10_000.0 / KvGeometry.BLOCK_TOKENS));
     }

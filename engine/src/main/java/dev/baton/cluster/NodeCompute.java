@@ -1,7 +1,10 @@
 package dev.baton.cluster;
 
+import dev.baton.arch.family.Families;
 import dev.baton.catalog.CacheFolder;
 import dev.baton.catalog.KeptWeights;
+import dev.baton.cpu.CpuModel;
+import dev.baton.cpu.WeightCache;
 import dev.baton.ggml.GgmlDevice;
 import dev.baton.ggml.GgmlLibrary;
 import dev.baton.ggml.GgmlModel;
@@ -21,10 +24,7 @@ import dev.baton.kvstream.NodeIdentity;
 import dev.baton.kvstream.NodeLimits;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.model.KvCache;
-import dev.baton.model.LlamaModel;
 import dev.baton.model.ModelBackend;
-import dev.baton.model.ModelConfig;
-import dev.baton.model.WeightCache;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -80,7 +80,7 @@ public final class NodeCompute implements AutoCloseable {
    * @param demand how much KV to have room for
    * @param progress told the share done, 0..1
    * @throws dev.baton.gguf.GgufException when the file is no sound GGUF
-   * @throws dev.baton.model.ModelException when it holds a model that this version does not run, or
+   * @throws dev.baton.arch.ModelException when it holds a model that this version does not run, or
    *     the system refuses the memory
    * @throws dev.baton.ggml.GgmlException when there is no such device, or it cannot run the model
    * @throws IllegalArgumentException when the demand is for more than the model's context
@@ -97,7 +97,7 @@ public final class NodeCompute implements AutoCloseable {
     try {
       ModelBackend model =
           ggml == null || where == null
-              ? LlamaModel.load(path, choice.kernels(), kept, progress)
+              ? CpuModel.load(path, choice.kernels(), kept, progress)
               : GgmlModel.load(
                   target(ggml, where, choice.kernels()), path, kept.identities(), progress);
       try {
@@ -139,7 +139,7 @@ public final class NodeCompute implements AutoCloseable {
         ggml,
         device,
         kernels,
-        path -> LlamaModel.load(path, new ReferenceKernels(), _ -> {})); // which end with the heap
+        path -> CpuModel.load(path, new ReferenceKernels(), _ -> {})); // which end with the heap
   }
 
   /**
@@ -153,7 +153,7 @@ public final class NodeCompute implements AutoCloseable {
   /** Before minutes go into packing weights. */
   private static void checkContext(Path path, KvDemand demand) {
     try (GgufFile file = GgufFile.open(path)) {
-      demand.check(ModelConfig.from(file));
+      demand.check(Families.shape(file));
     }
   }
 
@@ -217,7 +217,7 @@ public final class NodeCompute implements AutoCloseable {
     return new NodeIdentity(
         name,
         model.identity().root(),
-        geometry.states(model.config().dim()),
+        model.shape().states(),
         contextTokens(),
         Kernels.NUMERICS_VERSION,
         description(),

@@ -44,7 +44,7 @@ class TrialTest {
           done -> {});
   private final DecodeLoop loop =
       new DecodeLoop(compute.model(), compute.cache(), 4, CHUNK, System::nanoTime);
-  private final Trial trial = new Trial(loop, compute.model().config().vocab());
+  private final Trial trial = new Trial(loop, compute.model().shape().vocab());
 
   @AfterEach
   void close() {

@@ -11,13 +11,13 @@ import dev.baton.BatonException;
 import dev.baton.ChangedModel;
 import dev.baton.catalog.KeptWeights;
 import dev.baton.catalog.ModelCatalog;
+import dev.baton.cpu.CpuModel;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.NativeKernels;
 import dev.baton.kvstream.ClusterKey;
-import dev.baton.model.LlamaModel;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -369,7 +369,7 @@ final class BatonCliTest {
     assumeTrue(NativeKernels.whyMissing().isEmpty(), "no C kernels, which alone pack");
     Path model = ModelCatalog.of(env).resolve("baton-tiny");
     try (Kernels kernels = NativeKernels.open(KernelsConfig.defaults());
-        LlamaModel loaded = LlamaModel.load(model, kernels, KeptWeights.of(env), done -> {})) {
+        CpuModel loaded = CpuModel.load(model, kernels, KeptWeights.of(env), done -> {})) {
       assertEquals(0, run("models"));
       assertTrue(out().contains("packed weights: ") && out().contains(model.toString()), out());
       assertTrue(packedBytesOfTheTinyModel() > 5_000_000);

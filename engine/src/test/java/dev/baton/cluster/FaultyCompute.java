@@ -12,6 +12,6 @@ public final class FaultyCompute {
     return new NodeCompute(
         new KernelChoice(new ReferenceKernels(), null),
         model,
-        new KvRoom(model.cache(blocks), model.config().contextLength(), null));
+        new KvRoom(model.cache(blocks), model.shape().context(), null));
   }
 }

@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.BatonProcess;
+import dev.baton.cpu.CpuModel;
 import dev.baton.kernel.ReferenceKernels;
-import dev.baton.model.LlamaModel;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -16,12 +16,12 @@ class KvRoomTest {
   private static final int OWN = 1024;
   private static final int BLOCK = 64;
 
-  private static LlamaModel model;
+  private static CpuModel model;
   private static long tokenBytes;
 
   @BeforeAll
   static void load() {
-    model = LlamaModel.load(BatonProcess.TINY, new ReferenceKernels(), _ -> {});
+    model = CpuModel.load(BatonProcess.TINY, new ReferenceKernels(), _ -> {});
     tokenBytes = model.kvGeometry().blockBytes() / BLOCK;
   }
 

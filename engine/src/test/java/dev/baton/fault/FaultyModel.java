@@ -1,5 +1,6 @@
 package dev.baton.fault;
 
+import dev.baton.arch.ModelShape;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufIdentity;
 import dev.baton.kernel.KvWireType;
@@ -7,7 +8,6 @@ import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
-import dev.baton.model.ModelConfig;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -132,8 +132,8 @@ public final class FaultyModel implements ModelBackend {
   }
 
   @Override
-  public ModelConfig config() {
-    return model.config();
+  public ModelShape shape() {
+    return model.shape();
   }
 
   @Override

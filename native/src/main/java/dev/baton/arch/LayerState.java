@@ -15,6 +15,12 @@ public sealed interface LayerState {
    *     where it has none and always travels as it is
    */
   record Part(int bytes, int lossyBytes) {
+    /** Values of a run in the lossy form. */
+    public static final int LOSSY_RUN_VALUES = 32;
+
+    /** Bytes of a run in the lossy form: a scale in half precision and a byte for each value. */
+    public static final int LOSSY_RUN_BYTES = Short.BYTES + LOSSY_RUN_VALUES;
+
     public Part {
       if (bytes < 1 || lossyBytes < 1 || lossyBytes > bytes) {
         throw new IllegalArgumentException(
@@ -23,6 +29,20 @@ public sealed interface LayerState {
                 + " and "
                 + lossyBytes);
       }
+    }
+
+    /**
+     * K or V of one token: heads of half-precision values, of which runs of {@value
+     * #LOSSY_RUN_VALUES} have a lossy form.
+     *
+     * @param values of all heads
+     * @param headDim values of one head
+     */
+    public static Part ofHalves(int values, int headDim) {
+      int bytes = values * Short.BYTES;
+      return new Part(
+          bytes,
+          headDim % LOSSY_RUN_VALUES == 0 ? values / LOSSY_RUN_VALUES * LOSSY_RUN_BYTES : bytes);
     }
 
     /** A part without a lossy form. */

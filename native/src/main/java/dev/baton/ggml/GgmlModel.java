@@ -1,6 +1,9 @@
 package dev.baton.ggml;
 
 import dev.baton.arch.LayerRange;
+import dev.baton.arch.ModelShape;
+import dev.baton.arch.TensorCheck;
+import dev.baton.arch.family.Families;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufIdentity;
 import dev.baton.kernel.Dequantizer;
@@ -13,7 +16,6 @@ import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
-import dev.baton.model.ModelConfig;
 import dev.baton.model.ModelFile;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -30,6 +32,7 @@ public final class GgmlModel implements ModelBackend {
   private final GgmlDevice device;
   private final Kernels kernels;
   private final ModelFile source;
+  private final ModelShape shape;
   private final ModelConfig config;
   private final EmbeddingRows embedding;
   private final GgmlPart part;
@@ -45,10 +48,11 @@ public final class GgmlModel implements ModelBackend {
     this.kernels = on.kernels();
     this.source = source;
     GgufFile file = source.gguf();
-    this.config = ModelConfig.from(file);
-    ModelConfig.checkTensors(file, config);
-    this.part = part == null ? GgmlPart.whole(config.layers()) : part;
-    this.part.requireOf(config.layers());
+    this.shape = Families.shape(file);
+    TensorCheck.check(file, shape);
+    this.config = ModelConfig.of(shape);
+    this.part = part == null ? GgmlPart.whole(shape.layers()) : part;
+    this.part.requireOf(shape.layers());
     this.weights = new GgmlWeights(ggml, device, file, this.part, progress);
     EmbeddingRows rows = null;
     try {
@@ -71,7 +75,7 @@ public final class GgmlModel implements ModelBackend {
    * @param identities what is known of model files
    * @param progress told the share done, 0..1, on the calling thread
    * @throws dev.baton.gguf.GgufException when the file is no sound GGUF
-   * @throws dev.baton.model.ModelException when it holds a model that this version does not run
+   * @throws dev.baton.arch.ModelException when it holds a model that this version does not run
    * @throws GgmlException when the device cannot run it
    */
   public static GgmlModel load(
@@ -138,7 +142,16 @@ public final class GgmlModel implements ModelBackend {
   }
 
   @Override
-  public ModelConfig config() {
+  public ModelShape shape() {
+    return shape;
+  }
+
+  @Override
+  public LayerRange range() {
+    return part.layers();
+  }
+
+  ModelConfig config() {
     return config;
   }
 

@@ -3,7 +3,6 @@ package dev.baton.ggml;
 import dev.baton.arch.LayerRange;
 import dev.baton.kernel.Dequantizer;
 import dev.baton.model.LayerPass;
-import dev.baton.model.ModelConfig;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

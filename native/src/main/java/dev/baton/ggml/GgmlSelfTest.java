@@ -117,7 +117,7 @@ final class GgmlSelfTest {
         count = at == TOKENS - 1 ? 1 : Math.min(CHUNK, TOKENS - 1 - at);
         batch.clear().add(sequence, tokens, at, count, at, 1);
         pass.embed(batch);
-        pass.layers(batch, 0, model.config().layers());
+        pass.layers(batch, 0, model.shape().layers());
       }
       pass.logits(0, 1, out);
       return out.toArray(ValueLayout.JAVA_FLOAT);

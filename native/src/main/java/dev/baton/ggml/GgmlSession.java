@@ -1,6 +1,5 @@
 package dev.baton.ggml;
 
-import dev.baton.model.ModelConfig;
 import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
 import java.util.Map;

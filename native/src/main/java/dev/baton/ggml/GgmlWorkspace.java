@@ -1,6 +1,5 @@
 package dev.baton.ggml;
 
-import dev.baton.model.ModelConfig;
 import java.lang.foreign.MemorySegment;
 
 /**

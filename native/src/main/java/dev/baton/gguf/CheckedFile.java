@@ -1,12 +1,12 @@
 package dev.baton.gguf;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.HexFormat;
-import java.util.zip.CRC32C;
 
 /**
  * A note beside a file that says what its bytes were found to be when they were read last. It
@@ -54,7 +54,7 @@ public final class CheckedFile {
                 + ProcessHandle.current().pid()
                 + "-"
                 + Thread.currentThread().threadId()
-                + ".part");
+                + KeptFile.UNFINISHED);
     try {
       Files.writeString(part, line(stamp, found));
       Files.move(part, note, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
@@ -65,8 +65,7 @@ public final class CheckedFile {
 
   private static String line(FileStamp stamp, String found) {
     String line = found + " " + stamp;
-    CRC32C crc = new CRC32C();
-    crc.update(line.getBytes(StandardCharsets.UTF_8));
-    return line + " " + HexFormat.of().toHexDigits((int) crc.getValue()) + "\n";
+    int crc = KeptFile.crc(ByteBuffer.wrap(line.getBytes(StandardCharsets.UTF_8)));
+    return line + " " + HexFormat.of().toHexDigits(crc) + "\n";
   }
 }

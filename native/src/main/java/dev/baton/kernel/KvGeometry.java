@@ -1,8 +1,13 @@
 package dev.baton.kernel;
 
+import dev.baton.arch.Attention;
+import dev.baton.arch.Block;
 import dev.baton.arch.LayerState;
+import dev.baton.arch.ModelException;
+import dev.baton.arch.ModelShape;
 import dev.baton.arch.StateTable;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * How one model's KV lies in host memory, block by block. A block holds {@link #BLOCK_TOKENS} token
@@ -31,6 +36,27 @@ public record KvGeometry(int layers, int kvHeads, int headDim) {
     }
   }
 
+  /**
+   * The layout for a model, all of whose layers keep alike K and V rows.
+   *
+   * @throws ModelException where they do not
+   */
+  public static KvGeometry of(ModelShape shape) {
+    KvGeometry geometry = null;
+    for (Block block : shape.blocks()) {
+      KvGeometry here =
+          switch (block.mixer()) {
+            case Attention attention ->
+                new KvGeometry(shape.layers(), attention.kvHeads(), attention.headDim());
+          };
+      if (geometry != null && !geometry.equals(here)) {
+        throw new ModelException("layers whose K and V differ in size are not run by this version");
+      }
+      geometry = here;
+    }
+    return Objects.requireNonNull(geometry);
+  }
+
   /** Bytes of K (or V) of one head in one block. */
   public long planeBytes() {
     return (long) BLOCK_TOKENS * headDim * Short.BYTES;
@@ -52,9 +78,7 @@ public record KvGeometry(int layers, int kvHeads, int headDim) {
    * @param hiddenDim floats of a hidden row
    */
   public StateTable states(int hiddenDim) {
-    int bytes = tokenBytes() / 2;
-    int lossy = KvWireType.Q8.fits(this) ? KvWireType.Q8.tokenBytes(this) / 2 : bytes;
-    LayerState.Part part = new LayerState.Part(bytes, lossy);
+    LayerState.Part part = LayerState.Part.ofHalves(kvHeads * headDim, headDim);
     return StateTable.alike(
         layers, List.of(new LayerState.Rows(List.of(part, part))), hiddenDim * Float.BYTES);
   }

@@ -1,5 +1,7 @@
 package dev.baton.kernel;
 
+import dev.baton.arch.LayerState;
+
 /**
  * The form of KV rows on the wire. Either way a slice is {@code [token][kvHead][headDim]}, K of all
  * tokens and then V of all tokens; the exact bytes stand in this module's README.
@@ -15,10 +17,10 @@ public enum KvWireType {
   Q8;
 
   /** Values that share one scale in {@link #Q8}. */
-  public static final int Q8_RUN_VALUES = 32;
+  public static final int Q8_RUN_VALUES = LayerState.Part.LOSSY_RUN_VALUES;
 
   /** Bytes of such a run: the f16 scale and then the values. */
-  public static final int Q8_RUN_BYTES = Short.BYTES + Q8_RUN_VALUES;
+  public static final int Q8_RUN_BYTES = LayerState.Part.LOSSY_RUN_BYTES;
 
   /** True where KV of this geometry can be sent in this form. */
   public boolean fits(KvGeometry geometry) {

@@ -1,5 +1,7 @@
 package dev.baton.model;
 
+import dev.baton.arch.ModelException;
+import dev.baton.arch.TensorNames;
 import dev.baton.gguf.GgmlType;
 import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.Dequantizer;
@@ -59,7 +61,7 @@ public final class EmbeddingRows implements AutoCloseable {
       throw new ModelException(
           path
               + ": tensor '"
-              + ModelFile.EMBEDDING
+              + TensorNames.EMBEDDING
               + "' was changed or cut off while this process runs; put the file back or start"
               + " again");
     }

@@ -5,6 +5,7 @@ import dev.baton.gguf.GgufIdentity;
 import dev.baton.gguf.GgufIdentity.Kind;
 import dev.baton.gguf.GgufIdentity.Part;
 import dev.baton.gguf.GgufIdentity.RowSums;
+import dev.baton.gguf.KeptFile;
 import java.io.IOException;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
@@ -71,7 +72,7 @@ public final class IdentityCache {
   }
 
   /** What is known of a file, where its stamp is still the same. */
-  Optional<GgufIdentity> find(FileStamp stamp) {
+  public Optional<GgufIdentity> find(FileStamp stamp) {
     if (folder == null) {
       return Optional.empty();
     }
@@ -93,7 +94,7 @@ public final class IdentityCache {
     try {
       Files.move(
           record,
-          record.resolveSibling(record.getFileName() + WeightCache.BAD),
+          record.resolveSibling(record.getFileName() + KeptFile.BAD),
           StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException _) {
       // It is overwritten, or read in vain again.
@@ -118,7 +119,7 @@ public final class IdentityCache {
                 + ProcessHandle.current().pid()
                 + "-"
                 + System.nanoTime()
-                + WeightCache.UNFINISHED);
+                + KeptFile.UNFINISHED);
     try {
       write(part, encode(stamp, identity));
       if (Files.exists(record) && !Files.isRegularFile(record)) {
@@ -155,7 +156,7 @@ public final class IdentityCache {
         FileTime written = Files.getLastModifiedTime(file);
         if (file.toString().endsWith(SUFFIX)) {
           records.add(new Kept(file, written));
-        } else if (file.toString().endsWith(WeightCache.UNFINISHED)
+        } else if (file.toString().endsWith(KeptFile.UNFINISHED)
             && written.compareTo(leftBehind) < 0) {
           Files.deleteIfExists(file);
         }
@@ -198,7 +199,7 @@ public final class IdentityCache {
     for (int sum : sums) {
       record.putInt(sum);
     }
-    record.putInt(CRC_AT, WeightFile.crc(record.slice(SUMMED_AT, record.position() - SUMMED_AT)));
+    record.putInt(CRC_AT, KeptFile.crc(record.slice(SUMMED_AT, record.position() - SUMMED_AT)));
     return record.flip();
   }
 
@@ -212,7 +213,7 @@ public final class IdentityCache {
       throw new IOException("it is no record");
     }
     ByteBuffer record = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
-    int sum = WeightFile.crc(record.slice(SUMMED_AT, bytes.length - SUMMED_AT));
+    int sum = KeptFile.crc(record.slice(SUMMED_AT, bytes.length - SUMMED_AT));
     if (record.getLong() != MAGIC || record.getInt() != sum) {
       throw new IOException("it is damaged");
     }

@@ -1,5 +1,6 @@
 package dev.baton.model;
 
+import dev.baton.arch.ModelException;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.PageMemory;
 import java.lang.foreign.Arena;

@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * One forward pass of a model over any range of its layers, for any rows of tokens, on whatever
- * computes it: {@link ForwardPass} on Baton's kernels, others on accelerators.
+ * computes it: {@link CpuPass} on Baton's kernels, others on accelerators.
  *
  * <p>A pass is {@link #embed}, then {@link #layers} over one or more ranges, then {@link #logits}
  * for the rows that want them. Between these calls the hidden rows stand in {@link #hidden}, in

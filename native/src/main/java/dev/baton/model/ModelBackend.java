@@ -1,5 +1,7 @@
 package dev.baton.model;
 
+import dev.baton.arch.LayerRange;
+import dev.baton.arch.ModelShape;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufIdentity;
 import dev.baton.kernel.KvGeometry;
@@ -9,10 +11,9 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A model on what computes it: the seam between a node and its compute. {@link LlamaModel} is the
- * one on Baton's kernels. Nobody above assumes that the KV lies in host memory: a backend exports
- * slices of it to there, and imports them, in the canonical wire form, so that unlike backends can
- * share a request.
+ * A model on what computes it: the seam between a node and its compute. Nobody above assumes that
+ * the KV lies in host memory: a backend exports slices of it to there, and imports them, in the
+ * canonical wire form, so that unlike backends can share a request.
  *
  * <p>Any thread; close it after its passes and its cache.
  */
@@ -31,7 +32,45 @@ public interface ModelBackend extends AutoCloseable {
    */
   @Nullable String trouble();
 
-  ModelConfig config();
+  /** What the model computes, all of it. */
+  ModelShape shape();
+
+  /** The layers whose weights are held, and that passes run. */
+  default LayerRange range() {
+    return LayerRange.all(shape().layers());
+  }
+
+  /**
+   * The range that is to be loaded.
+   *
+   * @param wanted null for all
+   * @throws IllegalArgumentException where the model has no such layers
+   */
+  static LayerRange rangeOf(ModelShape shape, @Nullable LayerRange wanted) {
+    LayerRange all = LayerRange.all(shape.layers());
+    if (wanted != null && !all.contains(wanted)) {
+      throw new IllegalArgumentException(
+          "layers " + wanted + " are outside a model of " + shape.layers());
+    }
+    return wanted == null ? all : wanted;
+  }
+
+  /**
+   * Refuses layers [from, to) that a pass of this model cannot run.
+   *
+   * @throws IllegalArgumentException where the model lacks them, or they are not loaded
+   */
+  static void requireHeld(ModelBackend model, int from, int to) {
+    int layers = model.shape().layers();
+    if (from < 0 || to > layers || from > to) {
+      throw new IllegalArgumentException(
+          "layers [" + from + ", " + to + ") are outside a model of " + layers);
+    }
+    if (from < to && !model.range().contains(new LayerRange(from, to))) {
+      throw new IllegalArgumentException(
+          "layers [" + from + ", " + to + ") are not loaded here, only " + model.range());
+    }
+  }
 
   /** What computes, for reports: {@code "native avx512 x2"}, {@code "ggml Vulkan0"}. */
   String description();
@@ -49,7 +88,7 @@ public interface ModelBackend extends AutoCloseable {
 
   /** The shape of this model's KV. */
   default KvGeometry kvGeometry() {
-    return new KvGeometry(config().layers(), config().kvHeads(), config().headDim());
+    return KvGeometry.of(shape());
   }
 
   /**

@@ -1,9 +1,13 @@
 package dev.baton.model;
 
+import dev.baton.arch.ModelException;
+import dev.baton.arch.TensorNames;
+import dev.baton.arch.family.ModelKind;
 import dev.baton.gguf.FileStamp;
 import dev.baton.gguf.GgufException;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufIdentity;
+import dev.baton.gguf.KeptFile;
 import dev.baton.thread.Background;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
@@ -24,9 +28,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ModelFile implements AutoCloseable {
   /** Single rows of it are read while the model is in use. */
-  static final String EMBEDDING = "token_embd.weight";
-
   private final Path path;
+
   private final GgufFile gguf;
   private final IdentityCache cache;
   private final AtomicBoolean ends = new AtomicBoolean();
@@ -86,7 +89,8 @@ public final class ModelFile implements AutoCloseable {
   }
 
   private CompletableFuture<GgufIdentity> beginReading() {
-    return Background.begin("baton-hash", () -> GgufIdentity.of(List.of(gguf), EMBEDDING, ends));
+    return Background.begin(
+        "baton-hash", () -> GgufIdentity.of(List.of(gguf), TensorNames.EMBEDDING, ends));
   }
 
   public GgufFile gguf() {
@@ -94,7 +98,7 @@ public final class ModelFile implements AutoCloseable {
   }
 
   /** Whether {@link #identity} waits for nothing. */
-  boolean isIdentified() {
+  public boolean isIdentified() {
     return identity.isDone();
   }
 
@@ -142,7 +146,7 @@ public final class ModelFile implements AutoCloseable {
       return "what was read of "
           + path.getFileName()
           + " to tell it from others is not kept ("
-          + WeightCache.reason(e)
+          + KeptFile.reason(e)
           + "), so that each start reads it whole; mend that";
     }
   }
@@ -159,7 +163,7 @@ public final class ModelFile implements AutoCloseable {
     } catch (NoSuchFileException _) {
       return another("it is gone");
     } catch (IOException e) {
-      return another("it cannot be looked at: " + WeightCache.reason(e));
+      return another("it cannot be looked at: " + KeptFile.reason(e));
     }
     if (now.equals(stamp)) {
       return null;
@@ -181,14 +185,14 @@ public final class ModelFile implements AutoCloseable {
       wrongStamp = settled;
       return trouble;
     } catch (IOException e) {
-      return another(WeightCache.reason(e));
+      return another(KeptFile.reason(e));
     }
   }
 
   private @Nullable String difference() {
     try (GgufFile there = GgufFile.open(path)) {
       return identity()
-          .firstDifference(GgufIdentity.of(List.of(there), EMBEDDING, ends))
+          .firstDifference(GgufIdentity.of(List.of(there), TensorNames.EMBEDDING, ends))
           .map(part -> part.title() + " is another")
           .orElse(null);
     } catch (GgufException e) {
@@ -211,7 +215,8 @@ public final class ModelFile implements AutoCloseable {
 
   /** Single rows of the embedding, while the model is in use. */
   public EmbeddingRows embedding(int dim) {
-    return new EmbeddingRows(path, gguf.tensor(EMBEDDING), dim, identity().rowSums().sums());
+    return new EmbeddingRows(
+        path, gguf.tensor(TensorNames.EMBEDDING), dim, identity().rowSums().sums());
   }
 
   /** Unmaps the file. Twice is fine. */

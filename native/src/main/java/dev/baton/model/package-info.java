@@ -1,7 +1,8 @@
 /**
- * A model in memory: its configuration, its packed weights, the paged KV cache, and one forward
- * pass over a range of layers. Uses {@code dev.baton.gguf} and {@code dev.baton.kernel}; start
- * reading at {@link dev.baton.model.ForwardPass}.
+ * The seam between a node and its compute: a model on what computes it, a forward pass over a range
+ * of its layers, the batch of rows that goes through it, the paged KV cache; and the file behind
+ * it. Uses {@code dev.baton.arch}, {@code dev.baton.gguf} and {@code dev.baton.kernel}; start
+ * reading at {@link dev.baton.model.ModelBackend}.
  */
 @NullMarked
 package dev.baton.model;

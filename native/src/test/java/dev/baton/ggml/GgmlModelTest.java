@@ -8,6 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.arch.LayerRange;
+import dev.baton.arch.LlamaSizes;
+import dev.baton.arch.RandomModel;
+import dev.baton.cpu.CpuModel;
 import dev.baton.gguf.GgmlType;
 import dev.baton.gguf.GgufException;
 import dev.baton.gguf.GgufFile;
@@ -22,10 +25,7 @@ import dev.baton.model.IdentityCache;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
-import dev.baton.model.LlamaModel;
 import dev.baton.model.ModelBackend;
-import dev.baton.model.ModelConfig;
-import dev.baton.model.RandomModel;
 import dev.baton.model.TokenBatch;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -96,7 +96,7 @@ class GgmlModelTest {
 
     float[] logits(int row) {
       try (Arena arena = Arena.ofConfined()) {
-        MemorySegment out = arena.allocate(model.config().vocab() * 4L, 64);
+        MemorySegment out = arena.allocate(model.shape().vocab() * 4L, 64);
         pass.logits(row, 1, out);
         return out.toArray(ValueLayout.JAVA_FLOAT);
       }
@@ -118,7 +118,7 @@ class GgmlModelTest {
   }
 
   private Side baton(Path file) {
-    return Side.of(LlamaModel.load(file, kernels, done -> {}), 4);
+    return Side.of(CpuModel.load(file, kernels, done -> {}), 4);
   }
 
   private Side device(String name, Path file) {
@@ -131,11 +131,11 @@ class GgmlModelTest {
 
   private GgmlTarget on(GgmlDevice device) {
     return new GgmlTarget(
-        ggml, device, kernels, path -> LlamaModel.load(path, new ReferenceKernels(), done -> {}));
+        ggml, device, kernels, path -> CpuModel.load(path, new ReferenceKernels(), done -> {}));
   }
 
   private Path model(GgmlType type, boolean tied) {
-    ModelConfig shape = RandomModel.tinyShape();
+    LlamaSizes shape = RandomModel.tinyShape();
     float[] factors = new float[shape.ropeDim() / 2];
     for (int i = 0; i < factors.length; i++) {
       factors[i] = 1 + i % 3;

@@ -148,7 +148,7 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
 
   /** Whether it goes through all layers, behind which there are only the rows that are wanted. */
   private boolean isWhole() {
-    return order.stage().toLayer() == model.config().layers();
+    return order.stage().toLayer() == model.shape().layers();
   }
 
   private int wantedRows(int chunk, boolean last) {

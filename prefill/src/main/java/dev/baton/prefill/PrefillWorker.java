@@ -155,13 +155,13 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
   }
 
   private @Nullable String misfit(PrefillOrder order) {
-    if (order.stage().fromLayer() > 0 || order.stage().toLayer() > model.config().layers()) {
+    if (order.stage().fromLayer() > 0 || order.stage().toLayer() > model.shape().layers()) {
       return "layers ["
           + order.stage().fromLayer()
           + ", "
           + order.stage().toLayer()
           + ") where this node computes from layer 0 to at most "
-          + model.config().layers();
+          + model.shape().layers();
     }
     if (!order.wireType().fits(model.kvGeometry())) {
       return "KV heads of "
@@ -169,10 +169,10 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
           + " values do not fit "
           + order.wireType();
     }
-    if (order.tokens().length > model.config().contextLength()) {
+    if (order.tokens().length > model.shape().context()) {
       return order.tokens().length
           + " tokens are more than the context of "
-          + model.config().contextLength();
+          + model.shape().context();
     }
     if (order.chunks().largestTokens() > forward.maxTokens()) {
       return "chunks of "
@@ -181,8 +181,8 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
           + forward.maxTokens();
     }
     for (int token : order.tokens()) {
-      if (token < 0 || token >= model.config().vocab()) {
-        return "token " + token + " is outside the vocabulary of " + model.config().vocab();
+      if (token < 0 || token >= model.shape().vocab()) {
+        return "token " + token + " is outside the vocabulary of " + model.shape().vocab();
       }
     }
     return jobs.containsKey(order.sessionId())

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.cpu.CpuModel;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
@@ -15,7 +16,6 @@ import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.Prompt;
 import dev.baton.kvstream.Stage;
 import dev.baton.model.KvCache;
-import dev.baton.model.LlamaModel;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -42,7 +42,7 @@ class PrefillWorkerTest {
           "baton-tiny-q8_0.gguf");
 
   private static KernelChoice kernels;
-  private static LlamaModel model;
+  private static CpuModel model;
 
   /** Sessions in the order in which their chunks began. */
   private final List<Long> chunks = Collections.synchronizedList(new ArrayList<>());
@@ -50,7 +50,7 @@ class PrefillWorkerTest {
   @BeforeAll
   static void load() {
     kernels = KernelChoice.open(KernelsConfig.defaults());
-    model = LlamaModel.load(BATON_TINY, kernels.kernels(), done -> {});
+    model = CpuModel.load(BATON_TINY, kernels.kernels(), done -> {});
   }
 
   @AfterAll
@@ -162,7 +162,7 @@ class PrefillWorkerTest {
     for (int i = 0; i < tokens; i++) {
       prompt[i] = 2 + (int) (i * 37 + session) % 2000;
     }
-    int layers = model.config().layers();
+    int layers = model.shape().layers();
     return new PrefillOrder(
         session, new Prompt(prompt, 0), Stage.below(layers, layers), schedule, KvWireType.F16);
   }

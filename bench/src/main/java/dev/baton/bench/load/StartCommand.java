@@ -7,7 +7,7 @@ import dev.baton.Split;
 import dev.baton.bench.report.WrongResult;
 import dev.baton.catalog.ModelCatalog;
 import dev.baton.cli.ContextOption;
-import dev.baton.model.LlamaModel;
+import dev.baton.cpu.CpuModel;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -78,7 +78,7 @@ public final class StartCommand implements Callable<Integer> {
       }
       long grown = bytes(STATUS, "VmRSS:") - before;
       String origin =
-          baton.compute().model() instanceof LlamaModel onKernels
+          baton.compute().model() instanceof CpuModel onKernels
               ? onKernels.weightOrigin()
               : baton.compute().model().description();
       print(new Start(readyMs, firstTokenMs, grown, origin, answer.toString()));

@@ -24,7 +24,7 @@ public final class ModelCommand implements Callable<Integer> {
   static final class Names implements Iterable<String> {
     @Override
     public Iterator<String> iterator() {
-      return ModelShape.names().iterator();
+      return PublishedShape.names().iterator();
     }
   }
 
@@ -62,7 +62,7 @@ public final class ModelCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    ModelShape wanted = ModelShape.named(shape);
+    PublishedShape wanted = PublishedShape.named(shape);
     SyntheticModel model = new SyntheticModel(wanted, quant, seed);
     model.write(file);
     out.printf(

@@ -30,13 +30,13 @@ final class SyntheticModel {
   private static final long CONTROL = 3;
   private static final long BYTE = 6;
 
-  private final ModelShape shape;
+  private final PublishedShape shape;
   private final ModelQuant quant;
   private final SplittableRandom random;
   private final GgufWriter writer = new GgufWriter();
   private long parameters;
 
-  SyntheticModel(ModelShape shape, ModelQuant quant, long seed) {
+  SyntheticModel(PublishedShape shape, ModelQuant quant, long seed) {
     this.shape = shape;
     this.quant = quant;
     this.random = new SplittableRandom(seed);

@@ -1,14 +1,14 @@
 package dev.baton.bench.pareto;
 
 import dev.baton.bench.report.WrongResult;
+import dev.baton.cpu.CpuModel;
+import dev.baton.cpu.CpuPass;
 import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvGeometry;
-import dev.baton.model.ForwardPass;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
-import dev.baton.model.LlamaModel;
 import dev.baton.model.TokenBatch;
 import dev.baton.text.Tokenizer;
 import dev.baton.text.Vocabulary;
@@ -72,11 +72,11 @@ record TextScore(
   static TextScore of(Path file, int threads, String text) {
     KernelsConfig config = KernelsConfig.fromEnvironment(System.getenv()).withThreads(threads);
     try (var kernels = KernelChoice.open(config).kernels();
-        LlamaModel model = LlamaModel.load(file, kernels, _ -> {})) {
+        CpuModel model = CpuModel.load(file, kernels, _ -> {})) {
       Vocabulary vocabulary = Vocabulary.from(model.file().metadata());
       List<int[]> segments = segments(vocabulary, text);
       int longest = segments.stream().mapToInt(ids -> ids.length).max().orElse(0);
-      int context = model.config().contextLength();
+      int context = model.shape().context();
       if (longest > context) {
         throw new WrongResult(
             "a segment of "
@@ -137,8 +137,8 @@ record TextScore(
   }
 
   private static final class Scorer implements AutoCloseable {
-    private final LlamaModel model;
-    private final ForwardPass forward;
+    private final CpuModel model;
+    private final CpuPass forward;
     private final TokenBatch batch = new TokenBatch(CHUNK);
     private final KvCache cache;
     private final int longest;
@@ -146,12 +146,12 @@ record TextScore(
     private final Arena arena = Arena.ofConfined();
     private final MemorySegment logits; // (ROWS, vocab)
 
-    Scorer(LlamaModel model, int longest) {
+    Scorer(CpuModel model, int longest) {
       this.model = model;
       this.longest = longest;
-      this.forward = new ForwardPass(model, CHUNK);
+      this.forward = new CpuPass(model, CHUNK);
       this.cache = new KvCache(model.kvGeometry(), KvCache.blocksFor(longest));
-      this.vocab = model.config().vocab();
+      this.vocab = model.shape().vocab();
       this.logits = arena.allocate((long) ROWS * vocab * Float.BYTES, 64);
     }
 
@@ -166,7 +166,7 @@ record TextScore(
           int count = Math.min(CHUNK, ids.length - 1 - at);
           batch.clear().add(sequence, ids, at, count, at);
           forward.embed(batch);
-          forward.layers(batch, 0, model.config().layers());
+          forward.layers(batch, 0, model.shape().layers());
           for (int row = 0; row < count; row += ROWS) {
             int rows = Math.min(ROWS, count - row);
             forward.logits(row, rows, logits);

@@ -2,12 +2,12 @@ package dev.baton.bench.peer;
 
 import dev.baton.bench.report.WrongResult;
 import dev.baton.catalog.KeptWeights;
+import dev.baton.cpu.CpuModel;
+import dev.baton.cpu.CpuPass;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.NativeKernels;
-import dev.baton.model.ForwardPass;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
-import dev.baton.model.LlamaModel;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -25,8 +25,8 @@ final class BatonSpeed implements AutoCloseable {
   private static final int PROOF_TOKENS = 17;
 
   private final NativeKernels kernels;
-  private final LlamaModel model;
-  private final ForwardPass forward;
+  private final CpuModel model;
+  private final CpuPass forward;
   private final TokenBatch batch;
   private final KvCache cache;
   private final KvSequence[] sequences;
@@ -48,17 +48,17 @@ final class BatonSpeed implements AutoCloseable {
   BatonSpeed(Path file, int threads, int chunk, int context, int sequenceCount) {
     this.kernels =
         NativeKernels.open(KernelsConfig.fromEnvironment(System.getenv()).withThreads(threads));
-    this.model = LlamaModel.load(file, kernels, KeptWeights.of(System.getenv()), _ -> {});
+    this.model = CpuModel.load(file, kernels, KeptWeights.of(System.getenv()), _ -> {});
     this.chunk = chunk;
     int rows = Math.max(chunk, sequenceCount);
-    this.forward = new ForwardPass(model, rows);
+    this.forward = new CpuPass(model, rows);
     this.batch = new TokenBatch(rows);
     int room = Math.max(context, PROOF_TOKENS);
     this.cache = new KvCache(model.kvGeometry(), sequenceCount * KvCache.blocksFor(room));
     this.sequences = new KvSequence[sequenceCount];
     Arrays.setAll(sequences, i -> reserve(room));
     this.filled = new int[sequenceCount];
-    int vocab = model.config().vocab();
+    int vocab = model.shape().vocab();
     this.tokens = new SplittableRandom(SEED).ints(room, 0, vocab).toArray();
     this.logits = arena.allocate((long) sequenceCount * vocab * Float.BYTES, 64);
     prove();
@@ -84,12 +84,12 @@ final class BatonSpeed implements AutoCloseable {
 
   private byte[] firstLogits() {
     return logits
-        .asSlice(0, (long) model.config().vocab() * Float.BYTES)
+        .asSlice(0, (long) model.shape().vocab() * Float.BYTES)
         .toArray(ValueLayout.JAVA_BYTE);
   }
 
   ModelWork work() {
-    return ModelWork.of(model.file(), model.config());
+    return ModelWork.of(model.file(), model.shape());
   }
 
   NativeKernels kernels() {
@@ -137,7 +137,7 @@ final class BatonSpeed implements AutoCloseable {
 
   private void run(int wanted) {
     forward.embed(batch);
-    forward.layers(batch, 0, model.config().layers());
+    forward.layers(batch, 0, model.shape().layers());
     if (wanted > 0) {
       forward.logits(0, wanted, logits);
     }

@@ -1,8 +1,13 @@
 package dev.baton.bench.peer;
 
+import dev.baton.arch.LayerRange;
+import dev.baton.arch.ModelShape;
+import dev.baton.arch.Steps;
+import dev.baton.arch.TensorNames;
+import dev.baton.arch.Weight;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufTensor;
-import dev.baton.model.ModelConfig;
+import dev.baton.kernel.KvGeometry;
 
 /**
  * What a model's tokens cost at the least, to say how much of a machine they take.
@@ -15,24 +20,23 @@ import dev.baton.model.ModelConfig;
  */
 record ModelWork(
     long weightBytes, long layerOps, long outputOps, long kvBytesPerKey, long attentionOpsPerKey) {
-  static ModelWork of(GgufFile file, ModelConfig config) {
-    GgufTensor output =
-        file.find("output.weight").orElseGet(() -> file.tensor("token_embd.weight"));
+  static ModelWork of(GgufFile file, ModelShape shape) {
+    GgufTensor output = file.tensor(TensorNames.output(shape.tied()));
     long bytes = output.byteSize();
     long elements = 0;
-    for (GgufTensor tensor : file.tensors()) {
-      if (tensor.name().startsWith("blk.") && tensor.dims().length > 1) {
+    for (Weight weight : Steps.weights(Steps.of(shape).of(LayerRange.all(shape.layers())))) {
+      if (!weight.isVector()) {
+        GgufTensor tensor = file.tensor(weight.name());
         bytes += tensor.byteSize();
         elements += tensor.rows() * tensor.cols();
       }
     }
-    long layers = config.layers();
     return new ModelWork(
         bytes,
         2 * elements,
         2 * output.rows() * output.cols(),
-        layers * 2 * config.kvHeads() * config.headDim() * Short.BYTES,
-        layers * 4 * config.heads() * config.headDim());
+        shape.layers() * (long) KvGeometry.of(shape).tokenBytes(),
+        shape.attentionOperationsPerKey());
   }
 
   /** Operations of a prompt from the first position on, of which the last row meets the output. */

@@ -118,7 +118,7 @@ public final class PairCommand implements Callable<Integer> {
 
   /** Runs each kind of request once as well, so that the first one measured is not the first. */
   private static Facts facts(Baton baton, double openSeconds) throws InterruptedException {
-    int layers = baton.compute().model().config().layers();
+    int layers = baton.compute().model().shape().layers();
     int context = baton.compute().contextTokens();
     int tokens = Math.min(WARM_UP_TOKENS, context / 2);
     String prefillNode = "";
@@ -131,7 +131,7 @@ public final class PairCommand implements Callable<Integer> {
   }
 
   private static int[] prompt(Baton baton, int tokens, long seed) {
-    int vocabulary = baton.compute().model().config().vocab();
+    int vocabulary = baton.compute().model().shape().vocab();
     return new SplittableRandom(seed).ints(tokens, 0, vocabulary).toArray();
   }
 

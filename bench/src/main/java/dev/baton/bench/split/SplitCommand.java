@@ -1,6 +1,8 @@
 package dev.baton.bench.split;
 
 import dev.baton.Split;
+import dev.baton.arch.ModelShape;
+import dev.baton.arch.family.Families;
 import dev.baton.bench.report.Progress;
 import dev.baton.bench.report.Provenance;
 import dev.baton.bench.report.WrongResult;
@@ -13,7 +15,6 @@ import dev.baton.cli.ContextOption;
 import dev.baton.cli.Within;
 import dev.baton.cluster.NodeCompute;
 import dev.baton.gguf.GgufFile;
-import dev.baton.model.ModelConfig;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -176,9 +177,9 @@ public final class SplitCommand implements Callable<Integer> {
     List<String> leftOut = new ArrayList<>();
     List<BenchLink> there = available(wantedLinks, leftOut);
     Path file = ModelCatalog.of(System.getenv()).resolve(model);
-    ModelConfig config;
+    ModelShape config;
     try (GgufFile gguf = GgufFile.open(file)) {
-      config = ModelConfig.from(gguf);
+      config = Families.shape(gguf);
     }
     SplitMatrix.Wanted wanted = wanted(config);
     SplitFiles files = SplitFiles.in(folder);
@@ -290,9 +291,9 @@ public final class SplitCommand implements Callable<Integer> {
     return there;
   }
 
-  private SplitMatrix.Wanted wanted(ModelConfig config) {
+  private SplitMatrix.Wanted wanted(ModelShape config) {
     int asked = this.context.tokens();
-    int context = asked == 0 ? config.contextLength() : Math.min(asked, config.contextLength());
+    int context = asked == 0 ? config.context() : Math.min(asked, config.context());
     List<Integer> answers = distinct("--output", outputs == null ? OUTPUTS : outputs);
     int longest = Collections.max(answers);
     List<Integer> lengths =

@@ -76,7 +76,7 @@ final class TwoNodes implements AutoCloseable {
   }
 
   int layers() {
-    return compute.model().config().layers();
+    return compute.model().shape().layers();
   }
 
   /** KV bytes of a token, all layers. */
@@ -91,7 +91,7 @@ final class TwoNodes implements AutoCloseable {
 
   /** Seeded tokens: for time it does not matter what they say. */
   int[] prompt(int tokens) {
-    return new SplittableRandom(SEED).ints(tokens, 0, compute.model().config().vocab()).toArray();
+    return new SplittableRandom(SEED).ints(tokens, 0, compute.model().shape().vocab()).toArray();
   }
 
   /** Answers with the whole prefill here. */

@@ -5,16 +5,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.cpu.CpuModel;
+import dev.baton.cpu.CpuPass;
 import dev.baton.gguf.GgmlType;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
-import dev.baton.model.ForwardPass;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
-import dev.baton.model.LlamaModel;
 import dev.baton.model.TokenBatch;
 import dev.baton.text.Tokenizer;
 import java.io.IOException;
@@ -38,14 +38,14 @@ final class SyntheticModelTest {
 
   private Path write(String shape, ModelQuant quant, long seed) throws IOException {
     Path file = folder.resolve(shape + quant + seed + ".gguf");
-    new SyntheticModel(ModelShape.named(shape).shrunkTo(3, VOCAB), quant, seed).write(file);
+    new SyntheticModel(PublishedShape.named(shape).shrunkTo(3, VOCAB), quant, seed).write(file);
     return file;
   }
 
   @ParameterizedTest
   @EnumSource
   void shouldWriteWhatBatonRuns(ModelQuant quant) throws IOException {
-    for (ModelShape shape : ModelShape.ALL) {
+    for (PublishedShape shape : PublishedShape.ALL) {
       if (shape.isRunByBaton()) {
         assertLogitsDiffer(write(shape.name(), quant, 1));
       }
@@ -56,14 +56,14 @@ final class SyntheticModelTest {
     try (Kernels kernels =
             KernelChoice.open(KernelsConfig.fromEnvironment(System.getenv()).withThreads(1))
                 .kernels();
-        LlamaModel model = LlamaModel.load(file, kernels, _ -> {});
+        CpuModel model = CpuModel.load(file, kernels, _ -> {});
         KvCache cache = new KvCache(model.kvGeometry(), 1);
         KvSequence sequence = Objects.requireNonNull(cache.reserve(8));
-        ForwardPass forward = new ForwardPass(model, 8);
+        CpuPass forward = new CpuPass(model, 8);
         Arena arena = Arena.ofConfined()) {
       TokenBatch batch = new TokenBatch(8).add(sequence, new int[] {1, 5, 300, 511}, 0, 4, 0, 1);
       forward.embed(batch);
-      forward.layers(batch, 0, model.config().layers());
+      forward.layers(batch, 0, model.shape().layers());
       MemorySegment out = arena.allocate((long) VOCAB * Float.BYTES, 64);
       forward.logits(0, 1, out);
       float[] logits = out.toArray(ValueLayout.JAVA_FLOAT);
@@ -92,7 +92,7 @@ final class SyntheticModelTest {
   void shouldGiveTheSameBytesForTheSameSeedAlone() throws IOException {
     byte[] bytes = Files.readAllBytes(write("llama3.2-1b", ModelQuant.q4_k_m, 7));
     Path again = folder.resolve("again.gguf");
-    new SyntheticModel(ModelShape.named("llama3.2-1b").shrunkTo(3, VOCAB), ModelQuant.q4_k_m, 7)
+    new SyntheticModel(PublishedShape.named("llama3.2-1b").shrunkTo(3, VOCAB), ModelQuant.q4_k_m, 7)
         .write(again);
     assertArrayEquals(bytes, Files.readAllBytes(again));
     assertFalse(
@@ -101,7 +101,7 @@ final class SyntheticModelTest {
 
   @Test
   void shouldChooseTypesAsLlamaCppDoes() throws IOException {
-    ModelShape shape = ModelShape.named("tinyllama-1.1b");
+    PublishedShape shape = PublishedShape.named("tinyllama-1.1b");
     long more =
         IntStream.range(0, shape.layers())
             .filter(i ->

@@ -1,0 +1,14 @@
+package dev.baton.arch;
+
+/** A model that Baton cannot run; the message names the file, what was wrong and what to do. */
+public final class ModelException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  public ModelException(String message) {
+    super(message);
+  }
+
+  public ModelException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

@@ -1,0 +1,294 @@
+package dev.baton.cpu;
+
+import dev.baton.arch.Attention;
+import dev.baton.arch.ModelShape;
+import dev.baton.arch.Step;
+import dev.baton.arch.Value;
+import dev.baton.kernel.Activations;
+import dev.baton.kernel.Dequantizer;
+import dev.baton.kernel.Kernels;
+import dev.baton.kernel.PackedMatrix;
+import dev.baton.kernel.PageMemory;
+import dev.baton.kernel.RopeTable;
+import dev.baton.model.LayerPass;
+import dev.baton.model.ModelBackend;
+import dev.baton.model.TokenBatch;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * The forward pass on {@link Kernels}: runs the steps of a model's shape, each bound to its weights
+ * and to this pass's memory when the pass is made.
+ *
+ * <p>Owns its scratch memory; one thread at a time. Nothing is allocated after construction.
+ */
+public final class CpuPass implements LayerPass {
+  /** A step with all that it works on. */
+  private interface Bound {
+    void run();
+  }
+
+  private final CpuModel model;
+  private final ModelShape shape;
+  private final Kernels kernels;
+  private final int maxTokens;
+  private final Map<Value, Integer> widths;
+  private final Arena arena = Arena.ofShared();
+  private final Map<Value, MemorySegment> floats = new EnumMap<>(Value.class); // (tokens, width)
+  private final Map<Value, Activations> activations = new EnumMap<>(Value.class);
+  private final MemorySegment hidden; // (tokens, dim)
+  private final List<List<Bound>> layers = new ArrayList<>();
+  private final Dequantizer dequantizer = new Dequantizer();
+  private final List<Bound> output = new ArrayList<>();
+
+  // What the steps work on at the moment.
+  private TokenBatch batch;
+  private int rows;
+  private long firstRow; // of HIDDEN that is normalised
+  private boolean narrowed; // to the rows that are wanted
+  private MemorySegment logits = MemorySegment.NULL;
+  private boolean closed;
+
+  /**
+   * @param maxTokens rows of the largest batch
+   */
+  public CpuPass(CpuModel model, int maxTokens) {
+    if (maxTokens < 1) {
+      throw new IllegalArgumentException(
+          "a forward pass needs room for at least one token, got " + maxTokens);
+    }
+    this.model = model;
+    this.shape = model.shape();
+    this.kernels = model.kernels();
+    this.maxTokens = maxTokens;
+    this.batch = new TokenBatch(1);
+    this.widths = model.steps().widths();
+    this.hidden = rows(Value.HIDDEN);
+    for (int layer = 0; layer < shape.layers(); layer++) {
+      layers.add(
+          model.range().contains(layer)
+              ? bound(layer, model.steps().layers().get(layer))
+              : List.of());
+    }
+    if (model.range().to() == shape.layers()) {
+      output.addAll(bound(shape.layers(), model.steps().output()));
+    }
+  }
+
+  private List<Bound> bound(int layer, List<Step> steps) {
+    return steps.stream().map(step -> bind(layer, step)).toList();
+  }
+
+  private Bound bind(int layer, Step step) {
+    return switch (step) {
+      case Step.Normalize norm -> normalize(norm);
+      case Step.Project project -> project(project);
+      case Step.Rotate rotate -> rotate(rotate);
+      case Step.Store store -> store(layer, store);
+      case Step.Narrow narrow -> narrow(bound(layer, narrow.again()));
+      case Step.Attend attend -> attend(layer, attend);
+      case Step.Activate activate -> activate(activate);
+    };
+  }
+
+  private MemorySegment rows(Value value) {
+    return floats.computeIfAbsent(
+        value, _ -> PageMemory.scratch((long) maxTokens * width(value) * Float.BYTES, arena));
+  }
+
+  private Activations activations(Value value) {
+    return activations.computeIfAbsent(
+        value, _ -> kernels.activations(maxTokens, width(value), model.kinds(value), arena));
+  }
+
+  private int width(Value value) {
+    return Objects.requireNonNull(widths.get(value));
+  }
+
+  private Bound normalize(Step.Normalize norm) {
+    MemorySegment x = rows(norm.from());
+    MemorySegment weight = model.vectorOf(norm.weight());
+    float eps = norm.eps();
+    Activations to = activations(norm.to());
+    return () -> kernels.rmsNorm(x, firstRow, weight, eps, rows, to);
+  }
+
+  private Bound project(Step.Project project) {
+    PackedMatrix matrix = model.matrixOf(project.weight());
+    Activations x = activations(project.from());
+    if (project.to() == Value.LOGITS) {
+      return () -> kernels.matmul(matrix, x, rows, logits, false);
+    }
+    MemorySegment to = rows(project.to());
+    boolean adds = project.adds();
+    return () -> kernels.matmul(matrix, x, rows, to, adds);
+  }
+
+  private Bound rotate(Step.Rotate rotate) {
+    MemorySegment x = rows(rotate.x());
+    RopeTable table = model.tableOf(rotate.rope());
+    int heads = rotate.heads();
+    int headDim = rotate.headDim();
+    return () -> {
+      int row = 0;
+      for (int run = 0; run < batch.runs(); run++) {
+        int tokens = tokens(run);
+        kernels.rope(x, row, tokens, heads, headDim, table, position(run));
+        row += tokens;
+      }
+    };
+  }
+
+  private Bound store(int layer, Step.Store store) {
+    MemorySegment k = rows(store.keys());
+    MemorySegment v = rows(store.values());
+    return () -> {
+      for (int run = 0; run < batch.runs(); run++) {
+        kernels.storeKv(
+            batch.sequence(run).view(),
+            layer,
+            k,
+            v,
+            batch.firstRow(run),
+            position(run),
+            tokens(run));
+      }
+    };
+  }
+
+  private Bound attend(int layer, Step.Attend attend) {
+    Attention attention = attend.attention();
+    MemorySegment q = rows(attend.queries());
+    Activations to = activations(attend.to());
+    int heads = attention.heads();
+    float scale = attention.scale();
+    return () -> {
+      int row = 0;
+      for (int run = 0; run < batch.runs(); run++) {
+        int tokens = tokens(run);
+        kernels.attention(
+            batch.sequence(run).view(), layer, q, heads, scale, row, position(run), tokens, to);
+        row += tokens;
+      }
+    };
+  }
+
+  private int tokens(int run) {
+    return narrowed ? batch.runWanted(run) : batch.runTokens(run);
+  }
+
+  private int position(int run) {
+    return batch.firstPosition(run) + batch.runTokens(run) - tokens(run);
+  }
+
+  private Bound narrow(List<Bound> again) {
+    return () -> {
+      if (batch.wantedRows() < batch.rows()) {
+        gatherWanted();
+        narrowed = true;
+        rows = batch.wantedRows();
+        again.forEach(Bound::run);
+      }
+    };
+  }
+
+  /** Moves the wanted rows of {@link #hidden} together, to row 0 and on. */
+  private void gatherWanted() {
+    long rowBytes = (long) shape.dim() * Float.BYTES;
+    int to = 0;
+    for (int run = 0; run < batch.runs(); run++) {
+      int wanted = batch.runWanted(run);
+      int from = batch.firstRow(run) + batch.runTokens(run) - wanted;
+      MemorySegment.copy(hidden, from * rowBytes, hidden, to * rowBytes, wanted * rowBytes);
+      to += wanted;
+    }
+  }
+
+  private Bound activate(Step.Activate activate) {
+    MemorySegment gate = rows(activate.gate());
+    MemorySegment up = rows(activate.up());
+    Activations to = activations(activate.to());
+    return switch (activate.activation()) {
+      case SWIGLU -> () -> kernels.swiglu(gate, up, rows, to);
+    };
+  }
+
+  public CpuModel model() {
+    return model;
+  }
+
+  @Override
+  public int maxTokens() {
+    return maxTokens;
+  }
+
+  @Override
+  public MemorySegment hidden() {
+    return hidden;
+  }
+
+  @Override
+  public void embed(TokenBatch tokens) {
+    checkRows(tokens.rows());
+    for (int row = 0; row < tokens.rows(); row++) {
+      int token = tokens.token(row);
+      if (token < 0 || token >= shape.vocab()) {
+        throw new IllegalArgumentException(
+            "token " + token + " is outside the vocabulary of " + shape.vocab());
+      }
+      model.embed(token, dequantizer, hidden, row);
+    }
+  }
+
+  @Override
+  public void layers(TokenBatch of, int from, int to) {
+    ModelBackend.requireHeld(model, from, to);
+    checkRows(of.rows());
+    batch = of;
+    rows = of.rows();
+    firstRow = 0;
+    narrowed = false;
+    for (int layer = from; layer < to; layer++) {
+      run(layers.get(layer));
+    }
+  }
+
+  private static void run(List<Bound> steps) {
+    for (int i = 0; i < steps.size(); i++) {
+      steps.get(i).run();
+    }
+  }
+
+  @Override
+  public void logits(int from, int count, MemorySegment out) {
+    checkRows(from + count);
+    if (output.isEmpty()) {
+      throw new IllegalArgumentException(
+          "the output matrix is not loaded here, only layers " + model.range());
+    }
+    rows = count;
+    firstRow = from;
+    logits = out;
+    run(output);
+  }
+
+  private void checkRows(int count) {
+    if (count > maxTokens) {
+      throw new IllegalArgumentException(count + " rows do not fit a forward pass of " + maxTokens);
+    }
+  }
+
+  /** Frees the scratch memory. Twice is fine. */
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      arena.close();
+    }
+  }
+}
