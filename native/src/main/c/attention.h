@@ -1,10 +1,10 @@
 /*
  * Causal attention over the paged cache, with an online softmax over tiles of 64 keys.
  *
- * For one KV head, its query rows are (token, head of the group), token by token. A unit of work is
- * a run of BT_ATTENTION_ROWS of them; it goes through the tiles once, and in each tile through its
- * rows in strips of up to STRIP, first with K, then with V. So a tile's K and V come from memory
- * once per unit and from the first-level cache for every strip.
+ * For one run of the batch and one KV head, the query rows are (token, head of the group), token by
+ * token. A unit of work is BT_ATTENTION_ROWS of them; it goes through the tiles once, and in each
+ * tile through its rows in strips of up to STRIP, first with K, then with V. So a tile's K and V
+ * come from memory once per unit and from the first-level cache for every strip.
  *
  *   QK   strip (n queries) x 64 keys    s[n][64]     = sum over d of q[n][d] * k[d][64]
  *   PV   strip (n queries) x d          o[n][d]     += sum over j of p[n][j] * v[j][d]
@@ -32,6 +32,8 @@ static_assert(BT_ATTENTION_ROWS % STRIP == 0, "units are whole strips");
 /* The state of one unit's rows. o is (rows, stride), stride being head_dim in whole vectors. */
 struct attention_unit {
   const struct bt_attention_args *a;
+  const struct bt_run *run;
+  int64_t head_dim;
   int64_t kv_head;
   int64_t group; /* query heads of this KV head */
   int64_t first_row;
@@ -48,12 +50,12 @@ struct attention_unit {
 static inline int64_t row_offset(const struct attention_unit *u, int64_t row) {
   const int64_t token = (u->first_row + row) / u->group;
   const int64_t head = u->kv_head * u->group + (u->first_row + row) % u->group;
-  return (token * u->a->heads + head) * u->a->kv.head_dim;
+  return ((u->run->first_row + token) * u->a->layer->heads + head) * u->head_dim;
 }
 
 /* Absolute position of a row's token: the last key that it sees. */
 static inline int64_t row_position(const struct attention_unit *u, int64_t row) {
-  return u->a->first_token + (u->first_row + row) / u->group;
+  return u->run->first_position + (u->first_row + row) / u->group;
 }
 
 /* Keys [first_key, first_key + 64) of a KV head: K is (head_dim, 64), V is (64, head_dim). */
@@ -179,7 +181,7 @@ BT_INLINE void strip_scores(struct attention_unit *u, int64_t row, const int n, 
   for (int i = 0; i < n; i++)
     q[i] = u->a->q + row_offset(u, row + i);
   const void *k = is_wide ? (const void *)u->wide : tile->k;
-  qk_strip(q, n, is_wide, tile, k, u->a->kv.head_dim, u->a->scale, u->p + row);
+  qk_strip(q, n, is_wide, tile, k, u->head_dim, u->a->layer->scale, u->p + row);
   for (int64_t r = row; r < row + n; r++) {
     u->rescale[r] = softmax_tile(u->p[r], keys_of(u, r, tile), &u->max[r], &u->lanes[r]);
   }
@@ -262,7 +264,7 @@ static void unit_tile(struct attention_unit *u, const struct kv_tile *tile) {
   static const strip_fn scores[STRIP] = STRIPS(scores), values[STRIP] = STRIPS(values);
   static const strip_fn wide_scores[STRIP] = STRIPS(wide_scores);
   static const strip_fn wide_values[STRIP] = STRIPS(wide_values);
-  const int64_t head_dim = u->a->kv.head_dim;
+  const int64_t head_dim = u->head_dim;
   const int is_wide = u->rows >= WIDE_ROWS && head_dim <= WIDE_HEAD_DIM;
   if (is_wide)
     widen(tile->k, tile->next_k, head_dim, BT_KV_BLOCK, u->wide);
@@ -276,7 +278,7 @@ static void unit_tile(struct attention_unit *u, const struct kv_tile *tile) {
 }
 
 static void unit_finish(const struct attention_unit *u) {
-  const int64_t head_dim = u->a->kv.head_dim;
+  const int64_t head_dim = u->head_dim;
   for (int64_t row = 0; row < u->rows; row++) {
     const v16 inverse = v16_set1(1.0f / v16_fold_add(u->lanes[row]));
     const float *o = u->o + row * u->stride;
@@ -292,28 +294,31 @@ static void unit_finish(const struct attention_unit *u) {
   }
 }
 
-static void attention_unit(const struct bt_attention_args *a, int64_t kv_head, int64_t first_row) {
+static void attention_unit(const struct bt_attention_args *a, const struct bt_run *run,
+                           int64_t kv_head, int64_t first_row) {
   struct attention_unit u;
-  const struct bt_kv *kv = &a->kv;
+  const struct bt_kv kv = bt_kv_of(a->pool, a->layer, run);
   u.a = a;
+  u.run = run;
+  u.head_dim = kv.head_dim;
   u.kv_head = kv_head;
-  u.group = a->heads / kv->kv_heads;
+  u.group = a->layer->heads / kv.kv_heads;
   u.first_row = first_row;
-  const int64_t rows = a->tokens * u.group - first_row;
+  const int64_t rows = run->tokens * u.group - first_row;
   u.rows = rows < BT_ATTENTION_ROWS ? rows : BT_ATTENTION_ROWS;
-  u.stride = (kv->head_dim + 15) / 16 * 16;
+  u.stride = (kv.head_dim + 15) / 16 * 16;
   for (int64_t row = 0; row < u.rows; row++) {
     u.max[row] = -INFINITY;
     u.lanes[row] = v16_zero();
   }
   memset(u.o, 0, (size_t)(u.rows * u.stride) * sizeof *u.o);
   const int64_t last_key = row_position(&u, u.rows - 1);
-  const int64_t v_offset = BT_KV_BLOCK * kv->head_dim;
+  const int64_t v_offset = BT_KV_BLOCK * kv.head_dim;
   for (int64_t first_key = 0; first_key <= last_key; first_key += BT_KV_BLOCK) {
     const uint16_t *planes[3]; /* K of this tile and of the two that come next, or this one again */
     for (int i = 0; i < 3; i++) {
       const int64_t key = first_key + i * BT_KV_BLOCK;
-      planes[i] = k_plane(kv, kv_head, key <= last_key ? key : first_key);
+      planes[i] = k_plane(&kv, kv_head, key <= last_key ? key : first_key);
     }
     const struct kv_tile tile = {.first_key = first_key,
                                  .k = planes[0],
@@ -327,13 +332,15 @@ static void attention_unit(const struct bt_attention_args *a, int64_t kv_head, i
   unit_finish(&u);
 }
 
-/* Units in the order that gives the ones with the most keys out first. */
 static void attention(const void *args, int64_t begin, int64_t end) {
   const struct bt_attention_args *a = args;
-  const int64_t per_head = bt_attention_units(a) / a->kv.kv_heads;
+  const int64_t kv_heads = a->layer->kv_heads;
+  const struct bt_turn *turn = bt_turn_of(a->runs, begin);
   for (int64_t unit = begin; unit < end; unit++) {
-    const int64_t run = per_head - 1 - unit / a->kv.kv_heads;
-    attention_unit(a, unit % a->kv.kv_heads, run * BT_ATTENTION_ROWS);
+    turn += turn[1].first_unit == unit;
+    const int64_t kv_head = (unit - turn->first_unit) % kv_heads;
+    const int64_t behind = (turn[1].first_unit - 1 - unit) / kv_heads; /* most keys come first */
+    attention_unit(a, a->runs->runs + turn->run, kv_head, behind * BT_ATTENTION_ROWS);
   }
 }
 

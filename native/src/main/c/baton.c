@@ -52,6 +52,16 @@ static void run_light(const struct bt_context *ctx, bt_task task, const void *ar
   }
 }
 
+/* The same for an operation whose units are as unlike as the runs of the batch. */
+static void run_ragged(const struct bt_context *ctx, bt_task task, const void *args,
+                       const struct bt_runs *runs, int64_t units, int64_t work) {
+  if (runs->count > 1 && work >= SMALL_WORK) {
+    bt_pool_run_uneven(ctx->pool, task, args, units);
+  } else {
+    run_light(ctx, task, args, units, work);
+  }
+}
+
 static struct bt_rows rows_of(float *f32, void *q32, void *q256, int64_t cols) {
   return (struct bt_rows){.f32 = f32, .q32 = q32, .q256 = q256, .cols = cols};
 }
@@ -115,15 +125,36 @@ void bt_rms_norm(struct bt_context *ctx, const float *x, int64_t x_row, const fl
   run_light(ctx, ctx->ops->rms_norm, &args, tokens, tokens * cols);
 }
 
-void bt_rope(struct bt_context *ctx, float *x, int64_t row, int64_t tokens, int64_t heads,
-             int64_t head_dim, const float *table, int64_t pairs, int64_t first_position) {
-  const struct bt_rope_args args = {.x = x + row * heads * head_dim,
-                                    .tokens = tokens,
-                                    .heads = heads,
-                                    .head_dim = head_dim,
-                                    .table = table + first_position * pairs * 2,
-                                    .pairs = pairs};
-  run_light(ctx, ctx->ops->rope, &args, tokens, tokens * heads * head_dim);
+/* Numbers the units of all runs in the order of their turns, and returns how many there are. */
+static int64_t number_units(struct bt_runs *runs, const struct bt_attention_layer *layer,
+                            int64_t (*units_of)(const struct bt_run *run,
+                                                const struct bt_attention_layer *layer)) {
+  int64_t units = 0;
+  for (int64_t i = 0; i < runs->count; i++) {
+    runs->turns[i].first_unit = units;
+    units += units_of(runs->runs + runs->turns[i].run, layer);
+  }
+  runs->turns[runs->count] = (struct bt_turn){.first_unit = units, .run = runs->count};
+  return units;
+}
+
+static void take_turns_in_order(struct bt_runs *runs) {
+  for (int64_t i = 0; i < runs->count; i++)
+    runs->turns[i].run = i;
+}
+
+static int64_t rope_units(const struct bt_run *run, const struct bt_attention_layer *layer) {
+  (void)layer;
+  return run->tokens;
+}
+
+void bt_rope(struct bt_context *ctx, float *x, struct bt_runs *runs, int64_t heads,
+             int64_t head_dim, const float *table, int64_t pairs) {
+  const struct bt_rope_args args = {
+      .x = x, .runs = runs, .heads = heads, .head_dim = head_dim, .table = table, .pairs = pairs};
+  take_turns_in_order(runs);
+  run_light(ctx, ctx->ops->rope, &args, number_units(runs, NULL, rope_units),
+            runs->rows * heads * head_dim);
 }
 
 void bt_swiglu(struct bt_context *ctx, const float *gate, const float *up, int64_t tokens,
@@ -133,48 +164,60 @@ void bt_swiglu(struct bt_context *ctx, const float *gate, const float *up, int64
   run_light(ctx, ctx->ops->swiglu, &args, tokens, tokens * cols);
 }
 
-static struct bt_kv kv_of(const void *pool, const int32_t *block_table, int64_t layers,
-                          int64_t kv_heads, int64_t head_dim, int64_t layer) {
-  const int64_t layer_bytes = 2 * kv_heads * BT_KV_BLOCK * head_dim * (int64_t)sizeof(uint16_t);
-  return (struct bt_kv){.pool = (uint8_t *)pool,
-                        .block_table = block_table,
-                        .block_bytes = layers * layer_bytes,
-                        .layer_offset = layer * layer_bytes,
-                        .kv_heads = kv_heads,
-                        .head_dim = head_dim};
+static int64_t store_kv_units(const struct bt_run *run, const struct bt_attention_layer *layer) {
+  return bt_blocks_of(run) * layer->kv_heads;
 }
 
-void bt_store_kv(struct bt_context *ctx, void *pool, const int32_t *block_table, int64_t layers,
-                 int64_t kv_heads, int64_t head_dim, int64_t layer, const float *k, const float *v,
-                 int64_t row, int64_t first_token, int64_t tokens) {
-  const int64_t offset = row * kv_heads * head_dim;
-  const struct bt_store_kv_args args = {
-      .kv = kv_of(pool, block_table, layers, kv_heads, head_dim, layer),
-      .k = k + offset,
-      .v = v + offset,
-      .first_token = first_token,
-      .tokens = tokens};
-  run_light(ctx, ctx->ops->store_kv, &args, kv_heads, tokens * kv_heads * head_dim);
+void bt_store_kv(struct bt_context *ctx, void *pool, struct bt_runs *runs,
+                 const struct bt_attention_layer *layer, const float *k, const float *v) {
+  const struct bt_store_kv_args args = {.pool = pool, .layer = layer, .runs = runs, .k = k, .v = v};
+  take_turns_in_order(runs);
+  const int64_t units = number_units(runs, layer, store_kv_units);
+  run_ragged(ctx, ctx->ops->store_kv, &args, runs, units,
+             runs->rows * layer->kv_heads * layer->key_dim);
 }
 
-void bt_attention(struct bt_context *ctx, const void *pool, const int32_t *block_table,
-                  int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer, const float *q,
-                  int64_t heads, float scale, int64_t row, int64_t first_token, int64_t tokens,
-                  float *y, void *q32, void *q256) {
-  if (tokens == 0)
+static int64_t attention_units(const struct bt_run *run, const struct bt_attention_layer *layer) {
+  const int64_t rows = run->tokens * (layer->heads / layer->kv_heads);
+  return (rows + BT_ATTENTION_ROWS - 1) / BT_ATTENTION_ROWS * layer->kv_heads;
+}
+
+/* How much the heaviest unit of a run is, as a power of two. */
+static int weight_of(const struct bt_run *run, const struct bt_attention_layer *layer) {
+  const int64_t rows = run->tokens * (layer->heads / layer->kv_heads);
+  const int64_t most = rows < BT_ATTENTION_ROWS ? rows : BT_ATTENTION_ROWS;
+  return 63 - __builtin_clzll((uint64_t)(most * (run->first_position + run->tokens)));
+}
+
+/* Runs whose units are heavy come first, so that the last units, on which threads wait for each
+ * other, are light. */
+static void take_turns_by_weight(struct bt_runs *runs, const struct bt_attention_layer *layer) {
+  int64_t places[64] = {0}; /* runs of each weight, then the place behind the last of them */
+  for (int64_t i = 0; i < runs->count; i++)
+    places[weight_of(runs->runs + i, layer)]++;
+  int64_t place = 0;
+  for (int weight = 63; weight >= 0; weight--)
+    places[weight] = place += places[weight];
+  for (int64_t i = runs->count - 1; i >= 0; i--)
+    runs->turns[--places[weight_of(runs->runs + i, layer)]].run = i;
+}
+
+void bt_attention(struct bt_context *ctx, const void *pool, struct bt_runs *runs,
+                  const struct bt_attention_layer *layer, const float *q, float *y, void *q32,
+                  void *q256) {
+  if (runs->count == 0)
     return;
-  const int64_t cols = heads * head_dim;
   const struct bt_attention_args args = {
-      .kv = kv_of(pool, block_table, layers, kv_heads, head_dim, layer),
-      .q = q + row * cols,
-      .heads = heads,
-      .scale = scale,
-      .first_token = first_token,
-      .tokens = tokens,
-      .y = y + row * cols};
-  run_light(ctx, ctx->ops->attention, &args, bt_attention_units(&args),
-            tokens * (first_token + tokens) * cols);
-  bt_quantize(ctx, args.y, tokens, cols,
+      .pool = (uint8_t *)pool, .layer = layer, .runs = runs, .q = q, .y = y};
+  const int64_t cols = layer->heads * layer->value_dim;
+  take_turns_by_weight(runs, layer);
+  const int64_t units = number_units(runs, layer, attention_units);
+  int64_t work = 0;
+  for (int64_t i = 0; i < runs->count; i++)
+    work += runs->runs[i].tokens * (runs->runs[i].first_position + runs->runs[i].tokens) * cols;
+  run_ragged(ctx, ctx->ops->attention, &args, runs, units, work);
+  const int64_t row = runs->runs[0].first_row;
+  bt_quantize(ctx, y + row * cols, runs->rows, cols,
               q32 ? (uint8_t *)q32 + row * bt_q8_32_row_bytes(cols) : NULL,
               q256 ? (uint8_t *)q256 + row * bt_q8_256_row_bytes(cols) : NULL);
 }
@@ -188,6 +231,17 @@ int64_t bt_probe(struct bt_context *ctx, int32_t kind, const void *memory, int64
   const int reads = kind >= BT_PROBE_READS;
   bt_pool_run(ctx->pool, ctx->ops->probe[kind], &args, reads ? bytes / BT_PROBE_RUN : threads);
   return ctx->ops->probe_work(kind, bytes) * rounds * (reads ? 1 : threads);
+}
+
+static struct bt_kv kv_of(const void *pool, const int32_t *block_table, int64_t layers,
+                          int64_t kv_heads, int64_t head_dim, int64_t layer) {
+  const int64_t layer_bytes = 2 * kv_heads * BT_KV_BLOCK * head_dim * (int64_t)sizeof(uint16_t);
+  return (struct bt_kv){.pool = (uint8_t *)pool,
+                        .block_table = block_table,
+                        .block_bytes = layers * layer_bytes,
+                        .layer_offset = layer * layer_bytes,
+                        .kv_heads = kv_heads,
+                        .head_dim = head_dim};
 }
 
 static struct bt_wire_args wire_args_of(const struct bt_context *ctx, struct bt_kv kv,

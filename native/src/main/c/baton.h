@@ -9,6 +9,7 @@
 #ifndef BATON_H
 #define BATON_H
 
+#include <assert.h>
 #include <stdint.h>
 
 #if defined(__GNUC__)
@@ -57,10 +58,47 @@ void bt_matmul(struct bt_context *ctx, int32_t type, const void *packed, int64_t
 void bt_rms_norm(struct bt_context *ctx, const float *x, int64_t x_row, const float *weight,
                  float eps, int64_t tokens, int64_t cols, float *y, void *q32, void *q256);
 
-/* Rotates pairs of rows [row, row + tokens) of x (.., heads, head_dim); table is (positions, pairs,
- * 2). */
-void bt_rope(struct bt_context *ctx, float *x, int64_t row, int64_t tokens, int64_t heads,
-             int64_t head_dim, const float *table, int64_t pairs, int64_t first_position);
+/* A run of rows of a ragged batch: tokens of one sequence at following positions. */
+struct bt_run {
+  const int32_t *block_table; /* token t stands in block block_table[t / 64], slot t % 64 */
+  int64_t first_row;          /* a run begins where the one before it ends */
+  int64_t tokens;             /* 1 at least */
+  int64_t first_position;
+};
+static_assert(sizeof(struct bt_run) == 32, "dev.baton.kernel.RowRuns writes it");
+
+/* A run's turn in handing out the units of an operation. */
+struct bt_turn {
+  int64_t first_unit;
+  int64_t run;
+};
+static_assert(sizeof(struct bt_turn) == 16, "dev.baton.kernel.RowRuns has room for it");
+
+/* The runs of a ragged batch. No two have the same position of one sequence. */
+struct bt_runs {
+  int64_t count;
+  int64_t rows;
+  struct bt_turn *turns; /* room for count + 1, which each operation fills in anew */
+  struct bt_run runs[];
+};
+static_assert(sizeof(struct bt_runs) == 24, "dev.baton.kernel.RowRuns writes it");
+
+/* What of a layer's attention is fixed once a model is loaded. */
+struct bt_attention_layer {
+  int64_t heads; /* of queries; head h reads KV head h / (heads / kv_heads) */
+  int64_t kv_heads;
+  int64_t key_dim;      /* elements of a head of q and k */
+  int64_t value_dim;    /* and of v and what comes out: the same so far */
+  int64_t block_bytes;  /* from one KV block to the next */
+  int64_t layer_offset; /* bytes from a block's start to this layer */
+  float scale;
+  int32_t zero;
+};
+static_assert(sizeof(struct bt_attention_layer) == 56, "dev.baton.kernel.AttentionLayer writes it");
+
+/* Rotates pairs of the runs' rows of x (.., heads, head_dim); table is (positions, pairs, 2). */
+void bt_rope(struct bt_context *ctx, float *x, struct bt_runs *runs, int64_t heads,
+             int64_t head_dim, const float *table, int64_t pairs);
 
 /* Keeps every thread busy for `rounds` with what `kind` says, to be timed: 0 integer dots, 1 float
  * multiply-adds, 2 to 4 reading the `bytes` at `memory`, of which there are 4,096 at least, in one
@@ -69,14 +107,14 @@ int64_t bt_probe(struct bt_context *ctx, int32_t kind, const void *memory, int64
                  int64_t rounds);
 
 /* The KV cache: blocks of 64 tokens, [layer][kv head][K as [d][64], V as [64][d]], f16. */
-void bt_store_kv(struct bt_context *ctx, void *pool, const int32_t *block_table, int64_t layers,
-                 int64_t kv_heads, int64_t head_dim, int64_t layer, const float *k, const float *v,
-                 int64_t row, int64_t first_token, int64_t tokens);
+void bt_store_kv(struct bt_context *ctx, void *pool, struct bt_runs *runs,
+                 const struct bt_attention_layer *layer, const float *k, const float *v);
 
-void bt_attention(struct bt_context *ctx, const void *pool, const int32_t *block_table,
-                  int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t layer, const float *q,
-                  int64_t heads, float scale, int64_t row, int64_t first_token, int64_t tokens,
-                  float *y, void *q32, void *q256);
+/* y (.., heads, value_dim) = causal attention of the runs' rows of q, which stand in the cache;
+ * then quantised where q32 or q256 is not NULL. */
+void bt_attention(struct bt_context *ctx, const void *pool, struct bt_runs *runs,
+                  const struct bt_attention_layer *layer, const float *q, float *y, void *q32,
+                  void *q256);
 
 /* y (tokens, cols) = silu(gate) * up; then quantised where q32 or q256 is not NULL. */
 void bt_swiglu(struct bt_context *ctx, const float *gate, const float *up, int64_t tokens,
@@ -120,7 +158,8 @@ enum {
  * floats are numbers by their bits. One signature for all, since a JVM takes 10 to 15 ms to link
  * each. */
 BT_EXPORT int64_t bt_call(int32_t function, struct bt_context *ctx, void *p0, void *p1, void *p2,
-                          void *p3, void *p4, void *p5, int64_t n0, int64_t n1, int64_t n2,
-                          int64_t n3, int64_t n4, int64_t n5, int64_t n6, int64_t n7, int64_t n8);
+                          void *p3, void *p4, void *p5, void *p6, int64_t n0, int64_t n1,
+                          int64_t n2, int64_t n3, int64_t n4, int64_t n5, int64_t n6, int64_t n7,
+                          int64_t n8);
 
 #endif

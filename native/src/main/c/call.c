@@ -11,8 +11,8 @@ static float float_of(int64_t bits) {
 }
 
 int64_t bt_call(int32_t function, struct bt_context *ctx, void *p0, void *p1, void *p2, void *p3,
-                void *p4, void *p5, int64_t n0, int64_t n1, int64_t n2, int64_t n3, int64_t n4,
-                int64_t n5, int64_t n6, int64_t n7, int64_t n8) {
+                void *p4, void *p5, void *p6, int64_t n0, int64_t n1, int64_t n2, int64_t n3,
+                int64_t n4, int64_t n5, int64_t n6, int64_t n7, int64_t n8) {
   switch (function) {
   case BT_CALL_ISA_LEVELS:
     return bt_isa_levels();
@@ -40,15 +40,15 @@ int64_t bt_call(int32_t function, struct bt_context *ctx, void *p0, void *p1, vo
     bt_rms_norm(ctx, p0, n0, p1, float_of(n3), n1, n2, p2, p3, p4);
     return 0;
   case BT_CALL_ROPE:
-    bt_rope(ctx, p0, n0, n1, n2, n3, p1, n4, n5);
+    bt_rope(ctx, p0, p1, n0, n1, p2, n2);
     return 0;
   case BT_CALL_PROBE:
     return bt_probe(ctx, (int32_t)n0, p0, n1, n2);
   case BT_CALL_STORE_KV:
-    bt_store_kv(ctx, p0, p1, n0, n1, n2, n3, p2, p3, n4, n5, n6);
+    bt_store_kv(ctx, p0, p1, p2, p3, p4);
     return 0;
   case BT_CALL_ATTENTION:
-    bt_attention(ctx, p0, p1, n0, n1, n2, n3, p2, n4, float_of(n8), n5, n6, n7, p3, p4, p5);
+    bt_attention(ctx, p0, p1, p2, p3, p4, p5, p6);
     return 0;
   case BT_CALL_SWIGLU:
     bt_swiglu(ctx, p0, p1, n0, n1, p2, p3, p4);

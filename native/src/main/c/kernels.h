@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include "baton.h"
 #include "pool.h"
 
 /* GGUF's numbers of the tensor types there are kernels for. */
@@ -92,12 +93,28 @@ struct bt_rms_norm_args {
   struct bt_rows y;
 };
 
+/* The turn that a unit belongs to. Behind the last turn stands one that begins with the number of
+ * all units, and each has a unit at least: so the turn of the unit that follows is this one or the
+ * next. */
+static inline const struct bt_turn *bt_turn_of(const struct bt_runs *runs, int64_t unit) {
+  int64_t low = 0, high = runs->count;
+  while (high - low > 1) {
+    const int64_t middle = (low + high) / 2;
+    if (runs->turns[middle].first_unit <= unit) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  return runs->turns + low;
+}
+
 struct bt_rope_args {
-  float *x; /* the first row to rotate */
-  int64_t tokens;
+  float *x; /* row 0 */
+  const struct bt_runs *runs;
   int64_t heads;
   int64_t head_dim;
-  const float *table; /* the row of the first position */
+  const float *table; /* the row of position 0 */
   int64_t pairs;
 };
 
@@ -118,29 +135,38 @@ struct bt_kv {
   int64_t head_dim;
 };
 
+/* A run's sequence in one layer. */
+static inline struct bt_kv bt_kv_of(uint8_t *pool, const struct bt_attention_layer *layer,
+                                    const struct bt_run *run) {
+  return (struct bt_kv){.pool = pool,
+                        .block_table = run->block_table,
+                        .block_bytes = layer->block_bytes,
+                        .layer_offset = layer->layer_offset,
+                        .kv_heads = layer->kv_heads,
+                        .head_dim = layer->key_dim};
+}
+
 struct bt_store_kv_args {
-  struct bt_kv kv;
-  const float *k; /* the first row to read */
+  uint8_t *pool;
+  const struct bt_attention_layer *layer;
+  const struct bt_runs *runs;
+  const float *k; /* row 0 */
   const float *v;
-  int64_t first_token;
-  int64_t tokens;
 };
+
+/* KV blocks that a run's tokens stand in. */
+static inline int64_t bt_blocks_of(const struct bt_run *run) {
+  const int64_t last = run->first_position + run->tokens - 1;
+  return last / BT_KV_BLOCK - run->first_position / BT_KV_BLOCK + 1;
+}
 
 struct bt_attention_args {
-  struct bt_kv kv;
-  const float *q; /* the first row to read */
-  int64_t heads;
-  float scale;
-  int64_t first_token;
-  int64_t tokens;
-  float *y; /* row 0 of (tokens, heads, head_dim) to write */
+  uint8_t *pool;
+  const struct bt_attention_layer *layer;
+  const struct bt_runs *runs;
+  const float *q; /* row 0 */
+  float *y;       /* row 0 */
 };
-
-/* Pieces of work that an attention can be cut into. */
-static inline int64_t bt_attention_units(const struct bt_attention_args *a) {
-  const int64_t rows = a->tokens * (a->heads / a->kv.kv_heads);
-  return a->kv.kv_heads * ((rows + BT_ATTENTION_ROWS - 1) / BT_ATTENTION_ROWS);
-}
 
 /* Forms of KV on the wire; the numbers are those of dev.baton.kernel.KvWireType. */
 enum { BT_WIRE_F16 = 0, BT_WIRE_Q8 = 1 };
@@ -198,10 +224,11 @@ struct bt_ops {
   bt_task matmul[BT_TYPE_LIMIT]; /* panels; NULL where there is no kernel */
   bt_task quantize;              /* rows; struct bt_quantize_args */
   bt_task rms_norm;              /* rows */
-  bt_task rope;                  /* rows */
+  bt_task rope;                  /* of each turn its run's rows */
   bt_task swiglu;                /* rows */
-  bt_task store_kv;              /* KV heads */
-  bt_task attention;             /* bt_attention_units */
+  bt_task store_kv;              /* of each turn its run's blocks, and in each the KV heads */
+  bt_task attention;             /* of each turn its run's query rows by BT_ATTENTION_ROWS, the last
+                                    first, and in each the KV heads */
   bt_task probe[BT_PROBE_KINDS]; /* threads; for reads, runs of BT_PROBE_RUN bytes */
   int64_t (*probe_work)(int kind, int64_t bytes);         /* of one round; see probe.h */
   uint64_t (*export_kv)(const struct bt_wire_args *args); /* the slice's digest */

@@ -3,7 +3,8 @@
  * wire.h.
  *
  * A block holds 64 tokens, and for each layer and KV head a K plane [head_dim][64] and after it a V
- * plane [64][head_dim], both f16. Parts are KV heads: no two threads write to one cache line.
+ * plane [64][head_dim], both f16. A unit of storing is what a run has in one block of one head: no
+ * two threads write to one cache line, unless two runs share a block.
  */
 #ifndef BATON_KV_H
 #define BATON_KV_H
@@ -43,27 +44,44 @@ BT_INLINE void store_kv_run(v16 k, v16 v, int n, uint16_t *k_column, uint16_t *v
   memcpy(v_out, v_bits, (size_t)n * sizeof *v_out);
 }
 
-static void store_kv(const void *args, int64_t begin, int64_t end) {
-  const struct bt_store_kv_args *a = args;
-  const struct bt_kv *kv = &a->kv;
+/* The tokens of one block and one head: `tokens` rows from k and v on, to slots from `slot` on. */
+static void store_kv_block(const struct bt_kv *kv, uint16_t *plane, int64_t slot, int64_t tokens,
+                           const float *k, const float *v) {
+  const int64_t row = kv->kv_heads * kv->head_dim;
   const int64_t whole = kv->head_dim / 16 * 16;
   const int rest = (int)(kv->head_dim - whole);
-  for (int64_t head = begin; head < end; head++) {
-    for (int64_t t = 0; t < a->tokens; t++) {
-      const int64_t token = a->first_token + t;
-      const float *k = a->k + (t * kv->kv_heads + head) * kv->head_dim;
-      const float *v = a->v + (t * kv->kv_heads + head) * kv->head_dim;
-      uint16_t *plane = k_plane(kv, head, token);
-      uint16_t *k_column = plane + token % BT_KV_BLOCK;
-      uint16_t *v_out = v_row(kv, plane, token);
-      for (int64_t d = 0; d < whole; d += 16) {
-        store_kv_run(v16_load(k + d), v16_load(v + d), 16, k_column + d * BT_KV_BLOCK, v_out + d);
-      }
-      if (rest > 0) {
-        store_kv_run(v16_load_n(k + whole, rest), v16_load_n(v + whole, rest), rest,
-                     k_column + whole * BT_KV_BLOCK, v_out + whole);
-      }
+  for (int64_t end = slot + tokens; slot < end; slot++, k += row, v += row) {
+    uint16_t *k_column = plane + slot;
+    uint16_t *v_out = v_row(kv, plane, slot);
+    for (int64_t d = 0; d < whole; d += 16) {
+      store_kv_run(v16_load(k + d), v16_load(v + d), 16, k_column + d * BT_KV_BLOCK, v_out + d);
     }
+    if (rest > 0) {
+      store_kv_run(v16_load_n(k + whole, rest), v16_load_n(v + whole, rest), rest,
+                   k_column + whole * BT_KV_BLOCK, v_out + whole);
+    }
+  }
+}
+
+static void store_kv(const void *args, int64_t begin, int64_t end) {
+  const struct bt_store_kv_args *a = args;
+  const int64_t kv_heads = a->layer->kv_heads;
+  const struct bt_turn *turn = bt_turn_of(a->runs, begin);
+  for (int64_t unit = begin; unit < end; unit++) {
+    turn += turn[1].first_unit == unit;
+    const struct bt_run *run = a->runs->runs + turn->run;
+    const struct bt_kv kv = bt_kv_of(a->pool, a->layer, run);
+    const int64_t head = (unit - turn->first_unit) % kv_heads;
+    const int64_t block = run->first_position / BT_KV_BLOCK + (unit - turn->first_unit) / kv_heads;
+    const int64_t block_end = (block + 1) * BT_KV_BLOCK;
+    const int64_t run_end = run->first_position + run->tokens;
+    const int64_t first =
+        run->first_position > block * BT_KV_BLOCK ? run->first_position : block * BT_KV_BLOCK;
+    const int64_t tokens = (run_end < block_end ? run_end : block_end) - first;
+    const int64_t row = run->first_row + first - run->first_position;
+    const int64_t offset = (row * kv_heads + head) * kv.head_dim;
+    store_kv_block(&kv, k_plane(&kv, head, first), first % BT_KV_BLOCK, tokens, a->k + offset,
+                   a->v + offset);
   }
 }
 

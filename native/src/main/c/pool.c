@@ -38,6 +38,7 @@ struct bt_pool {
   const void *args;
   int64_t units;
   int64_t least; /* units of a run, but for the last */
+  int is_uneven; /* no run is longer */
 
   /* Each on a cache line of its own: all threads write the one and watch the other. */
   _Alignas(64) _Atomic int64_t next; /* unit to hand out */
@@ -81,7 +82,7 @@ static int64_t take_run(struct bt_pool *pool, int64_t *begin) {
     const int64_t left = pool->units - next;
     if (left <= 0)
       return 0;
-    int64_t run = left / (2 * pool->threads);
+    int64_t run = pool->is_uneven ? 0 : left / (2 * pool->threads);
     run = run < pool->least ? pool->least : run;
     run = run < left ? run : left;
     if (atomic_compare_exchange_weak_explicit(&pool->next, &next, next + run, memory_order_relaxed,
@@ -258,7 +259,8 @@ static void await_helpers(struct bt_pool *pool) {
   pthread_mutex_unlock(&pool->mutex);
 }
 
-void bt_pool_run(struct bt_pool *pool, bt_task task, const void *args, int64_t units) {
+static void run_job(struct bt_pool *pool, bt_task task, const void *args, int64_t units,
+                    int is_uneven) {
   if (units <= 1 || pool->workers == 0 ||
       atomic_flag_test_and_set_explicit(&pool->taken, memory_order_acquire)) {
     if (units > 0)
@@ -269,6 +271,7 @@ void bt_pool_run(struct bt_pool *pool, bt_task task, const void *args, int64_t u
   pool->args = args;
   pool->units = units;
   pool->least = 1 + units / (RUNS_PER_THREAD * pool->threads);
+  pool->is_uneven = is_uneven;
   atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
   const uint64_t number = JOB_NUMBER(atomic_load(&pool->job)) + 1;
   atomic_store(&pool->job, number << 32 | JOB_OPEN);
@@ -278,6 +281,14 @@ void bt_pool_run(struct bt_pool *pool, bt_task task, const void *args, int64_t u
   if (atomic_fetch_and(&pool->job, ~JOB_OPEN) & JOB_HELPERS)
     await_helpers(pool);
   atomic_flag_clear_explicit(&pool->taken, memory_order_release);
+}
+
+void bt_pool_run(struct bt_pool *pool, bt_task task, const void *args, int64_t units) {
+  run_job(pool, task, args, units, 0);
+}
+
+void bt_pool_run_uneven(struct bt_pool *pool, bt_task task, const void *args, int64_t units) {
+  run_job(pool, task, args, units, 1);
 }
 
 void bt_pool_close(struct bt_pool *pool) {

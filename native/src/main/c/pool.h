@@ -23,6 +23,9 @@ int bt_pool_threads(const struct bt_pool *pool);
  * them alone. */
 void bt_pool_run(struct bt_pool *pool, bt_task task, const void *args, int64_t units);
 
+/* The same for units of very unlike work, of which no thread takes many at once. */
+void bt_pool_run_uneven(struct bt_pool *pool, bt_task task, const void *args, int64_t units);
+
 void bt_pool_close(struct bt_pool *pool);
 
 #endif

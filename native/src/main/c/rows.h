@@ -1,7 +1,6 @@
 /*
  * Operations on rows of floats: RMSNorm and SwiGLU, which also quantise what they write, and RoPE.
- * Parts are runs of tokens.
- *
+ * Units are rows.
  */
 #ifndef BATON_ROWS_H
 #define BATON_ROWS_H
@@ -68,10 +67,14 @@ static void rope(const void *args, int64_t begin, int64_t end) {
   const int64_t rotated = 2 * a->pairs; /* floats of a head */
   const int64_t whole = rotated / 16 * 16;
   const int rest = (int)(rotated - whole);
-  for (int64_t t = begin; t < end; t++) {
-    const float *angles = a->table + t * rotated;
+  const struct bt_turn *turn = bt_turn_of(a->runs, begin);
+  for (int64_t unit = begin; unit < end; unit++) {
+    turn += turn[1].first_unit == unit;
+    const struct bt_run *run = a->runs->runs + turn->run;
+    const int64_t t = unit - turn->first_unit;
+    const float *angles = a->table + (run->first_position + t) * rotated;
     for (int64_t head = 0; head < a->heads; head++) {
-      float *x = a->x + (t * a->heads + head) * a->head_dim;
+      float *x = a->x + ((run->first_row + t) * a->heads + head) * a->head_dim;
       for (int64_t i = 0; i < whole; i += 16) {
         v16_store(x + i, rotate(v16_load(x + i), v16_load(angles + i)));
       }

@@ -99,14 +99,66 @@ static void run_matmul(struct bt_context *ctx, const struct operation *op, void 
   free(packed);
 }
 
-static void run_attention(struct bt_context *ctx, const struct operation *op, void *out) {
+/* The runs that buffer 0 lists by row, tokens and position, each with a copy of its table, which
+ * stand one behind the other in buffer 1. */
+static struct bt_runs *take_runs(const struct operation *op) {
+  const int64_t *of_run = op->b[0];
+  const int32_t *tables = op->b[1];
+  const int64_t count = op->bytes[0] / (3 * (int64_t)sizeof *of_run);
+  struct bt_runs *runs = allocate((int64_t)sizeof *runs + count * (int64_t)sizeof *runs->runs);
+  runs->count = count;
+  runs->rows = 0;
+  runs->turns = allocate((count + 1) * (int64_t)sizeof *runs->turns);
+  for (int64_t i = 0; i < count; i++, of_run += 3) {
+    const int64_t blocks = (of_run[2] + of_run[1] + 63) / 64;
+    int32_t *table = allocate(blocks * (int64_t)sizeof *table);
+    memcpy(table, tables, (size_t)blocks * sizeof *table);
+    tables += blocks;
+    runs->runs[i] = (struct bt_run){.block_table = table,
+                                    .first_row = of_run[0],
+                                    .tokens = of_run[1],
+                                    .first_position = of_run[2]};
+    runs->rows += of_run[1];
+  }
+  return runs;
+}
+
+static void free_runs(struct bt_runs *runs) {
+  for (int64_t i = 0; i < runs->count; i++)
+    free((void *)runs->runs[i].block_table);
+  free(runs->turns);
+  free(runs);
+}
+
+static struct bt_attention_layer layer_of(const int64_t *p) {
+  return (struct bt_attention_layer){.heads = p[0],
+                                     .kv_heads = p[1],
+                                     .key_dim = p[2],
+                                     .value_dim = p[3],
+                                     .block_bytes = p[4],
+                                     .layer_offset = p[5],
+                                     .scale = as_float(p[6])};
+}
+
+static void run_ragged(struct bt_context *ctx, const struct operation *op, void *out) {
   const int64_t *p = op->p;
-  const int64_t cols = p[2] * p[4], rows = p[6] + p[8];
-  void *q32 = q32_rows(rows, cols), *q256 = q256_rows(rows, cols);
-  bt_attention(ctx, op->b[0], op->b[1], p[0], p[1], p[2], p[3], op->b[2], p[4], as_float(p[5]),
-               p[6], p[7], p[8], out, q32, q256);
-  free(q32);
-  free(q256);
+  void *const *b = op->b;
+  struct bt_runs *runs = take_runs(op);
+  if (op->kind == ROPE) {
+    bt_rope(ctx, out, runs, p[0], p[1], b[2], p[2]);
+  } else if (op->kind == STORE_KV) {
+    const struct bt_attention_layer layer = layer_of(p);
+    bt_store_kv(ctx, out, runs, &layer, b[2], b[3]);
+  } else {
+    const struct bt_attention_layer layer = layer_of(p);
+    const int64_t cols = layer.heads * layer.value_dim;
+    const int64_t rows = runs->runs[0].first_row + runs->rows;
+    void *q32 = q32_rows(rows, cols), *q256 = q256_rows(rows, cols);
+    bt_attention(ctx, b[2], runs, &layer, b[3], out, q32, q256);
+    free(q32);
+    free(q256);
+  }
+  free_runs(runs);
 }
 
 static void run_rows(struct bt_context *ctx, const struct operation *op, void *out) {
@@ -135,13 +187,9 @@ static int run(struct bt_context *ctx, const struct operation *op, void *out) {
     run_rows(ctx, op, out);
     break;
   case ROPE:
-    bt_rope(ctx, out, p[0], p[1], p[2], p[3], b[0], p[4], p[5]);
-    break;
   case STORE_KV:
-    bt_store_kv(ctx, out, b[0], p[0], p[1], p[2], p[3], b[1], b[2], p[4], p[5], p[6]);
-    break;
   case ATTENTION:
-    run_attention(ctx, op, out);
+    run_ragged(ctx, op, out);
     break;
   case EXPORT_KV:
     return bt_export_kv(ctx, b[0], b[1], p[0], p[1], p[2], p[3], p[4], p[5], (int32_t)p[6], out,

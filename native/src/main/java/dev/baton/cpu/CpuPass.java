@@ -5,11 +5,15 @@ import dev.baton.arch.ModelShape;
 import dev.baton.arch.Step;
 import dev.baton.arch.Value;
 import dev.baton.kernel.Activations;
+import dev.baton.kernel.AttentionLayer;
+import dev.baton.kernel.AttentionShape;
 import dev.baton.kernel.Dequantizer;
 import dev.baton.kernel.Kernels;
+import dev.baton.kernel.KvView;
 import dev.baton.kernel.PackedMatrix;
 import dev.baton.kernel.PageMemory;
 import dev.baton.kernel.RopeTable;
+import dev.baton.kernel.RowRuns;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
@@ -17,6 +21,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -25,7 +30,7 @@ import java.util.Objects;
  * The forward pass on {@link Kernels}: runs the steps of a model's shape, each bound to its weights
  * and to this pass's memory when the pass is made.
  *
- * <p>Owns its scratch memory; one thread at a time. Nothing is allocated after construction.
+ * <p>Owns its scratch memory; one thread at a time. Nothing is allocated once warm.
  */
 public final class CpuPass implements LayerPass {
   /** A step with all that it works on. */
@@ -41,16 +46,19 @@ public final class CpuPass implements LayerPass {
   private final Arena arena = Arena.ofShared();
   private final Map<Value, MemorySegment> floats = new EnumMap<>(Value.class); // (tokens, width)
   private final Map<Value, Activations> activations = new EnumMap<>(Value.class);
+  private final Map<Integer, AttentionLayer> attentions = new HashMap<>();
   private final MemorySegment hidden; // (tokens, dim)
   private final List<List<Bound>> layers = new ArrayList<>();
   private final Dequantizer dequantizer = new Dequantizer();
   private final List<Bound> output = new ArrayList<>();
+  private final RowRuns all; // rows of the batch
+  private final RowRuns wanted; // those that are wanted, moved together
 
   // What the steps work on at the moment.
   private TokenBatch batch;
   private int rows;
   private long firstRow; // of HIDDEN that is normalised
-  private boolean narrowed; // to the rows that are wanted
+  private RowRuns runs; // that the rows are of
   private MemorySegment logits = MemorySegment.NULL;
   private boolean closed;
 
@@ -69,6 +77,9 @@ public final class CpuPass implements LayerPass {
     this.batch = new TokenBatch(1);
     this.widths = model.steps().widths();
     this.hidden = rows(Value.HIDDEN);
+    this.all = new RowRuns(maxTokens, arena);
+    this.wanted = new RowRuns(maxTokens, arena);
+    this.runs = all;
     for (int layer = 0; layer < shape.layers(); layer++) {
       layers.add(
           model.range().contains(layer)
@@ -89,11 +100,26 @@ public final class CpuPass implements LayerPass {
       case Step.Normalize norm -> normalize(norm);
       case Step.Project project -> project(project);
       case Step.Rotate rotate -> rotate(rotate);
-      case Step.Store store -> store(layer, store);
+      case Step.Store store -> store(attention(layer), store);
       case Step.Narrow narrow -> narrow(bound(layer, narrow.again()));
-      case Step.Attend attend -> attend(layer, attend);
+      case Step.Attend attend -> attend(attention(layer), attend);
       case Step.Activate activate -> activate(activate);
     };
+  }
+
+  /** What the kernels want to know of a layer's attention, once. */
+  private AttentionLayer attention(int layer) {
+    return attentions.computeIfAbsent(
+        layer,
+        _ ->
+            switch (shape.block(layer).mixer()) {
+              case Attention of -> {
+                AttentionShape heads =
+                    new AttentionShape(
+                        of.heads(), of.kvHeads(), of.headDim(), of.headDim(), of.scale());
+                yield new AttentionLayer(heads, model.kvGeometry(), layer, arena);
+              }
+            });
   }
 
   private MemorySegment rows(Value value) {
@@ -134,78 +160,54 @@ public final class CpuPass implements LayerPass {
     RopeTable table = model.tableOf(rotate.rope());
     int heads = rotate.heads();
     int headDim = rotate.headDim();
-    return () -> {
-      int row = 0;
-      for (int run = 0; run < batch.runs(); run++) {
-        int tokens = tokens(run);
-        kernels.rope(x, row, tokens, heads, headDim, table, position(run));
-        row += tokens;
-      }
-    };
+    return () -> kernels.rope(x, runs, heads, headDim, table);
   }
 
-  private Bound store(int layer, Step.Store store) {
+  private Bound store(AttentionLayer layer, Step.Store store) {
     MemorySegment k = rows(store.keys());
     MemorySegment v = rows(store.values());
-    return () -> {
-      for (int run = 0; run < batch.runs(); run++) {
-        kernels.storeKv(
-            batch.sequence(run).view(),
-            layer,
-            k,
-            v,
-            batch.firstRow(run),
-            position(run),
-            tokens(run));
-      }
-    };
+    return () -> kernels.storeKv(runs, layer, k, v);
   }
 
-  private Bound attend(int layer, Step.Attend attend) {
-    Attention attention = attend.attention();
+  private Bound attend(AttentionLayer layer, Step.Attend attend) {
     MemorySegment q = rows(attend.queries());
     Activations to = activations(attend.to());
-    int heads = attention.heads();
-    float scale = attention.scale();
-    return () -> {
-      int row = 0;
-      for (int run = 0; run < batch.runs(); run++) {
-        int tokens = tokens(run);
-        kernels.attention(
-            batch.sequence(run).view(), layer, q, heads, scale, row, position(run), tokens, to);
-        row += tokens;
-      }
-    };
-  }
-
-  private int tokens(int run) {
-    return narrowed ? batch.runWanted(run) : batch.runTokens(run);
-  }
-
-  private int position(int run) {
-    return batch.firstPosition(run) + batch.runTokens(run) - tokens(run);
+    return () -> kernels.attention(runs, layer, q, to);
   }
 
   private Bound narrow(List<Bound> again) {
     return () -> {
       if (batch.wantedRows() < batch.rows()) {
         gatherWanted();
-        narrowed = true;
-        rows = batch.wantedRows();
+        runs = wanted;
+        rows = wanted.rows();
         again.forEach(Bound::run);
       }
     };
   }
 
+  private void takeRows() {
+    all.clear();
+    for (int run = 0; run < batch.runs(); run++) {
+      KvView kv = batch.sequence(run).view();
+      all.add(kv, batch.firstRow(run), batch.runTokens(run), batch.firstPosition(run));
+    }
+    runs = all;
+    rows = all.rows();
+    firstRow = 0;
+  }
+
   /** Moves the wanted rows of {@link #hidden} together, to row 0 and on. */
   private void gatherWanted() {
     long rowBytes = (long) shape.dim() * Float.BYTES;
-    int to = 0;
+    wanted.clear();
     for (int run = 0; run < batch.runs(); run++) {
-      int wanted = batch.runWanted(run);
-      int from = batch.firstRow(run) + batch.runTokens(run) - wanted;
-      MemorySegment.copy(hidden, from * rowBytes, hidden, to * rowBytes, wanted * rowBytes);
-      to += wanted;
+      int count = batch.runWanted(run);
+      int before = batch.runTokens(run) - count;
+      int from = batch.firstRow(run) + before;
+      int to = wanted.rows();
+      MemorySegment.copy(hidden, from * rowBytes, hidden, to * rowBytes, count * rowBytes);
+      wanted.add(batch.sequence(run).view(), to, count, batch.firstPosition(run) + before);
     }
   }
 
@@ -247,15 +249,22 @@ public final class CpuPass implements LayerPass {
 
   @Override
   public void layers(TokenBatch of, int from, int to) {
+    layers(of, from, to, _ -> true);
+  }
+
+  @Override
+  public boolean layers(TokenBatch of, int from, int to, LayerListener listener) {
     ModelBackend.requireHeld(model, from, to);
     checkRows(of.rows());
     batch = of;
-    rows = of.rows();
-    firstRow = 0;
-    narrowed = false;
+    takeRows();
     for (int layer = from; layer < to; layer++) {
       run(layers.get(layer));
+      if (!listener.onLayer(layer)) {
+        return false;
+      }
     }
+    return true;
   }
 
   private static void run(List<Bound> steps) {

@@ -46,8 +46,9 @@ final class BatonCalls {
               FunctionDescriptor.of(
                   JAVA_LONG, JAVA_INT, // the function's number
                   ADDRESS, // the context
-                  ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG,
-                  JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+                  ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG,
+                  JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG,
+                  JAVA_LONG));
 
   private BatonCalls() {}
 
@@ -61,6 +62,7 @@ final class BatonCalls {
       MemorySegment p3,
       MemorySegment p4,
       MemorySegment p5,
+      MemorySegment p6,
       long n0,
       long n1,
       long n2,
@@ -73,7 +75,7 @@ final class BatonCalls {
     try {
       return (long)
           CALL.invokeExact(
-              function, ctx, p0, p1, p2, p3, p4, p5, n0, n1, n2, n3, n4, n5, n6, n7, n8);
+              function, ctx, p0, p1, p2, p3, p4, p5, p6, n0, n1, n2, n3, n4, n5, n6, n7, n8);
     } catch (RuntimeException | Error e) {
       throw e; // a closed arena, a wrong thread, a heap segment
     } catch (Throwable e) {
@@ -82,7 +84,8 @@ final class BatonCalls {
   }
 
   private static long call(int function, MemorySegment ctx, long n0, long n1, long n2) {
-    return call(function, ctx, NULL, NULL, NULL, NULL, NULL, NULL, n0, n1, n2, 0, 0, 0, 0, 0, 0);
+    return call(
+        function, ctx, NULL, NULL, NULL, NULL, NULL, NULL, NULL, n0, n1, n2, 0, 0, 0, 0, 0, 0);
   }
 
   static int isaLevels() {
@@ -111,12 +114,13 @@ final class BatonCalls {
 
   static void pack(
       MemorySegment ctx, int type, MemorySegment raw, long rows, long cols, MemorySegment packed) {
-    call(PACK, ctx, raw, packed, NULL, NULL, NULL, NULL, type, rows, cols, 0, 0, 0, 0, 0, 0);
+    call(PACK, ctx, raw, packed, NULL, NULL, NULL, NULL, NULL, type, rows, cols, 0, 0, 0, 0, 0, 0);
   }
 
   static long probe(MemorySegment ctx, int kind, MemorySegment memory, long bytes, long rounds) {
     return call(
-        PROBE, ctx, memory, NULL, NULL, NULL, NULL, NULL, kind, bytes, rounds, 0, 0, 0, 0, 0, 0);
+        PROBE, ctx, memory, NULL, NULL, NULL, NULL, NULL, NULL, kind, bytes, rounds, 0, 0, 0, 0, 0,
+        0);
   }
 
   static void quantize(
@@ -126,7 +130,7 @@ final class BatonCalls {
       long cols,
       MemorySegment q32,
       MemorySegment q256) {
-    call(QUANTIZE, ctx, x, q32, q256, NULL, NULL, NULL, tokens, cols, 0, 0, 0, 0, 0, 0, 0);
+    call(QUANTIZE, ctx, x, q32, q256, NULL, NULL, NULL, NULL, tokens, cols, 0, 0, 0, 0, 0, 0, 0);
   }
 
   static void matmul(
@@ -145,6 +149,7 @@ final class BatonCalls {
         packed,
         x,
         out,
+        NULL,
         NULL,
         NULL,
         NULL,
@@ -171,34 +176,34 @@ final class BatonCalls {
       MemorySegment q32,
       MemorySegment q256) {
     call(
-        RMS_NORM, ctx, x, weight, y, q32, q256, NULL, xRow, tokens, cols, bits(eps), 0, 0, 0, 0, 0);
+        RMS_NORM, ctx, x, weight, y, q32, q256, NULL, NULL, xRow, tokens, cols, bits(eps), 0, 0, 0,
+        0, 0);
   }
 
   static void rope(
       MemorySegment ctx,
       MemorySegment x,
-      long row,
-      long tokens,
+      RowRuns rows,
       long heads,
       long headDim,
       MemorySegment table,
-      long pairs,
-      long firstPosition) {
+      long pairs) {
     call(
         ROPE,
         ctx,
         x,
+        rows.struct(),
         table,
         NULL,
         NULL,
         NULL,
         NULL,
-        row,
-        tokens,
         heads,
         headDim,
         pairs,
-        firstPosition,
+        0,
+        0,
+        0,
         0,
         0,
         0);
@@ -206,66 +211,60 @@ final class BatonCalls {
 
   static void storeKv(
       MemorySegment ctx,
-      KvView kv,
-      long layer,
+      MemorySegment pool,
+      RowRuns rows,
+      AttentionLayer layer,
       MemorySegment k,
-      MemorySegment v,
-      long row,
-      long firstToken,
-      long tokens) {
-    KvGeometry g = kv.geometry();
+      MemorySegment v) {
     call(
         STORE_KV,
         ctx,
-        kv.pool(),
-        kv.blockTable(),
+        pool,
+        rows.struct(),
+        layer.struct(),
         k,
         v,
         NULL,
         NULL,
-        g.layers(),
-        g.kvHeads(),
-        g.headDim(),
-        layer,
-        row,
-        firstToken,
-        tokens,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
         0,
         0);
   }
 
   static void attention(
       MemorySegment ctx,
-      KvView kv,
-      long layer,
+      MemorySegment pool,
+      RowRuns rows,
+      AttentionLayer layer,
       MemorySegment q,
-      long heads,
-      float scale,
-      long row,
-      long firstToken,
-      long tokens,
       MemorySegment y,
       MemorySegment q32,
       MemorySegment q256) {
-    KvGeometry g = kv.geometry();
     call(
         ATTENTION,
         ctx,
-        kv.pool(),
-        kv.blockTable(),
+        pool,
+        rows.struct(),
+        layer.struct(),
         q,
         y,
         q32,
         q256,
-        g.layers(),
-        g.kvHeads(),
-        g.headDim(),
-        layer,
-        heads,
-        row,
-        firstToken,
-        tokens,
-        bits(scale));
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0);
   }
 
   static void swiglu(
@@ -277,7 +276,7 @@ final class BatonCalls {
       MemorySegment y,
       MemorySegment q32,
       MemorySegment q256) {
-    call(SWIGLU, ctx, gate, up, y, q32, q256, NULL, tokens, cols, 0, 0, 0, 0, 0, 0, 0);
+    call(SWIGLU, ctx, gate, up, y, q32, q256, NULL, NULL, tokens, cols, 0, 0, 0, 0, 0, 0, 0);
   }
 
   static long exportKv(
@@ -323,6 +322,7 @@ final class BatonCalls {
         kv.pool(),
         kv.blockTable(),
         wire,
+        NULL,
         NULL,
         NULL,
         NULL,

@@ -84,28 +84,16 @@ final class KernelArguments {
     checkRows(out, 0, tokens);
   }
 
-  static void checkRope(
-      MemorySegment x,
-      long row,
-      int tokens,
-      int heads,
-      int headDim,
-      RopeTable table,
-      int firstPosition) {
+  static void checkRope(MemorySegment x, RowRuns rows, int heads, int headDim, RopeTable table) {
     if (heads < 1 || headDim < 1 || table.pairs() > headDim / 2) {
       throw new IllegalArgumentException(
           "cannot rotate " + table.pairs() + " pairs of " + heads + " heads of " + headDim);
     }
-    if (firstPosition < 0 || firstPosition > table.positions() - tokens) {
+    if (rows.endPosition() > table.positions()) {
       throw new IndexOutOfBoundsException(
-          "positions "
-              + firstPosition
-              + " + "
-              + tokens
-              + " of a rope table of "
-              + table.positions());
+          "position " + (rows.endPosition() - 1) + " of a rope table of " + table.positions());
     }
-    checkRows(x, (long) heads * headDim, row, tokens);
+    checkRows(x, (long) heads * headDim, rows.firstRow(), rows.rows());
   }
 
   /** The layer exists and the blocks of tokens [from, to) stand in the table and in the pool. */
@@ -123,48 +111,30 @@ final class KernelArguments {
     }
   }
 
-  static void checkStoreKv(
-      KvView kv,
-      int layer,
-      MemorySegment k,
-      MemorySegment v,
-      long row,
-      int firstToken,
-      int tokens) {
-    long cols = (long) kv.geometry().kvHeads() * kv.geometry().headDim();
-    checkRows(k, cols, row, tokens);
-    checkRows(v, cols, row, tokens);
-    checkKv(kv, layer, firstToken, tokens);
+  /** The blocks that {@code rows} has checked are laid out as the layer says. */
+  private static void checkKv(RowRuns rows, AttentionLayer layer) {
+    if (rows.count() > 0 && !rows.view(0).geometry().equals(layer.geometry())) {
+      throw new IllegalArgumentException(
+          "a layer of " + layer.geometry() + " and KV of " + rows.view(0).geometry());
+    }
   }
 
-  static void checkAttention(
-      KvView kv,
-      int layer,
-      MemorySegment q,
-      int heads,
-      long row,
-      int firstToken,
-      int tokens,
-      Activations out) {
-    KvGeometry geometry = kv.geometry();
-    if (heads < 1
-        || heads % geometry.kvHeads() != 0
-        || out.cols() != (long) heads * geometry.headDim()) {
+  static void checkStoreKv(RowRuns rows, AttentionLayer layer, MemorySegment k, MemorySegment v) {
+    AttentionShape shape = layer.shape();
+    checkRows(k, (long) shape.kvHeads() * shape.keyDim(), rows.firstRow(), rows.rows());
+    checkRows(v, (long) shape.kvHeads() * shape.valueDim(), rows.firstRow(), rows.rows());
+    checkKv(rows, layer);
+  }
+
+  static void checkAttention(RowRuns rows, AttentionLayer layer, MemorySegment q, Activations out) {
+    AttentionShape shape = layer.shape();
+    if (out.cols() != (long) shape.heads() * shape.valueDim()) {
       throw new IllegalArgumentException(
-          heads
-              + " query heads over "
-              + geometry.kvHeads()
-              + " KV heads of "
-              + geometry.headDim()
-              + " do not make rows of "
-              + out.cols());
+          shape.heads() + " heads of " + shape.valueDim() + " do not make rows of " + out.cols());
     }
-    checkRows(q, out.cols(), row, tokens);
-    checkRows(out, row, tokens);
-    if (firstToken < 0 || firstToken > Integer.MAX_VALUE - tokens) {
-      throw new IndexOutOfBoundsException("queries " + firstToken + " + " + tokens);
-    }
-    checkKv(kv, layer, 0, tokens == 0 ? 0 : firstToken + tokens);
+    checkRows(q, (long) shape.heads() * shape.keyDim(), rows.firstRow(), rows.rows());
+    checkRows(out, rows.firstRow(), rows.rows());
+    checkKv(rows, layer);
   }
 
   static void checkSwiglu(MemorySegment gate, MemorySegment up, int tokens, Activations out) {

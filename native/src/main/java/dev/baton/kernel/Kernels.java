@@ -14,7 +14,7 @@ import java.util.Set;
  * <p><b>One answer everywhere.</b> Every implementation gives the same bits for the same input,
  * whatever the number of tokens in the call, threads, or vector width; the contract stands in this
  * module's README. All operations may be called from any thread, also at the same time, on distinct
- * outputs; none allocates Java heap once warm.
+ * outputs and {@link RowRuns}; none allocates Java heap once warm.
  *
  * <p>Sizes of zero tokens are allowed and do nothing. Arguments that do not fit their segments are
  * an {@link IllegalArgumentException} or {@link IndexOutOfBoundsException}, never a wild read.
@@ -93,48 +93,28 @@ public interface Kernels extends AutoCloseable {
   void matmul(PackedMatrix w, Activations x, int tokens, MemorySegment out, boolean accumulate);
 
   /**
-   * Rotates the pairs (2i, 2i+1) of every head in place.
+   * Rotates the pairs (2i, 2i+1) of every head in place, by the position of its row.
    *
-   * @param x (tokens, heads, headDim); values past {@code 2 * table.pairs()} stay as they are
-   * @param firstPosition absolute position of row {@code row}; the rows after it follow on
-   * @param row first row of {@code x} to rotate
+   * @param x (.., heads, headDim), the batch's rows; values past {@code 2 * table.pairs()} stay as
+   *     they are
    */
-  void rope(
-      MemorySegment x,
-      long row,
-      int tokens,
-      int heads,
-      int headDim,
-      RopeTable table,
-      int firstPosition);
+  void rope(MemorySegment x, RowRuns rows, int heads, int headDim, RopeTable table);
 
   /**
-   * Writes K and V rows of tokens [firstToken, firstToken + tokens) into the cache as f16, nearest
-   * even, and clamped to the largest finite value.
+   * Writes the K and V rows of a batch into the cache as f16, nearest even, and clamped to the
+   * largest finite value.
    *
-   * @param k (.., kvHeads, headDim) with rope applied, rows [row, row + tokens) are read; {@code v}
-   *     alike
+   * @param k (.., kvHeads, keyDim) with rope applied, the batch's rows; {@code v} alike
    */
-  void storeKv(
-      KvView kv, int layer, MemorySegment k, MemorySegment v, long row, int firstToken, int tokens);
+  void storeKv(RowRuns rows, AttentionLayer layer, MemorySegment k, MemorySegment v);
 
   /**
-   * Causal attention of tokens [firstToken, firstToken + tokens) over keys [0, their own position],
-   * all of which stand in the cache; then quantised.
+   * Causal attention of a batch's rows over keys [0, their own position] of their sequences, all of
+   * which stand in the cache; then quantised.
    *
-   * @param q (.., heads, headDim), rows [row, row + tokens) are read, and the same rows of {@code
-   *     out} are written; query head h uses KV head {@code h / (heads / kvHeads)}
+   * @param q (.., heads, keyDim), the batch's rows, and the same rows of {@code out} are written
    */
-  void attention(
-      KvView kv,
-      int layer,
-      MemorySegment q,
-      int heads,
-      float scale,
-      long row,
-      int firstToken,
-      int tokens,
-      Activations out);
+  void attention(RowRuns rows, AttentionLayer layer, MemorySegment q, Activations out);
 
   /**
    * {@code out[t][i] = silu(gate[t][i]) * up[t][i]}, then quantised. {@code gate} and {@code up}

@@ -253,72 +253,41 @@ public final class NativeKernels implements Kernels {
   }
 
   @Override
-  public void rope(
-      MemorySegment x,
-      long row,
-      int tokens,
-      int heads,
-      int headDim,
-      RopeTable table,
-      int firstPosition) {
-    KernelArguments.checkRope(x, row, tokens, heads, headDim, table, firstPosition);
-    BatonCalls.rope(
-        context(),
-        x,
-        row,
-        tokens,
-        heads,
-        headDim,
-        table.rows(firstPosition + tokens),
-        table.pairs(),
-        firstPosition);
+  public void rope(MemorySegment x, RowRuns rows, int heads, int headDim, RopeTable table) {
+    KernelArguments.checkRope(x, rows, heads, headDim, table);
+    MemorySegment turns = table.rows(rows.endPosition());
+    BatonCalls.rope(context(), x, rows, heads, headDim, turns, table.pairs());
   }
 
   @Override
-  public void storeKv(
-      KvView kv,
-      int layer,
-      MemorySegment k,
-      MemorySegment v,
-      long row,
-      int firstToken,
-      int tokens) {
-    KernelArguments.checkStoreKv(kv, layer, k, v, row, firstToken, tokens);
-    BatonCalls.storeKv(context(), kv, layer, k, v, row, firstToken, tokens);
+  public void storeKv(RowRuns rows, AttentionLayer layer, MemorySegment k, MemorySegment v) {
+    KernelArguments.checkStoreKv(rows, layer, k, v);
+    if (rows.count() > 0) {
+      BatonCalls.storeKv(context(), rows.view(0).pool(), rows, layer, k, v);
+    }
   }
 
   @Override
-  public void attention(
-      KvView kv,
-      int layer,
-      MemorySegment q,
-      int heads,
-      float scale,
-      long row,
-      int firstToken,
-      int tokens,
-      Activations out) {
-    KernelArguments.checkAttention(kv, layer, q, heads, row, firstToken, tokens, out);
-    if (kv.geometry().headDim() > MAX_HEAD_DIM) {
+  public void attention(RowRuns rows, AttentionLayer layer, MemorySegment q, Activations out) {
+    KernelArguments.checkAttention(rows, layer, q, out);
+    if (layer.shape().keyDim() > MAX_HEAD_DIM) {
       throw new IllegalArgumentException(
           "attention heads of "
-              + kv.geometry().headDim()
+              + layer.shape().keyDim()
               + "; the C kernels take up to "
               + MAX_HEAD_DIM);
     }
-    BatonCalls.attention(
-        context(),
-        kv,
-        layer,
-        q,
-        heads,
-        scale,
-        row,
-        firstToken,
-        tokens,
-        out.f32(),
-        form(out, ActivationKind.Q8_32),
-        form(out, ActivationKind.Q8_256));
+    if (rows.count() > 0) {
+      BatonCalls.attention(
+          context(),
+          rows.view(0).pool(),
+          rows,
+          layer,
+          q,
+          out.f32(),
+          form(out, ActivationKind.Q8_32),
+          form(out, ActivationKind.Q8_256));
+    }
   }
 
   @Override

@@ -101,67 +101,65 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
-  public void rope(
-      MemorySegment x,
-      long row,
-      int tokens,
-      int heads,
-      int headDim,
-      RopeTable table,
-      int firstPosition) {
-    KernelArguments.checkRope(x, row, tokens, heads, headDim, table, firstPosition);
-    MemorySegment turns = table.rows(firstPosition + tokens);
-    for (int t = 0; t < tokens; t++) {
-      long angles = (long) (firstPosition + t) * table.pairs() * 2;
-      for (int head = 0; head < heads; head++) {
-        long at = ((row + t) * heads + head) * headDim;
-        for (int i = 0; i < 2 * table.pairs(); i += 2) {
-          float cos = turns.getAtIndex(ValueLayout.JAVA_FLOAT, angles + i);
-          float sin = turns.getAtIndex(ValueLayout.JAVA_FLOAT, angles + i + 1);
-          float a = x.getAtIndex(ValueLayout.JAVA_FLOAT, at + i);
-          float b = x.getAtIndex(ValueLayout.JAVA_FLOAT, at + i + 1);
-          x.setAtIndex(ValueLayout.JAVA_FLOAT, at + i, Math.fma(a, cos, -(b * sin)));
-          x.setAtIndex(ValueLayout.JAVA_FLOAT, at + i + 1, Math.fma(a, sin, b * cos));
+  public void rope(MemorySegment x, RowRuns rows, int heads, int headDim, RopeTable table) {
+    KernelArguments.checkRope(x, rows, heads, headDim, table);
+    MemorySegment turns = table.rows(rows.endPosition());
+    for (int run = 0; run < rows.count(); run++) {
+      for (int t = 0; t < rows.tokens(run); t++) {
+        long angles = (rows.firstPosition(run) + t) * 2L * table.pairs();
+        for (int head = 0; head < heads; head++) {
+          long at = ((rows.firstRow(run) + t) * (long) heads + head) * headDim;
+          rotate(x, at, turns, angles, table.pairs());
         }
       }
     }
   }
 
-  @Override
-  public void storeKv(
-      KvView kv,
-      int layer,
-      MemorySegment k,
-      MemorySegment v,
-      long row,
-      int firstToken,
-      int tokens) {
-    KernelArguments.checkStoreKv(kv, layer, k, v, row, firstToken, tokens);
-    ReferenceKv.store(kv, layer, k, v, row, firstToken, tokens);
+  private static void rotate(
+      MemorySegment x, long at, MemorySegment turns, long angles, int pairs) {
+    for (int i = 0; i < 2 * pairs; i += 2) {
+      float cos = turns.getAtIndex(ValueLayout.JAVA_FLOAT, angles + i);
+      float sin = turns.getAtIndex(ValueLayout.JAVA_FLOAT, angles + i + 1);
+      float a = x.getAtIndex(ValueLayout.JAVA_FLOAT, at + i);
+      float b = x.getAtIndex(ValueLayout.JAVA_FLOAT, at + i + 1);
+      x.setAtIndex(ValueLayout.JAVA_FLOAT, at + i, Math.fma(a, cos, -(b * sin)));
+      x.setAtIndex(ValueLayout.JAVA_FLOAT, at + i + 1, Math.fma(a, sin, b * cos));
+    }
   }
 
   @Override
-  public void attention(
-      KvView kv,
-      int layer,
-      MemorySegment q,
-      int heads,
-      float scale,
-      long row,
-      int firstToken,
-      int tokens,
-      Activations out) {
-    KernelArguments.checkAttention(kv, layer, q, heads, row, firstToken, tokens, out);
+  public void storeKv(RowRuns rows, AttentionLayer layer, MemorySegment k, MemorySegment v) {
+    KernelArguments.checkStoreKv(rows, layer, k, v);
+    for (int run = 0; run < rows.count(); run++) {
+      ReferenceKv.store(
+          rows.view(run),
+          layer.layer(),
+          k,
+          v,
+          rows.firstRow(run),
+          rows.firstPosition(run),
+          rows.tokens(run));
+    }
+  }
+
+  @Override
+  public void attention(RowRuns rows, AttentionLayer layer, MemorySegment q, Activations out) {
+    KernelArguments.checkAttention(rows, layer, q, out);
     ReferenceAttention attention = scratch.get().attention;
-    int dim = kv.geometry().headDim();
-    int group = heads / kv.geometry().kvHeads();
-    for (int t = 0; t < tokens; t++) {
-      for (int head = 0; head < heads; head++) {
-        long at = (row + t) * out.cols() + (long) head * dim;
-        attention.attend(kv, layer, head / group, q, out.f32(), at, scale, firstToken + t);
+    AttentionShape shape = layer.shape();
+    int group = shape.heads() / shape.kvHeads();
+    for (int run = 0; run < rows.count(); run++) {
+      KvView kv = rows.view(run);
+      for (int t = 0; t < rows.tokens(run); t++) {
+        int position = rows.firstPosition(run) + t;
+        for (int head = 0; head < shape.heads(); head++) {
+          long at = ((rows.firstRow(run) + t) * (long) shape.heads() + head) * shape.keyDim();
+          attention.attend(
+              kv, layer.layer(), head / group, q, out.f32(), at, shape.scale(), position);
+        }
       }
     }
-    ReferenceQuantizer.quantize(out, row, tokens);
+    ReferenceQuantizer.quantize(out, rows.firstRow(), rows.rows());
   }
 
   @Override

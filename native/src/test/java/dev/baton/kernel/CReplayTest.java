@@ -69,6 +69,9 @@ class CReplayTest {
       OperationCases.attention(recording, new KvGeometry(2, 1, 80), 1, 127, 5, 5);
       OperationCases.attention(recording, new KvGeometry(2, 1, 128), 5, 64, 4, 4);
       OperationCases.attention(recording, new KvGeometry(2, 1, 256), 2, 3, 2, 1);
+      for (int seed = 0; seed < 4; seed++) {
+        RaggedBatch.random(seed, 5).answer(recording, true);
+      }
     }
   }
 

@@ -29,6 +29,8 @@ class KernelsAllocationTest {
     final MemorySegment out;
     final MemorySegment wire;
     final RopeTable rope;
+    final RowRuns rows;
+    final AttentionLayer attention;
 
     Layer(Kernels kernels, Arena arena) {
       RandomTensors random = new RandomTensors(3, arena);
@@ -39,14 +41,19 @@ class KernelsAllocationTest {
       out = random.floats(COLS);
       wire = arena.allocate(kv.geometry().tokenBytes());
       rope = new RopeTable(64, new double[DIM / 2], arena);
+      rows = new RowRuns(1, arena);
+      attention =
+          new AttentionLayer(
+              new AttentionShape(HEADS, HEADS, DIM, DIM, 0.1f), kv.geometry(), 0, arena);
     }
 
     void step(Kernels kernels) {
       kernels.rmsNorm(out, 0, weight, 1e-5f, 1, x);
       kernels.matmul(w, x, 1, out, false);
-      kernels.rope(out, 0, 1, HEADS, DIM, rope, 5);
-      kernels.storeKv(kv, 0, out, out, 0, 5, 1);
-      kernels.attention(kv, 0, out, HEADS, 0.1f, 0, 5, 1, x);
+      rows.clear().add(kv, 0, 1, 5);
+      kernels.rope(out, rows, HEADS, DIM, rope);
+      kernels.storeKv(rows, attention, out, out);
+      kernels.attention(rows, attention, out, x);
       kernels.swiglu(out, weight, 1, x);
       for (int i = 0; i < TYPES.length; i++) {
         kernels.exportKv(kv, 0, 5, 1, TYPES[i], wire, 0);

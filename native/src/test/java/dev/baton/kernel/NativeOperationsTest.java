@@ -185,11 +185,13 @@ class NativeOperationsTest {
     try (Kernels kernels = open(isa, threads);
         Arena arena = Arena.ofConfined()) {
       RandomTensors random = new RandomTensors(1, arena);
-      KvView kv = random.cache(new KvGeometry(1, 1, 258), 1);
+      KvGeometry geometry = new KvGeometry(2, 1, 258);
+      RowRuns rows = new RowRuns(1, arena).add(random.cache(geometry, 1), 0, 1, 0);
+      AttentionLayer layer = OperationCases.layer(geometry, 1, arena);
       Activations out = kernels.activations(1, 258, EnumSet.of(ActivationKind.F32), arena);
       assertThrows(
           IllegalArgumentException.class,
-          () -> kernels.attention(kv, 0, random.floats(258), 1, 1f, 0, 0, 1, out));
+          () -> kernels.attention(rows, layer, random.floats(258), out));
     }
   }
 }

@@ -68,9 +68,12 @@ final class OperationCases {
         frequencies[i] = StrictMath.pow(10000, -2.0 * i / headDim);
       }
       RopeTable table = new RopeTable(firstPosition + tokens, frequencies, arena);
+      KvView kv =
+          new RandomTensors(1, arena).cache(new KvGeometry(1, 1, 1), firstPosition + tokens);
+      RowRuns rows = new RowRuns(1, arena);
       for (int t = 0; t < tokens; t += chunk) {
-        kernels.rope(
-            x, t + 1, Math.min(chunk, tokens - t), heads, headDim, table, firstPosition + t);
+        rows.clear().add(kv, t + 1, Math.min(chunk, tokens - t), firstPosition + t);
+        kernels.rope(x, rows, heads, headDim, table);
       }
       return x.toArray(ValueLayout.JAVA_BYTE);
     }
@@ -107,8 +110,11 @@ final class OperationCases {
         k.setAtIndex(ValueLayout.JAVA_FLOAT, cols + i, odd[i]);
         v.setAtIndex(ValueLayout.JAVA_FLOAT, cols + i, odd[i]);
       }
+      AttentionLayer layer = layer(geometry, geometry.kvHeads(), arena);
+      RowRuns rows = new RowRuns(1, arena);
       for (int t = 0; t < tokens; t += chunk) {
-        kernels.storeKv(kv, LAYER, k, v, t + 1, firstToken + t, Math.min(chunk, tokens - t));
+        rows.clear().add(kv, t + 1, Math.min(chunk, tokens - t), firstToken + t);
+        kernels.storeKv(rows, layer, k, v);
       }
       return kv.pool().toArray(ValueLayout.JAVA_BYTE);
     }
@@ -122,18 +128,26 @@ final class OperationCases {
       int cols = heads * geometry.headDim();
       KvView kv = random.cache(geometry, firstToken + tokens);
       MemorySegment q = random.floats((long) (tokens + 1) * cols);
-      float scale = (float) (1 / Math.sqrt(geometry.headDim()));
+      AttentionLayer layer = layer(geometry, heads, arena);
+      RowRuns rows = new RowRuns(1, arena);
       Activations out = kernels.activations(tokens + 1, cols, kinds(cols), arena);
       out.f32().fill((byte) 0x55);
       for (int t = 0; t < tokens; t += chunk) {
-        int run = Math.min(chunk, tokens - t);
-        kernels.attention(kv, LAYER, q, heads, scale, t + 1, firstToken + t, run, out);
+        rows.clear().add(kv, t + 1, Math.min(chunk, tokens - t), firstToken + t);
+        kernels.attention(rows, layer, q, out);
       }
       kernels.quantize(out, 1); // row 0 belongs to nobody
       Answer answer = new Answer(arena, kernels, random, cols, tokens + 1);
       answer.take(out, 0, tokens + 1);
       return answer.bytes();
     }
+  }
+
+  static AttentionLayer layer(KvGeometry geometry, int heads, Arena arena) {
+    int dim = geometry.headDim();
+    float scale = (float) (1 / Math.sqrt(dim));
+    AttentionShape shape = new AttentionShape(heads, geometry.kvHeads(), dim, dim, scale);
+    return new AttentionLayer(shape, geometry, LAYER, arena);
   }
 
   /**
@@ -225,7 +239,7 @@ final class OperationCases {
     }
   }
 
-  private static Set<ActivationKind> kinds(int cols) {
+  static Set<ActivationKind> kinds(int cols) {
     Set<ActivationKind> kinds = EnumSet.of(ActivationKind.F32);
     if (cols % 32 == 0) {
       kinds.add(ActivationKind.Q8_32);
@@ -237,7 +251,7 @@ final class OperationCases {
   }
 
   /** Gathers activation rows and what their quantised forms multiply to. */
-  private static final class Answer {
+  static final class Answer {
     private final Kernels kernels;
     private final int cols;
     private final PackedMatrix[] probes;

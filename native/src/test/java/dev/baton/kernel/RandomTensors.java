@@ -89,13 +89,31 @@ final class RandomTensors {
    * values.
    */
   KvView cache(KvGeometry geometry, int tokens) {
-    int blocks = (tokens + KvGeometry.BLOCK_TOKENS - 1) / KvGeometry.BLOCK_TOKENS;
+    return caches(geometry, tokens)[0];
+  }
+
+  /**
+   * The same for several sequences in one pool: two blocks of nobody, then each one's, reversed.
+   */
+  KvView[] caches(KvGeometry geometry, int... tokens) {
     int spare = 2;
-    MemorySegment pool = f16s((blocks + spare) * geometry.blockBytes() / Short.BYTES);
-    MemorySegment table = arena.allocate((long) blocks * Integer.BYTES, 64);
-    for (int i = 0; i < blocks; i++) {
-      table.setAtIndex(ValueLayout.JAVA_INT, i, spare + blocks - 1 - i);
+    int[] blocks = new int[tokens.length];
+    int all = spare;
+    for (int i = 0; i < tokens.length; i++) {
+      blocks[i] = Math.ceilDiv(tokens[i], KvGeometry.BLOCK_TOKENS);
+      all += blocks[i];
     }
-    return new KvView(geometry, pool, table);
+    MemorySegment pool = f16s(all * geometry.blockBytes() / Short.BYTES);
+    KvView[] views = new KvView[tokens.length];
+    int end = spare;
+    for (int i = 0; i < tokens.length; i++) {
+      MemorySegment table = arena.allocate((long) blocks[i] * Integer.BYTES, 64);
+      end += blocks[i];
+      for (int j = 0; j < blocks[i]; j++) {
+        table.setAtIndex(ValueLayout.JAVA_INT, j, end - 1 - j);
+      }
+      views[i] = new KvView(geometry, pool, table);
+    }
+    return views;
   }
 }

@@ -150,61 +150,77 @@ final class RecordingKernels implements Kernels {
         rows(x.f32(), tokens, w.cols()));
   }
 
+  /** For each run its row, tokens and position; the runs' block tables, one behind the other. */
+  private static MemorySegment[] with(RowRuns rows, MemorySegment... more) {
+    ByteBuffer runs = numbers(3 * rows.count() * Long.BYTES);
+    int blocks = 0;
+    for (int run = 0; run < rows.count(); run++) {
+      runs.putLong(rows.firstRow(run)).putLong(rows.tokens(run)).putLong(rows.firstPosition(run));
+      blocks += blocks(rows, run);
+    }
+    ByteBuffer tables = numbers(blocks * Integer.BYTES);
+    for (int run = 0; run < rows.count(); run++) {
+      for (int i = 0; i < blocks(rows, run); i++) {
+        tables.putInt(rows.view(run).blockTable().getAtIndex(ValueLayout.JAVA_INT, i));
+      }
+    }
+    MemorySegment[] all = new MemorySegment[2 + more.length];
+    all[0] = MemorySegment.ofBuffer(runs.flip());
+    all[1] = MemorySegment.ofBuffer(tables.flip());
+    System.arraycopy(more, 0, all, 2, more.length);
+    return all;
+  }
+
+  private static ByteBuffer numbers(int bytes) {
+    return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  private static int blocks(RowRuns rows, int run) {
+    return Math.ceilDiv(rows.firstPosition(run) + rows.tokens(run), KvGeometry.BLOCK_TOKENS);
+  }
+
+  private static long[] with(AttentionLayer layer) {
+    AttentionShape shape = layer.shape();
+    KvGeometry geometry = layer.geometry();
+    return new long[] {
+      shape.heads(),
+      shape.kvHeads(),
+      shape.keyDim(),
+      shape.valueDim(),
+      geometry.blockBytes(),
+      layer.layer() * geometry.layerBytes(),
+      Float.floatToRawIntBits(shape.scale())
+    };
+  }
+
   @Override
-  public void rope(
-      MemorySegment x,
-      long row,
-      int tokens,
-      int heads,
-      int headDim,
-      RopeTable table,
-      int firstPosition) {
+  public void rope(MemorySegment x, RowRuns rows, int heads, int headDim, RopeTable table) {
     record(
         ROPE,
-        new long[] {row, tokens, heads, headDim, table.pairs(), firstPosition},
-        () -> reference.rope(x, row, tokens, heads, headDim, table, firstPosition),
+        new long[] {heads, headDim, table.pairs()},
+        () -> reference.rope(x, rows, heads, headDim, table),
         x,
-        table.rows(table.positions()));
+        with(rows, table.rows(table.positions())));
   }
 
   @Override
-  public void storeKv(
-      KvView kv,
-      int layer,
-      MemorySegment k,
-      MemorySegment v,
-      long row,
-      int firstToken,
-      int tokens) {
+  public void storeKv(RowRuns rows, AttentionLayer layer, MemorySegment k, MemorySegment v) {
     record(
         STORE_KV,
-        with(kv, layer, row, firstToken, tokens),
-        () -> reference.storeKv(kv, layer, k, v, row, firstToken, tokens),
-        kv.pool(),
-        kv.blockTable(),
-        k,
-        v);
+        with(layer),
+        () -> reference.storeKv(rows, layer, k, v),
+        rows.view(0).pool(),
+        with(rows, k, v));
   }
 
   @Override
-  public void attention(
-      KvView kv,
-      int layer,
-      MemorySegment q,
-      int heads,
-      float scale,
-      long row,
-      int firstToken,
-      int tokens,
-      Activations out) {
+  public void attention(RowRuns rows, AttentionLayer layer, MemorySegment q, Activations out) {
     record(
         ATTENTION,
-        with(kv, layer, heads, Float.floatToRawIntBits(scale), row, firstToken, tokens),
-        () -> reference.attention(kv, layer, q, heads, scale, row, firstToken, tokens, out),
-        rows(out.f32(), row + tokens, out.cols()),
-        kv.pool(),
-        kv.blockTable(),
-        q);
+        with(layer),
+        () -> reference.attention(rows, layer, q, out),
+        rows(out.f32(), rows.firstRow() + rows.rows(), out.cols()),
+        with(rows, rows.view(0).pool(), q));
   }
 
   @Override

@@ -12,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.EnumSet;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -110,7 +111,10 @@ class ReferenceKernelsTest {
     Activations out =
         KERNELS.activations(tokens, heads * headDim, EnumSet.of(ActivationKind.F32), arena);
     float scale = 0.2f;
-    KERNELS.attention(kv, 1, q, heads, scale, 0, firstToken, tokens, out);
+    AttentionLayer layer =
+        new AttentionLayer(
+            new AttentionShape(heads, 2, headDim, headDim, scale), geometry, 1, arena);
+    KERNELS.attention(rows(kv, 0, tokens, firstToken), layer, q, out);
     for (int t = 0; t < tokens; t++) {
       for (int h = 0; h < heads; h++) {
         double[] expected = new double[headDim];
@@ -165,14 +169,16 @@ class ReferenceKernelsTest {
     KvView kv = random.cache(geometry, 64);
     MemorySegment q = random.floats(2 * 16);
     Activations out = KERNELS.activations(1, 32, EnumSet.of(ActivationKind.F32), arena);
-    KERNELS.attention(kv, 1, q, 2, 0.25f, 0, 37, 1, out);
+    AttentionLayer layer = OperationCases.layer(geometry, 2, arena);
+    RowRuns rows = rows(kv, 0, 1, 37);
+    KERNELS.attention(rows, layer, q, out);
     byte[] stale = out.f32().toArray(ValueLayout.JAVA_BYTE);
     MemorySegment wire = arena.allocate(26L * geometry.tokenBytes());
     importF16(kv, 1, 38, 26, wire, 0);
-    KERNELS.attention(kv, 1, q, 2, 0.25f, 0, 37, 1, out);
+    KERNELS.attention(rows, layer, q, out);
     assertArrayEquals(stale, out.f32().toArray(ValueLayout.JAVA_BYTE), "zeros behind the query");
     importF16(kv, 1, 37, 1, wire, 0);
-    KERNELS.attention(kv, 1, q, 2, 0.25f, 0, 37, 1, out);
+    KERNELS.attention(rows, layer, q, out);
     assertNotEquals(
         MemorySegment.ofArray(stale).get(ValueLayout.JAVA_INT_UNALIGNED, 0),
         out.f32().get(ValueLayout.JAVA_INT, 0));
@@ -209,7 +215,8 @@ class ReferenceKernelsTest {
 
     MemorySegment heads = random.floats(2 * 6);
     MemorySegment before = arena.allocate(heads.byteSize()).copyFrom(heads);
-    KERNELS.rope(heads, 0, 1, 2, 6, new RopeTable(10, new double[] {1, 0.1}, arena), 7);
+    RowRuns rows = rows(random.cache(new KvGeometry(1, 1, 6), 8), 0, 1, 7);
+    KERNELS.rope(heads, rows, 2, 6, new RopeTable(10, new double[] {1, 0.1}, arena));
     for (int at : new int[] {0, 2, 6, 8}) {
       double angle = at % 6 == 0 ? 7 : 0.7;
       double a = before.getAtIndex(FLOAT, at);
@@ -323,13 +330,6 @@ class ReferenceKernelsTest {
     assertThrows(IndexOutOfBoundsException.class, () -> KERNELS.matmul(w, x, -1, two, false));
     assertThrows(IndexOutOfBoundsException.class, () -> KERNELS.rmsNorm(two, 1, two, 0f, 2, x));
     assertThrows(
-        IllegalArgumentException.class, () -> KERNELS.attention(kv, 0, two, 3, 1f, 0, 0, 1, x));
-    assertThrows(
-        IndexOutOfBoundsException.class, () -> KERNELS.attention(kv, 2, two, 4, 1f, 0, 0, 1, x));
-    assertThrows(
-        IndexOutOfBoundsException.class, () -> KERNELS.attention(kv, 0, two, 4, 1f, 0, 63, 2, x));
-    assertThrows(IndexOutOfBoundsException.class, () -> KERNELS.storeKv(kv, 0, two, two, 0, 62, 3));
-    assertThrows(
         IndexOutOfBoundsException.class,
         () -> KERNELS.importKv(kv, 0, 0, 5, KvWireType.F16, two, 1, 0));
     assertThrows(
@@ -341,6 +341,45 @@ class ReferenceKernelsTest {
   }
 
   @Test
+  void shouldRefuseRowsThatDoNotFit() {
+    KvGeometry geometry = new KvGeometry(2, 2, 8);
+    KvView kv = random.cache(geometry, 64);
+    Activations x = KERNELS.activations(2, 32, EnumSet.of(ActivationKind.Q8_32), arena);
+    MemorySegment two = random.floats(2 * 32);
+    AttentionLayer layer = OperationCases.layer(geometry, 4, arena);
+    RowRuns rows = rows(kv, 0, 1, 62);
+    RowRuns far = rows(kv, 2, 1, 62);
+    RowRuns many = rows(kv, 0, 5, 0);
+
+    AttentionLayer narrow = OperationCases.layer(geometry, 2, arena);
+    AttentionLayer deep = OperationCases.layer(new KvGeometry(3, 2, 8), 4, arena);
+    refusesShape(() -> KERNELS.attention(rows, narrow, two, x));
+    refusesShape(() -> KERNELS.attention(rows, deep, two, x));
+    refusesShape(() -> KERNELS.storeKv(rows, deep, two, two));
+    refusesRows(() -> KERNELS.attention(far, layer, random.floats(96), x));
+    refusesRows(() -> KERNELS.attention(rows(kv, 1, 1, 62), layer, random.floats(32), x));
+    refusesRows(() -> KERNELS.storeKv(many, layer, two, random.floats(80)));
+    refusesRows(() -> KERNELS.storeKv(many, layer, random.floats(80), two));
+
+    RopeTable table = new RopeTable(62, new double[4], arena);
+    refusesRows(() -> KERNELS.rope(two, rows, 4, 8, table));
+    refusesRows(() -> KERNELS.rope(two, many, 4, 8, table));
+    refusesShape(() -> KERNELS.rope(two, rows, 8, 6, table));
+  }
+
+  private static void refusesShape(Executable call) {
+    assertThrows(IllegalArgumentException.class, call);
+  }
+
+  private static void refusesRows(Executable call) {
+    assertThrows(IndexOutOfBoundsException.class, call);
+  }
+
+  private RowRuns rows(KvView kv, int firstRow, int tokens, int firstPosition) {
+    return new RowRuns(1, arena).add(kv, firstRow, tokens, firstPosition);
+  }
+
+  @Test
   void shouldDoNothingForNoTokens() {
     KvView kv = random.cache(new KvGeometry(1, 1, 8), 1);
     Activations x = KERNELS.activations(1, 8, EnumSet.of(ActivationKind.F32), arena);
@@ -348,7 +387,12 @@ class ReferenceKernelsTest {
     MemorySegment none = arena.allocate(0);
     KERNELS.rmsNorm(none, 0, random.floats(8), 0f, 0, x);
     KERNELS.swiglu(none, none, 0, x);
-    KERNELS.attention(kv, 0, none, 1, 1f, 0, 0, 0, x);
+    AttentionShape shape = new AttentionShape(1, 1, 8, 8, 1f);
+    AttentionLayer layer = new AttentionLayer(shape, kv.geometry(), 0, arena);
+    RowRuns rows = rows(kv, 5, 0, 0);
+    KERNELS.rope(none, rows, 1, 8, new RopeTable(1, new double[4], arena));
+    KERNELS.storeKv(rows, layer, none, none);
+    KERNELS.attention(rows, layer, none, x);
     assertEquals(0, KERNELS.exportKv(kv, 0, 0, 0, KvWireType.F16, none, 0));
     assertTrue(KERNELS.importKv(kv, 0, 0, 0, KvWireType.F16, none, 0, 0));
     assertEquals(7, x.f32().get(ValueLayout.JAVA_BYTE, 31));

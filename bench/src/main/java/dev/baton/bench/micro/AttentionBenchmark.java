@@ -3,21 +3,26 @@ package dev.baton.bench.micro;
 import dev.baton.bench.report.WrongResult;
 import dev.baton.kernel.ActivationKind;
 import dev.baton.kernel.Activations;
+import dev.baton.kernel.AttentionLayer;
+import dev.baton.kernel.AttentionShape;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.NativeKernels;
 import dev.baton.kernel.ReferenceKernels;
+import dev.baton.kernel.RowRuns;
 import dev.baton.model.KvCache;
 import dev.baton.model.KvSequence;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -92,8 +97,8 @@ public class AttentionBenchmark {
   private KvSequence sequence;
   private MemorySegment queries; // (tokens, heads, headDim)
   private Activations out; // (tokens, heads * headDim)
-  private float scale;
-  private int layers;
+  private List<AttentionLayer> layers;
+  private RowRuns rows; // the tokens
   private long ops;
   private int next;
 
@@ -106,21 +111,29 @@ public class AttentionBenchmark {
         NativeKernels.open(KernelsConfig.fromEnvironment(System.getenv()).withThreads(threads));
     long layerBytes =
         KvCache.blocksFor(context) * new KvGeometry(1, heads.keys, heads.dim).layerBytes();
-    layers = Math.toIntExact(Math.ceilDiv(MatmulBenchmark.FAR_BYTES, layerBytes));
-    cache = new KvCache(new KvGeometry(layers, heads.keys, heads.dim), KvCache.blocksFor(context));
+    int count = Math.toIntExact(Math.ceilDiv(MatmulBenchmark.FAR_BYTES, layerBytes));
+    cache = new KvCache(new KvGeometry(count, heads.keys, heads.dim), KvCache.blocksFor(context));
+    float scale = (float) (1 / StrictMath.sqrt(heads.dim));
+    AttentionShape shape =
+        new AttentionShape(heads.queries, heads.keys, heads.dim, heads.dim, scale);
+    layers =
+        IntStream.range(0, count)
+            .mapToObj(layer -> new AttentionLayer(shape, cache.geometry(), layer, arena))
+            .toList();
     sequence = Objects.requireNonNull(cache.reserve(context));
     SplittableRandom random = new SplittableRandom(SEED);
     MemorySegment keys = gaussians((long) context * heads.keys * heads.dim, random);
     MemorySegment values = gaussians((long) context * heads.keys * heads.dim, random);
-    for (int layer = 0; layer < layers; layer++) {
-      kernels.storeKv(sequence.view(), layer, keys, values, 0, 0, context);
+    RowRuns all = new RowRuns(1, arena).add(sequence.view(), 0, context, 0);
+    for (AttentionLayer layer : layers) {
+      kernels.storeKv(all, layer, keys, values);
     }
     queries = gaussians((long) tokens * heads.queries * heads.dim, random);
     out = kernels.activations(tokens, heads.queries * heads.dim, OUT, arena);
-    scale = (float) (1 / StrictMath.sqrt(heads.dim));
+    rows = new RowRuns(1, arena).add(sequence.view(), 0, tokens, context - tokens);
     long seen = tokens * (2L * context - tokens + 1) / 2;
     ops = 4L * heads.queries * heads.dim * seen;
-    prove(layers - 1);
+    prove(layers.getLast());
   }
 
   private MemorySegment gaussians(long count, SplittableRandom random) {
@@ -134,7 +147,7 @@ public class AttentionBenchmark {
   /**
    * @throws WrongResult where the output is not that of the reference
    */
-  private void prove(int layer) {
+  private void prove(AttentionLayer layer) {
     run(layer);
     int width = heads.queries * heads.dim;
     try (ReferenceKernels reference = new ReferenceKernels();
@@ -142,8 +155,8 @@ public class AttentionBenchmark {
       Activations wanted = reference.activations(tokens, width, OUT, scratch);
       for (int row : new int[] {0, tokens - 1}) {
         int position = context - tokens + row;
-        reference.attention(
-            sequence.view(), layer, queries, heads.queries, scale, row, position, 1, wanted);
+        RowRuns one = new RowRuns(1, scratch).add(sequence.view(), row, 1, position);
+        reference.attention(one, layer, queries, wanted);
         long at = (long) row * width * Float.BYTES;
         MemorySegment found = out.f32().asSlice(at, (long) width * Float.BYTES);
         if (found.mismatch(wanted.f32().asSlice(at, (long) width * Float.BYTES)) >= 0) {
@@ -153,15 +166,14 @@ public class AttentionBenchmark {
     }
   }
 
-  private void run(int layer) {
-    kernels.attention(
-        sequence.view(), layer, queries, heads.queries, scale, 0, context - tokens, tokens, out);
+  private void run(AttentionLayer layer) {
+    kernels.attention(rows, layer, queries, out);
   }
 
   @Benchmark
   public void attend(KernelWork work) {
-    run(next);
-    next = (next + 1) % layers;
+    run(layers.get(next));
+    next = (next + 1) % layers.size();
     work.fmaOps += ops;
     work.readBytes += (long) context * sequence.view().geometry().tokenBytes();
   }
