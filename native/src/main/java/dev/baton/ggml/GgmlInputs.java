@@ -2,7 +2,6 @@ package dev.baton.ggml;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.baton.model.KvSequence;
 import dev.baton.model.TokenBatch;
@@ -16,9 +15,6 @@ import java.util.List;
  * layer between two tensors, positions, slots, and which keys each row sees.
  */
 final class GgmlInputs implements AutoCloseable {
-  private static final short UNSEEN = (short) 0xfc00; // minus infinity
-  private static final short SEEN = 0;
-
   /** Some releases want masks of whole runs of so many rows. */
   private static final int MASK_ROWS = 64;
 
@@ -130,8 +126,12 @@ final class GgmlInputs implements AutoCloseable {
     return onlyWanted ? wanted : all;
   }
 
-  /** Says of each row where it stands, where its KV goes and which keys it sees. */
-  void set(TokenBatch batch) {
+  /**
+   * Says of each row where it stands, where its KV goes and which keys it sees.
+   *
+   * @param masks bring the masks there
+   */
+  void set(TokenBatch batch, GgmlMasks masks) {
     boolean someUnwanted = shape.wanted() < shape.rows();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment slot = arena.allocate(JAVA_LONG, shape.rows());
@@ -143,9 +143,9 @@ final class GgmlInputs implements AutoCloseable {
         }
       }
       backends.tensorSet(slots, slot, 0, slot.byteSize());
-      setQueries(batch, false, arena);
+      setQueries(batch, false, masks, arena);
       if (someUnwanted && shape.wanted() > 0) {
-        setQueries(batch, true, arena);
+        setQueries(batch, true, masks, arena);
         setWantedRows(batch, arena);
       }
     }
@@ -164,7 +164,8 @@ final class GgmlInputs implements AutoCloseable {
   }
 
   /** The last rows of each run: their positions, and that each sees the tokens up to its own. */
-  private void setQueries(TokenBatch batch, boolean onlyWanted, Arena arena) {
+  private void setQueries(
+      TokenBatch batch, boolean onlyWanted, GgmlMasks masks, Arena arena) {
     Queries queries = queries(onlyWanted);
     MemorySegment positions = arena.allocate(JAVA_INT, onlyWanted ? shape.wanted() : shape.rows());
     int row = 0;
@@ -174,16 +175,10 @@ final class GgmlInputs implements AutoCloseable {
         continue;
       }
       int first = batch.firstPosition(run) + batch.runTokens(run) - count;
-      int kvSlots = shape.runs().get(run).kvSlots();
-      MemorySegment mask = arena.allocate(JAVA_SHORT, (long) count * kvSlots);
       for (int i = 0; i < count; i++) {
         positions.setAtIndex(JAVA_INT, row++, first + i);
-        long base = (long) i * kvSlots;
-        for (int token = 0; token < kvSlots; token++) {
-          mask.setAtIndex(JAVA_SHORT, base + token, token <= first + i ? SEEN : UNSEEN);
-        }
       }
-      backends.tensorSet(queries.masks().get(run), mask, 0, mask.byteSize());
+      masks.set(queries.masks().get(run), first, count, shape.runs().get(run).kvSlots());
     }
     backends.tensorSet(queries.positions(), positions, 0, positions.byteSize());
   }

@@ -26,6 +26,7 @@ final class GgmlPass implements LayerPass {
   private final boolean oneAhead;
   private final GgmlLayers layers;
   private final GgmlKv kv;
+  private final GgmlMasks masks;
   private final Arena arena = Arena.ofShared();
   private final MemorySegment hidden; // (maxTokens, dim)
   private final Dequantizer dequantizer = new Dequantizer();
@@ -45,6 +46,7 @@ final class GgmlPass implements LayerPass {
     this.oneAhead = oneAhead;
     this.hidden = arena.allocate((long) maxTokens * config.dim() * Float.BYTES, 64);
     try {
+      this.masks = new GgmlMasks(backends, kv.slots(), arena);
       this.layers = supported(kv);
       this.session = begun((maxTokens + 128L) * FIRST_KV_TOKENS);
     } catch (RuntimeException | Error e) {
@@ -153,7 +155,7 @@ final class GgmlPass implements LayerPass {
     }
     GgmlSession.Kept kept = prepared(GgmlShape.of(batch), from, to);
     GgmlInputs inputs = kept.inputs();
-    inputs.set(batch);
+    inputs.set(batch, masks);
     kv.forget(batch, from, to);
     long rowBytes = (long) config.dim() * Float.BYTES;
     backends.tensorSet(inputs.hidden(from), hidden, 0, batch.rows() * rowBytes);
