@@ -36,6 +36,7 @@ final class GgmlInputs implements AutoCloseable {
   private final MemorySegment even; // (rows, dim): the input of even layers
   private final MemorySegment odd; // (rows, dim)
   private final MemorySegment slots; // (rows)
+  private final MemorySegment rowNumbers; // of any batch
   private final MemorySegment wantedRows; // (wanted): of the last layer
   private final MemorySegment wantedResult; // (wanted, dim)
   private final Queries all;
@@ -52,6 +53,7 @@ final class GgmlInputs implements AutoCloseable {
     this.even = view(workspace.hidden(0), config.dim(), shape.rows(), rowBytes);
     this.odd = view(workspace.hidden(1), config.dim(), shape.rows(), rowBytes);
     this.slots = view(workspace.slots(), shape.rows(), 1, shape.rows() * (long) Long.BYTES);
+    this.rowNumbers = workspace.rowNumbers();
     this.wantedRows = view(workspace.wantedRows(), most, 1, most * (long) Integer.BYTES);
     this.wantedResult = view(workspace.wantedResult(), config.dim(), most, rowBytes);
     this.all = queries(workspace, shape.rows(), false);
@@ -122,6 +124,12 @@ final class GgmlInputs implements AutoCloseable {
     return wantedRows;
   }
 
+  /** The numbers of rows [first, first + count), described in a graph's context. */
+  MemorySegment rowNumbers(MemorySegment ctx, int first, int count) {
+    long bytes = count * (long) Long.BYTES;
+    return ggml.view2d(ctx, rowNumbers, count, 1, bytes, first * (long) Long.BYTES);
+  }
+
   Queries queries(boolean onlyWanted) {
     return onlyWanted ? wanted : all;
   }
@@ -164,8 +172,7 @@ final class GgmlInputs implements AutoCloseable {
   }
 
   /** The last rows of each run: their positions, and that each sees the tokens up to its own. */
-  private void setQueries(
-      TokenBatch batch, boolean onlyWanted, GgmlMasks masks, Arena arena) {
+  private void setQueries(TokenBatch batch, boolean onlyWanted, GgmlMasks masks, Arena arena) {
     Queries queries = queries(onlyWanted);
     MemorySegment positions = arena.allocate(JAVA_INT, onlyWanted ? shape.wanted() : shape.rows());
     int row = 0;

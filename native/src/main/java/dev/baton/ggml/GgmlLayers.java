@@ -3,7 +3,6 @@ package dev.baton.ggml;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 
 /**
  * Describes one layer of a llama-family transformer as a graph of ggml's operations. Shapes here
@@ -134,7 +133,10 @@ final class GgmlLayers {
       return keep(ggml.setRows(ctx, kv.values(index), product(layer.v(), normed), in.slots()));
     }
 
-    /** (rows, heads * headDim), or of the wanted rows: each run over its own sequence's slots. */
+    /**
+     * (rows, heads * headDim), or of the wanted rows: each run over its own sequence's slots, and
+     * from there to its rows of the whole.
+     */
     MemorySegment attention(
         int index,
         GgmlWeights.Layer layer,
@@ -144,18 +146,26 @@ final class GgmlLayers {
       GgmlInputs.Queries queries = in.queries(onlyWanted);
       int rows = onlyWanted ? shape.wanted() : shape.rows();
       MemorySegment q = rope(product(layer.q(), normed), queries.positions(), config.heads(), rows);
-      MemorySegment out = null;
+      MemorySegment out = MemorySegment.NULL;
       int first = 0;
       for (int i = 0; i < shape.runs().size(); i++) {
         GgmlShape.Run run = shape.runs().get(i);
         int count = run.rows(onlyWanted);
-        if (count > 0) {
-          MemorySegment part = attentionOf(index, run, rows(q, first, count), queries, i, count);
-          out = out == null ? part : keep(ggml.concat(ctx, out, part, 1));
-          first += count;
+        if (count == 0) {
+          continue;
         }
+        MemorySegment part = attentionOf(index, run, rows(q, first, count), queries, i, count);
+        if (count == rows) {
+          return part;
+        }
+        if (first == 0) {
+          out = ggml.newTensor2d(ctx, GgmlTensors.F32, qDim(), rows);
+        }
+        MemorySegment numbers = in.rowNumbers(ctx, first, count);
+        out = keep(ggml.setRows(ctx, out, part, numbers)); // each after the one before
+        first += count;
       }
-      return Objects.requireNonNull(out);
+      return out;
     }
 
     /** Rows [first, first + count) of (rows, heads, headDim). */
@@ -177,17 +187,16 @@ final class GgmlLayers {
       MemorySegment k = byHead(kv.keys(index), run); // (kvHeads, kvSlots, headDim)
       MemorySegment v = byHead(kv.values(index), run);
       MemorySegment mask = inputs.masks().get(number);
-      long qDim = (long) config.heads() * config.headDim();
       if (flash) {
         MemorySegment out = keep(ggml.flashAttnExt(ctx, queries, k, v, mask, scale, 0, 0));
-        return ggml.reshape2d(ctx, out, qDim, rows);
+        return ggml.reshape2d(ctx, out, qDim(), rows);
       }
       MemorySegment scores = keep(ggml.mulMat(ctx, k, queries)); // (heads, rows, kvSlots)
       MemorySegment shares = keep(ggml.softMaxExt(ctx, scores, mask, scale, 0));
       MemorySegment turned = keep(ggml.cont(ctx, ggml.transpose(ctx, v)));
       MemorySegment out = keep(ggml.mulMat(ctx, turned, shares)); // (heads, rows, headDim)
       MemorySegment byRow = keep(ggml.cont(ctx, ggml.permute(ctx, out, 0, 2, 1, 3)));
-      return ggml.reshape2d(ctx, byRow, qDim, rows);
+      return ggml.reshape2d(ctx, byRow, qDim(), rows);
     }
 
     /** The slots that attention reads, head by head. */
@@ -209,6 +218,10 @@ final class GgmlLayers {
       MemorySegment gate = product(layer.gate(), normed);
       MemorySegment up = product(layer.up(), normed);
       return product(layer.down(), keep(ggml.swigluSplit(ctx, gate, up)));
+    }
+
+    private long qDim() {
+      return (long) config.heads() * config.headDim();
     }
 
     private int kvDim() {

@@ -89,13 +89,14 @@ final class GgmlPass implements LayerPass {
 
   private @Nullable String missing(GgmlLayers described) {
     GgmlLibrary ggml = model.ggml();
-    GgmlShape shape = GgmlShape.sample(1);
+    GgmlShape shape = GgmlShape.pair();
     long mask = GgmlInputs.maskElements(shape);
-    try (GgmlWorkspace workspace = new GgmlWorkspace(ggml, model.device(), config, 1, mask);
+    try (GgmlWorkspace workspace =
+            new GgmlWorkspace(ggml, model.device(), config, shape.rows(), mask);
         GgmlInputs inputs = new GgmlInputs(ggml, config, shape, workspace)) {
       LayerRange held = model.part().layers();
       for (int index = held.from(); index < held.to(); index++) {
-        try (GgmlGraph graph = new GgmlGraph(ggml.tensors(), 1)) {
+        try (GgmlGraph graph = new GgmlGraph(ggml.tensors(), shape.runs().size())) {
           int number = 0;
           for (MemorySegment operation : described.describe(graph, index, inputs, false)) {
             number++;

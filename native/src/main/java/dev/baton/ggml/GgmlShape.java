@@ -41,7 +41,13 @@ record GgmlShape(int rows, int wanted, List<Run> runs) {
     return new GgmlShape(batch.rows(), batch.wantedRows(), runs);
   }
 
-  /** For graphs that are only looked at: two rows of a sequence at the cache's beginning. */
+  /** Two runs of a row each, for graphs that are only looked at: they have all operations. */
+  static GgmlShape pair() {
+    Run run = new Run(1, 1, 0, GgmlKv.STEP_SLOTS);
+    return new GgmlShape(2, 2, List.of(run, run));
+  }
+
+  /** Rows of a sequence at the cache's beginning. */
   static GgmlShape sample(int rows) {
     return new GgmlShape(rows, 1, List.of(new Run(rows, 1, 0, GgmlKv.STEP_SLOTS)));
   }

@@ -50,7 +50,6 @@ final class GgmlTensors {
   private final MethodHandle cpy;
   private final MethodHandle add;
   private final MethodHandle mul;
-  private final MethodHandle concat;
   private final MethodHandle mulMat;
   private final MethodHandle rmsNorm;
   private final MethodHandle getRows;
@@ -109,9 +108,6 @@ final class GgmlTensors {
     cpy = symbols.function("ggml_cpy", FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS, ADDRESS));
     add = symbols.function("ggml_add", FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS, ADDRESS));
     mul = symbols.function("ggml_mul", FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS, ADDRESS));
-    concat =
-        symbols.function(
-            "ggml_concat", FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS, ADDRESS, JAVA_INT));
     mulMat =
         symbols.function("ggml_mul_mat", FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS, ADDRESS));
     rmsNorm =
@@ -302,14 +298,6 @@ final class GgmlTensors {
   MemorySegment mul(MemorySegment ctx, MemorySegment a, MemorySegment b) {
     try {
       return (MemorySegment) mul.invokeExact(ctx, a, b);
-    } catch (Throwable e) {
-      throw GgmlSymbols.failed(e);
-    }
-  }
-
-  MemorySegment concat(MemorySegment ctx, MemorySegment a, MemorySegment b, int dim) {
-    try {
-      return (MemorySegment) concat.invokeExact(ctx, a, b, dim);
     } catch (Throwable e) {
       throw GgmlSymbols.failed(e);
     }

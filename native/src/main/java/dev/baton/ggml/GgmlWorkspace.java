@@ -1,6 +1,10 @@
 package dev.baton.ggml;
 
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.stream.LongStream;
 
 /**
  * What a pass takes from the host and gives back, in the device's memory, with room for its largest
@@ -16,6 +20,7 @@ final class GgmlWorkspace implements AutoCloseable {
   private final MemorySegment even; // (maxTokens, dim): the input of even layers
   private final MemorySegment odd; // (maxTokens, dim)
   private final MemorySegment slots; // (maxTokens)
+  private final MemorySegment rowNumbers; // (maxTokens): 0, 1, 2, ...
   private final MemorySegment positions; // (maxTokens)
   private final MemorySegment wantedRows; // (maxTokens): of the last layer
   private final MemorySegment wantedPositions; // (maxTokens)
@@ -30,10 +35,11 @@ final class GgmlWorkspace implements AutoCloseable {
   GgmlWorkspace(
       GgmlLibrary ggml, GgmlDevice device, ModelConfig config, int maxTokens, long maskElements) {
     this.maskElements = maskElements;
-    this.memory = new GgmlMemory(ggml, device, 10);
+    this.memory = new GgmlMemory(ggml, device, 11);
     this.even = memory.matrix(GgmlTensors.F32, config.dim(), maxTokens);
     this.odd = memory.matrix(GgmlTensors.F32, config.dim(), maxTokens);
     this.slots = memory.vector(GgmlTensors.I64, maxTokens);
+    this.rowNumbers = memory.vector(GgmlTensors.I64, maxTokens);
     this.positions = memory.vector(GgmlTensors.I32, maxTokens);
     this.wantedRows = memory.vector(GgmlTensors.I32, maxTokens);
     this.wantedPositions = memory.vector(GgmlTensors.I32, maxTokens);
@@ -42,6 +48,11 @@ final class GgmlWorkspace implements AutoCloseable {
     this.logitsIn = memory.matrix(GgmlTensors.F32, config.dim(), LOGITS_ROWS);
     this.logitsOut = memory.matrix(GgmlTensors.F32, config.vocab(), LOGITS_ROWS);
     memory.allocate("chunks of " + maxTokens + " tokens", true);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment numbers =
+          arena.allocateFrom(JAVA_LONG, LongStream.range(0, maxTokens).toArray());
+      ggml.backends().tensorSet(rowNumbers, numbers, 0, numbers.byteSize());
+    }
   }
 
   /** What layer {@code index} reads. */
@@ -51,6 +62,10 @@ final class GgmlWorkspace implements AutoCloseable {
 
   MemorySegment slots() {
     return slots;
+  }
+
+  MemorySegment rowNumbers() {
+    return rowNumbers;
   }
 
   MemorySegment positions(boolean onlyWanted) {

@@ -258,6 +258,50 @@ class GgmlModelTest {
     }
   }
 
+  @Test
+  void shouldComputeManySequencesTogetherAsEachAlone() {
+    int[] tokens = tokens();
+    Path file = model(GgmlType.F16, true);
+    int[] before = {3, 40, 0, 64, 17};
+    int[] rows = {1, 7, 20, 2, 1};
+    int[] wanted = {1, 1, 0, 2, 1};
+    List<float[]> expected = new ArrayList<>();
+    for (int i = 0; i < before.length; i++) {
+      try (Side alone = device(GgmlDevice.CPU, file)) {
+        prompt(alone, alone.sequence(), tokens, i, before[i]);
+        TokenBatch batch = new TokenBatch(CHUNK);
+        batch.add(alone.sequence(), tokens, 9 * i, rows[i], before[i], wanted[i]);
+        alone.pass().embed(batch);
+        alone.pass().layers(batch, 0, 2);
+        for (int row = 0; row < wanted[i]; row++) {
+          expected.add(alone.logits(row));
+        }
+      }
+    }
+    try (Side shared =
+        Side.of(GgmlModel.load(on("ggml-cpu"), file, IdentityCache.none(), _ -> {}), 32)) {
+      TokenBatch batch = new TokenBatch(CHUNK);
+      for (int i = 0; i < before.length; i++) {
+        KvSequence sequence = reserve(shared.cache(), TOKENS);
+        prompt(shared, sequence, tokens, i, before[i]);
+        batch.add(sequence, tokens, 9 * i, rows[i], before[i], wanted[i]);
+      }
+      shared.pass().embed(batch);
+      shared.pass().layers(batch, 0, 2);
+      for (int row = 0; row < expected.size(); row++) {
+        assertClose(expected.get(row), shared.logits(row), 1e-3, "row " + row);
+      }
+    }
+  }
+
+  private static void prompt(Side side, KvSequence sequence, int[] tokens, int from, int count) {
+    if (count > 0) {
+      TokenBatch batch = new TokenBatch(CHUNK).add(sequence, tokens, from, count, 0, 0);
+      side.pass().embed(batch);
+      side.pass().layers(batch, 0, 2);
+    }
+  }
+
   /** Nothing but NaN, as a peer may send it. */
   private static void poison(Side side, KvSequence sequence) {
     int tokenBytes = side.model().kvGeometry().tokenBytes();
