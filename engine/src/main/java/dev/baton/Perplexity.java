@@ -2,8 +2,8 @@ package dev.baton;
 
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
@@ -47,7 +47,7 @@ public record Perplexity(double perplexity, double standardError, int windows, i
    *     predictions are no numbers
    */
   public static Perplexity measure(
-      ModelBackend model, KvCache cache, int[] tokens, Setting setting, DoubleConsumer progress) {
+      ModelBackend model, KvPool cache, int[] tokens, Setting setting, DoubleConsumer progress) {
     int windows = requireWindows(model, tokens);
     try (Scorer scorer = new Scorer(model, setting)) {
       int[] window = new int[WINDOW];

@@ -1,7 +1,7 @@
 package dev.baton;
 
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
@@ -56,7 +56,7 @@ public record Verification(
       int place, int chosen, int referenceChosen, double margin, double referenceMargin) {}
 
   /** A model with its cache. */
-  public record Side(ModelBackend model, KvCache cache) {}
+  public record Side(ModelBackend model, KvPool cache) {}
 
   /**
    * Compares two backends of the same model.

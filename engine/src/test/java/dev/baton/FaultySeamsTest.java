@@ -22,12 +22,12 @@ import dev.baton.fault.FaultyModel;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
+import dev.baton.kv.KvPool;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.PrefillTarget;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
-import dev.baton.model.KvCache;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -216,7 +216,7 @@ class FaultySeamsTest {
       }
     }
 
-    private static void assertAllFree(KvCache cache) throws InterruptedException {
+    private static void assertAllFree(KvPool cache) throws InterruptedException {
       for (int i = 0; i < 1000 && cache.freeBlocks() < cache.totalBlocks(); i++) {
         Thread.sleep(10);
       }

@@ -36,6 +36,7 @@ class RoomsTest {
               "dev.baton.arch",
               "dev.baton.gguf",
               "dev.baton.kernel",
+              "dev.baton.kv",
               "dev.baton.model",
               "dev.baton.ggml",
               "dev.baton.thread"),

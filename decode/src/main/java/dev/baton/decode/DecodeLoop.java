@@ -1,8 +1,8 @@
 package dev.baton.decode;
 
 import dev.baton.kernel.KvGeometry;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
 import dev.baton.thread.ThreadEnd;
@@ -60,7 +60,7 @@ public final class DecodeLoop implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger("dev.baton.decode");
 
   private final ModelBackend model;
-  private final KvCache cache;
+  private final KvPool cache;
   private final LongSupplier nanoClock;
   private final int maxSessions;
   private final int chunkTokens;
@@ -86,7 +86,7 @@ public final class DecodeLoop implements AutoCloseable {
    * @param nanoClock the clock of all durations
    */
   public DecodeLoop(
-      ModelBackend model, KvCache cache, int maxSessions, int chunkTokens, LongSupplier nanoClock) {
+      ModelBackend model, KvPool cache, int maxSessions, int chunkTokens, LongSupplier nanoClock) {
     if (maxSessions < 1 || chunkTokens < 1) {
       throw new IllegalArgumentException(
           "a decode loop needs room for a session and a chunk, got "
@@ -123,7 +123,7 @@ public final class DecodeLoop implements AutoCloseable {
               + " more do not fit the model's context of "
               + model.shape().context());
     }
-    if (KvCache.blocksFor(slots) > cache.totalBlocks()) {
+    if (KvPool.blocksFor(slots) > cache.totalBlocks()) {
       throw new IllegalArgumentException(
           slots
               + " tokens do not fit the KV cache of "

@@ -1,11 +1,11 @@
 package dev.baton.decode;
 
 import dev.baton.kernel.KvWireType;
+import dev.baton.kv.KvSequence;
 import dev.baton.kvstream.KvReceiver;
 import dev.baton.kvstream.StreamException;
 import dev.baton.kvstream.TransferReport;
 import dev.baton.kvstream.TransferTrace;
-import dev.baton.model.KvSequence;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.MemorySegment;

@@ -1,8 +1,8 @@
 package dev.baton.decode;
 
+import dev.baton.kv.KvSequence;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.KvReceiver;
-import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;

@@ -1,7 +1,7 @@
 package dev.baton.decode;
 
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
@@ -17,7 +17,7 @@ final class Workbench implements AutoCloseable {
   private static final int TRIAL_TOKENS = 32;
   private static final long RATE_IS_FRESH_NS = 5_000_000_000L;
 
-  private final KvCache cache;
+  private final KvPool cache;
   private final LongSupplier nanoClock;
   private final int layers;
   private final LayerPass forward;
@@ -33,7 +33,7 @@ final class Workbench implements AutoCloseable {
    * @param maxRows rows of the largest batch
    * @param maxLogits rows of logits wanted at once
    */
-  Workbench(ModelBackend model, KvCache cache, int maxRows, int maxLogits, LongSupplier nanoClock) {
+  Workbench(ModelBackend model, KvPool cache, int maxRows, int maxLogits, LongSupplier nanoClock) {
     this.cache = cache;
     this.nanoClock = nanoClock;
     this.layers = model.shape().layers();

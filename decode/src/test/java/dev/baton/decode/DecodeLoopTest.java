@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.baton.cpu.CpuModel;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.KernelsConfig;
-import dev.baton.model.KvCache;
+import dev.baton.kv.KvPool;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,7 +48,7 @@ class DecodeLoopTest {
 
   @Test
   void shouldContinueAsTheGoldenTokensSay() throws InterruptedException {
-    try (KvCache cache = new KvCache(model.kvGeometry(), 8);
+    try (KvPool cache = new KvPool(model.kvGeometry(), 8);
         DecodeLoop loop = new DecodeLoop(model, cache, 4, 64, System::nanoTime)) {
       Recorder recorder = new Recorder();
       loop.submit(request(ONCE_PROMPT, 64, recorder));
@@ -65,7 +65,7 @@ class DecodeLoopTest {
   @Test
   void shouldEndItsSessionsWithTheReasonWhenItsOwnThreadNeverComesBack()
       throws InterruptedException {
-    try (KvCache cache = new KvCache(model.kvGeometry(), 8)) {
+    try (KvPool cache = new KvPool(model.kvGeometry(), 8)) {
       DecodeLoop loop = new DecodeLoop(model, cache, 4, 64, System::nanoTime);
       CountDownLatch lost = new CountDownLatch(1);
       Recorder recorder =
@@ -102,7 +102,7 @@ class DecodeLoopTest {
       prompts.add(prompt);
     }
     List<int[]> alone = new ArrayList<>();
-    try (KvCache cache = new KvCache(model.kvGeometry(), 24)) {
+    try (KvPool cache = new KvPool(model.kvGeometry(), 24)) {
       for (int[] prompt : prompts) {
         try (DecodeLoop loop = new DecodeLoop(model, cache, 1, 512, System::nanoTime)) {
           Recorder recorder = new Recorder();
@@ -129,7 +129,7 @@ class DecodeLoopTest {
   void shouldAllocateNothingInTheSteadyState() throws InterruptedException {
     var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
     long[] allocated = new long[1000];
-    try (KvCache cache = new KvCache(model.kvGeometry(), 16);
+    try (KvPool cache = new KvPool(model.kvGeometry(), 16);
         DecodeLoop loop = new DecodeLoop(model, cache, 2, 64, System::nanoTime)) {
       for (int i = 0; i < 4; i++) {
         Recorder warm = new Recorder();
@@ -154,7 +154,7 @@ class DecodeLoopTest {
 
   @Test
   void shouldEndACancelledSessionAndFreeItsBlocks() throws InterruptedException {
-    try (KvCache cache = new KvCache(model.kvGeometry(), 16);
+    try (KvPool cache = new KvPool(model.kvGeometry(), 16);
         DecodeLoop loop = new DecodeLoop(model, cache, 1, 64, System::nanoTime)) {
       Recorder running = new Recorder();
       Recorder waiting = new Recorder();
@@ -171,7 +171,7 @@ class DecodeLoopTest {
 
   @Test
   void shouldFailWhatIsUnderWayWhenClosedAndRefuseWhatComesAfter() throws InterruptedException {
-    try (KvCache cache = new KvCache(model.kvGeometry(), 16)) {
+    try (KvPool cache = new KvPool(model.kvGeometry(), 16)) {
       DecodeLoop loop = new DecodeLoop(model, cache, 1, 64, System::nanoTime);
       Recorder recorder = new Recorder();
       loop.submit(request(ONCE_PROMPT, 1000, recorder));
@@ -186,7 +186,7 @@ class DecodeLoopTest {
 
   @Test
   void shouldRefuseWhatCanNeverFitAndMakeTheRestWait() throws InterruptedException {
-    try (KvCache cache = new KvCache(model.kvGeometry(), 2);
+    try (KvPool cache = new KvPool(model.kvGeometry(), 2);
         DecodeLoop loop = new DecodeLoop(model, cache, 4, 64, System::nanoTime)) {
       assertThrows(
           IllegalArgumentException.class,

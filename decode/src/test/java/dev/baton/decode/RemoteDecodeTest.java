@@ -11,8 +11,8 @@ import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
+import dev.baton.kv.KvPool;
 import dev.baton.kvstream.ChunkSchedule;
-import dev.baton.model.KvCache;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
@@ -60,7 +60,7 @@ class RemoteDecodeTest {
     int[] prompt = prompt(90, 1);
     Answer wanted = locally(prompt, ANSWER);
     try (CpuModel watched = CpuModel.load(TinyModel.FILE, watch(stepLayers, 90), done -> {});
-        KvCache cache = new KvCache(model.kvGeometry(), BLOCKS);
+        KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
         DecodeLoop loop = new DecodeLoop(watched, cache, 2, 32, System::nanoTime)) {
       for (int boundary : new int[] {layers, 3, 1}) {
         stepLayers.clear();
@@ -94,7 +94,7 @@ class RemoteDecodeTest {
   void shouldKeepTheStepsRowWhileOtherSessionsUseThePass() throws Exception {
     int[] prompt = prompt(70, 2);
     int[] other = prompt(40, 3);
-    try (KvCache cache = new KvCache(model.kvGeometry(), BLOCKS);
+    try (KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
         DecodeLoop loop = new DecodeLoop(model, cache, 3, 32, System::nanoTime)) {
       SteppedPrefill node = new SteppedPrefill(model);
       Answer answer = new Answer();
@@ -116,7 +116,7 @@ class RemoteDecodeTest {
   @Test
   void shouldDecodeBeforeTheReportIsThereAndFetchItWhenItIs() throws Exception {
     int[] prompt = prompt(33, 4);
-    try (KvCache cache = new KvCache(model.kvGeometry(), BLOCKS);
+    try (KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
         DecodeLoop loop = new DecodeLoop(model, cache, 2, 32, System::nanoTime)) {
       SteppedPrefill node = new SteppedPrefill(model);
       Answer answer = new Answer();
@@ -138,7 +138,7 @@ class RemoteDecodeTest {
       for (int length : new int[] {1, 50}) {
         Answer wanted = locally(prompt(length, 5), ANSWER);
         for (int arrived = -1; arrived <= boundary; arrived++) {
-          try (KvCache cache = new KvCache(model.kvGeometry(), BLOCKS);
+          try (KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
               DecodeLoop loop = new DecodeLoop(model, cache, 2, 32, System::nanoTime)) {
             SteppedPrefill node = new SteppedPrefill(model);
             Answer answer = new Answer();
@@ -169,7 +169,7 @@ class RemoteDecodeTest {
   void shouldEndWhileKvIsStillOnItsWay() throws Exception {
     int[] prompt = prompt(50, 6);
     int firstToken = locally(prompt, 1).await()[0];
-    try (KvCache cache = new KvCache(model.kvGeometry(), BLOCKS);
+    try (KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
         DecodeLoop loop = new DecodeLoop(model, cache, 2, 32, System::nanoTime)) {
       SteppedPrefill oneToken = new SteppedPrefill(model);
       Answer limited = new Answer();
@@ -206,7 +206,7 @@ class RemoteDecodeTest {
   void shouldAllocateNothingBetweenTheFirstTokenAndTheSecond() throws Exception {
     var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
     long least = Long.MAX_VALUE;
-    try (KvCache cache = new KvCache(model.kvGeometry(), BLOCKS);
+    try (KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
         DecodeLoop loop = new DecodeLoop(model, cache, 2, 32, System::nanoTime)) {
       // Code that the JIT has not come to yet boxes on the way into the kernels; what the code
       // itself
@@ -243,7 +243,7 @@ class RemoteDecodeTest {
   @Test
   void shouldFinishHereWhenThePrefillNodeBringsNothingUnlessToldToBePatient() throws Exception {
     int[] prompt = prompt(120, 9);
-    try (KvCache cache = new KvCache(model.kvGeometry(), BLOCKS);
+    try (KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
         DecodeLoop loop = new DecodeLoop(model, cache, 2, 32, System::nanoTime)) {
       SteppedPrefill silent = new SteppedPrefill(model);
       Answer answer = new Answer();
@@ -267,7 +267,7 @@ class RemoteDecodeTest {
   }
 
   private static Answer locally(int[] prompt, int maxTokens) throws Exception {
-    try (KvCache cache = new KvCache(model.kvGeometry(), BLOCKS);
+    try (KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
         DecodeLoop loop = new DecodeLoop(model, cache, 1, 32, System::nanoTime)) {
       Answer answer = new Answer();
       loop.submit(request(prompt, maxTokens, null, 0, answer));
@@ -285,7 +285,7 @@ class RemoteDecodeTest {
   void shouldNotWaitForEverForANodeThatComputesNoMoreHoweverPatient() throws Exception {
     int[] prompt = prompt(90, 12);
     Answer wanted = locally(prompt, ANSWER);
-    try (KvCache cache = new KvCache(model.kvGeometry(), BLOCKS);
+    try (KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
         DecodeLoop loop = new DecodeLoop(model, cache, 2, 32, () -> 200 * System.nanoTime())) {
       SteppedPrefill node = new SteppedPrefill(model);
       RemotePrefill patient =

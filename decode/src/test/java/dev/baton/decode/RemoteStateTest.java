@@ -7,9 +7,9 @@ import dev.baton.cpu.CpuModel;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.kvstream.ChunkSchedule;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -27,7 +27,7 @@ class RemoteStateTest {
   void shouldGoOnBehindWhatIsHereAlreadyWithTheSameBits() {
     KernelChoice kernels = KernelChoice.open(KernelsConfig.defaults());
     try (CpuModel model = CpuModel.load(TinyModel.FILE, kernels.kernels(), done -> {});
-        KvCache cache = new KvCache(model.kvGeometry(), 16);
+        KvPool cache = new KvPool(model.kvGeometry(), 16);
         Workbench bench = new Workbench(model, cache, TOKENS, 1, System::nanoTime)) {
       int[] prompt = IntStream.range(0, TOKENS).map(i -> 300 + i % 700).toArray();
       int layers = model.shape().layers();
@@ -55,7 +55,7 @@ class RemoteStateTest {
     }
   }
 
-  private static KvSequence reserve(KvCache cache) {
+  private static KvSequence reserve(KvPool cache) {
     return Objects.requireNonNull(cache.reserve(TOKENS));
   }
 

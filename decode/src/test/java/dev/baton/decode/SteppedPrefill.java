@@ -2,14 +2,14 @@ package dev.baton.decode;
 
 import dev.baton.cpu.CpuModel;
 import dev.baton.cpu.CpuPass;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.kvstream.KvReceiver;
 import dev.baton.kvstream.KvSink;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.PrefillTarget;
 import dev.baton.kvstream.TransferReport;
 import dev.baton.kvstream.TransferTrace;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -61,7 +61,7 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
     int tokenBytes = model.kvGeometry().tokenBytes();
     slices = new MemorySegment[order.stage().toLayer()];
     digests = new long[order.stage().toLayer()];
-    try (KvCache cache = new KvCache(model.kvGeometry(), KvCache.blocksFor(n));
+    try (KvPool cache = new KvPool(model.kvGeometry(), KvPool.blocksFor(n));
         KvSequence sequence = cache.reserve(n);
         CpuPass forward = new CpuPass(model, n)) {
       TokenBatch batch = new TokenBatch(n).add(sequence, order.tokens(), 0, n, 0);

@@ -3,7 +3,7 @@ package dev.baton.cluster;
 import dev.baton.arch.ModelException;
 import dev.baton.ggml.GgmlException;
 import dev.baton.kernel.KvGeometry;
-import dev.baton.model.KvCache;
+import dev.baton.kv.KvPool;
 import dev.baton.model.ModelBackend;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param contextTokens the longest prompt and answer together, at most the model's own context
  * @param notice one line for people where memory says how long that is, or does not have it
  */
-record KvRoom(KvCache cache, int contextTokens, @Nullable String notice) {
+record KvRoom(KvPool cache, int contextTokens, @Nullable String notice) {
   /** What no context is made shorter than because memory is small. */
   static final int LEAST_CONTEXT_TOKENS = 512;
 
@@ -33,17 +33,16 @@ record KvRoom(KvCache cache, int contextTokens, @Nullable String notice) {
   static KvRoom of(KvDemand demand, ModelBackend model, long freeBytes, int contexts) {
     int own = model.shape().context();
     int context = demand.contextTokens() > 0 ? demand.contextTokens() : own;
-    int perContext = KvCache.blocksFor(context);
+    int perContext = KvPool.blocksFor(context);
     if (demand.cacheTokens() > 0) {
-      int blocks = KvCache.blocksFor(demand.cacheTokens());
+      int blocks = KvPool.blocksFor(demand.cacheTokens());
       return new KvRoom(take(model, blocks, blocks, KvDemand.ROOM_OPTION), context, null);
     }
     long fitting = freeBytes / model.kvGeometry().blockBytes();
     boolean asked = demand.contextTokens() > 0;
-    int least = asked ? perContext : KvCache.blocksFor(Math.min(own, LEAST_CONTEXT_TOKENS));
+    int least = asked ? perContext : KvPool.blocksFor(Math.min(own, LEAST_CONTEXT_TOKENS));
     long wanted = Math.max(least, Math.min((long) contexts * perContext, fitting));
-    KvCache cache =
-        take(model, (int) Math.min(wanted, MOST_BLOCKS), least, KvDemand.CONTEXT_OPTION);
+    KvPool cache = take(model, (int) Math.min(wanted, MOST_BLOCKS), least, KvDemand.CONTEXT_OPTION);
     int served = (int) Math.min(context, tokens(cache.totalBlocks()));
     return new KvRoom(cache, served, notice(model, asked, served, fitting));
   }
@@ -60,13 +59,13 @@ record KvRoom(KvCache cache, int contextTokens, @Nullable String notice) {
           KvDemand.CONTEXT_OPTION,
           gigabytes(model, 10_000.0 / KvGeometry.BLOCK_TOKENS));
     }
-    if (asked && KvCache.blocksFor(served) > fitting) {
+    if (asked && KvPool.blocksFor(served) > fitting) {
       return String.format(
           Locale.ROOT,
           "a context of %d tokens takes %.2f GB when it is full, and memory has %.2f GB for it:"
               + " this process may then be ended; %s %d fits",
           served,
-          gigabytes(model, KvCache.blocksFor(served)),
+          gigabytes(model, KvPool.blocksFor(served)),
           gigabytes(model, (double) fitting),
           KvDemand.CONTEXT_OPTION,
           Math.max(tokens(fitting), KvGeometry.BLOCK_TOKENS));
@@ -75,7 +74,7 @@ record KvRoom(KvCache cache, int contextTokens, @Nullable String notice) {
   }
 
   /** Fewer and fewer blocks as long as the system refuses them, but no less than the least. */
-  private static KvCache take(ModelBackend model, int wanted, int least, String option) {
+  private static KvPool take(ModelBackend model, int wanted, int least, String option) {
     for (int blocks = wanted; ; blocks = Math.max(least, blocks / 2)) {
       try {
         return model.cache(blocks);
@@ -95,7 +94,7 @@ record KvRoom(KvCache cache, int contextTokens, @Nullable String notice) {
       ModelBackend model, int blocks, String option, ModelException cause) {
     long fits = 0;
     for (int fewer = blocks / 2; fewer > 0 && fits == 0; fewer /= 2) {
-      try (KvCache tried = model.cache(fewer)) {
+      try (KvPool tried = model.cache(fewer)) {
         fits = tokens(tried.totalBlocks());
       } catch (ModelException _) {
         // Still too many.

@@ -18,12 +18,12 @@ import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kernel.MemoryLimit;
 import dev.baton.kernel.ReferenceKernels;
+import dev.baton.kv.KvPool;
 import dev.baton.kvstream.Capability;
 import dev.baton.kvstream.Fidelity;
 import dev.baton.kvstream.NodeIdentity;
 import dev.baton.kvstream.NodeLimits;
 import dev.baton.kvstream.PrefillPeer;
-import dev.baton.model.KvCache;
 import dev.baton.model.ModelBackend;
 import java.nio.file.Path;
 import java.util.List;
@@ -170,7 +170,7 @@ public final class NodeCompute implements AutoCloseable {
     return model;
   }
 
-  public KvCache cache() {
+  public KvPool cache() {
     return room.cache();
   }
 

@@ -4,8 +4,8 @@ import dev.baton.arch.ModelShape;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufIdentity;
 import dev.baton.kernel.KvWireType;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
@@ -153,7 +153,7 @@ public final class FaultyModel implements ModelBackend {
   }
 
   @Override
-  public KvCache cache(int blocks) {
+  public KvPool cache(int blocks) {
     return model.cache(blocks);
   }
 

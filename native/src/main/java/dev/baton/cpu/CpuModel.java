@@ -20,9 +20,9 @@ import dev.baton.kernel.KvWireType;
 import dev.baton.kernel.PackedMatrix;
 import dev.baton.kernel.PageMemory;
 import dev.baton.kernel.RopeTable;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.model.EmbeddingRows;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.ModelFile;
 import java.lang.foreign.Arena;
@@ -218,8 +218,8 @@ public final class CpuModel implements ModelBackend {
   }
 
   @Override
-  public KvCache cache(int blocks) {
-    return new KvCache(kvGeometry(), blocks);
+  public KvPool cache(int blocks) {
+    return new KvPool(kvGeometry(), blocks);
   }
 
   @Override
@@ -244,6 +244,9 @@ public final class CpuModel implements ModelBackend {
       MemorySegment src,
       long srcOffset,
       long digest) {
+    if (!sequence.writable(firstToken, firstToken + tokens)) {
+      throw new ModelException("no KV block is free for a copy of one that others have too");
+    }
     return kernels.importKv(
         sequence.view(), layer, firstToken, tokens, type, src, srcOffset, digest);
   }

@@ -6,7 +6,7 @@ import dev.baton.arch.LayerRange;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.PageMemory;
 import dev.baton.kernel.RowDigest;
-import dev.baton.model.KvSequence;
+import dev.baton.kv.KvSequence;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

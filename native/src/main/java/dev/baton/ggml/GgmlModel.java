@@ -10,10 +10,10 @@ import dev.baton.kernel.Dequantizer;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.model.EmbeddingRows;
 import dev.baton.model.IdentityCache;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.ModelFile;
@@ -170,12 +170,12 @@ public final class GgmlModel implements ModelBackend {
   }
 
   @Override
-  public synchronized KvCache cache(int blocks) {
+  public synchronized KvPool cache(int blocks) {
     if (kv != null) {
       throw new IllegalStateException("this model has a KV cache already");
     }
     kv = new GgmlKv(ggml, device, kvGeometry(), part.layers(), blocks);
-    return KvCache.onDevice(
+    return KvPool.onDevice(
         kvGeometry(), blocks, GgmlKv.STEP_SLOTS / KvGeometry.BLOCK_TOKENS, kv::wipe);
   }
 

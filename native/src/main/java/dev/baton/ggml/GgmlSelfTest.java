@@ -3,9 +3,9 @@ package dev.baton.ggml;
 import dev.baton.gguf.GgmlType;
 import dev.baton.gguf.GgufWriter;
 import dev.baton.gguf.RandomBlocks;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.model.IdentityCache;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
@@ -107,7 +107,7 @@ final class GgmlSelfTest {
   private static float[] logits(ModelBackend model) {
     int[] tokens = new SplittableRandom(7).ints(TOKENS, 0, VOCAB).toArray();
     TokenBatch batch = new TokenBatch(CHUNK);
-    try (KvCache cache = model.cache(1);
+    try (KvPool cache = model.cache(1);
         KvSequence sequence = Objects.requireNonNull(cache.reserve(TOKENS));
         LayerPass pass = model.pass(CHUNK);
         Arena arena = Arena.ofConfined()) {

@@ -4,8 +4,8 @@ import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kernel.RowDigest;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
@@ -26,7 +26,7 @@ record LossyKv(Kernels kernels, KvGeometry geometry) {
       long at) {
     int rowBytes = KvWireType.Q8.tokenBytes(geometry) / 2;
     try (Arena arena = Arena.ofConfined();
-        KvCache cache = between(tokens);
+        KvPool cache = between(tokens);
         KvSequence host = Objects.requireNonNull(cache.reserve(tokens))) {
       MemorySegment halves = halves(arena, tokens);
       long _ = kv.export(sequence, layer, firstToken, tokens, halves, 0);
@@ -50,7 +50,7 @@ record LossyKv(Kernels kernels, KvGeometry geometry) {
       return false;
     }
     try (Arena arena = Arena.ofConfined();
-        KvCache cache = between(tokens);
+        KvPool cache = between(tokens);
         KvSequence host = Objects.requireNonNull(cache.reserve(tokens))) {
       move(host, tokens, KvWireType.Q8, src, at);
       MemorySegment halves = halves(arena, tokens);
@@ -61,9 +61,9 @@ record LossyKv(Kernels kernels, KvGeometry geometry) {
     }
   }
 
-  private KvCache between(int tokens) {
+  private KvPool between(int tokens) {
     KvGeometry oneLayer = new KvGeometry(1, geometry.kvHeads(), geometry.headDim());
-    return new KvCache(oneLayer, KvCache.blocksFor(tokens));
+    return new KvPool(oneLayer, KvPool.blocksFor(tokens));
   }
 
   private MemorySegment halves(Arena arena, int tokens) {

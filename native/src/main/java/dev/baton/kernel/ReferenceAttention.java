@@ -72,7 +72,7 @@ final class ReferenceAttention {
       float sum = (scores[i] + scores[i + 16]) + (scores[i + 32] + scores[i + 48]);
       lanes[i] = Math.fma(lanes[i], rescale, sum);
     }
-    addValues(kv, keyPlane + kv.geometry().planeBytes(), rescale);
+    addValues(kv, keyPlane + kv.geometry().planeBytes(), keys, rescale);
   }
 
   private void scores(KvView kv, long keyPlane, int keys, float scale) {
@@ -89,11 +89,11 @@ final class ReferenceAttention {
     }
   }
 
-  private void addValues(KvView kv, long valuePlane, float rescale) {
+  private void addValues(KvView kv, long valuePlane, int keys, float rescale) {
     for (int d = 0; d < output.length; d++) {
       output[d] *= rescale;
     }
-    for (int j = 0; j < TILE; j++) {
+    for (int j = 0; j < keys; j++) {
       long row = valuePlane + (long) j * output.length * Short.BYTES;
       for (int d = 0; d < output.length; d++) {
         float value = Numerics.fromF16(kv.pool().get(ValueLayout.JAVA_SHORT, row + 2L * d));

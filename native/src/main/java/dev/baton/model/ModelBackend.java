@@ -6,6 +6,8 @@ import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufIdentity;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -103,7 +105,7 @@ public interface ModelBackend extends AutoCloseable {
    *
    * @throws ModelException when there is no memory for it
    */
-  KvCache cache(int blocks);
+  KvPool cache(int blocks);
 
   /**
    * Copies one layer's KV of tokens [firstToken, firstToken + tokens) out of the cache in wire

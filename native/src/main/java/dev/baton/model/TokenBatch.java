@@ -1,5 +1,6 @@
 package dev.baton.model;
 
+import dev.baton.kv.KvSequence;
 import java.util.Arrays;
 
 /**
@@ -45,11 +46,14 @@ public final class TokenBatch {
 
   /**
    * Adds tokens {@code source[from .. from + count)} of {@code sequence} at positions from {@code
-   * position} on.
+   * position} on. Their slots are the sequence's own then: until the pass has run it must not be
+   * forked.
    *
    * @param wantedOfRun how many of the run's last rows are wanted behind the model's last layer,
    *     0..count
    * @throws IllegalArgumentException when the batch is full or the sequence has no such slots
+   * @throws IllegalStateException when they lie in a block that others have too, and none is free
+   *     for a copy; {@link KvSequence#writable} tells before
    */
   public TokenBatch add(
       KvSequence sequence, int[] source, int from, int count, int position, int wantedOfRun) {
@@ -70,6 +74,10 @@ public final class TokenBatch {
     if (wantedOfRun < 0 || wantedOfRun > count) {
       throw new IllegalArgumentException(
           wantedOfRun + " rows cannot be wanted of a run of " + count);
+    }
+    if (!sequence.writable(position, position + count)) {
+      throw new IllegalStateException(
+          "no KV block is free for a copy of one that others have too: ask writable() before");
     }
     System.arraycopy(source, from, tokens, rows, count);
     sequences[runs] = sequence;

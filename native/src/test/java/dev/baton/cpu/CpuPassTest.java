@@ -8,8 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.NativeKernels;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -61,7 +61,7 @@ class CpuPassTest {
 
   @Test
   void shouldContinueAsTheGoldenTokensSay() {
-    try (KvCache cache = new KvCache(model.kvGeometry(), 4);
+    try (KvPool cache = new KvPool(model.kvGeometry(), 4);
         KvSequence sequence = cache.reserve(FOX_PROMPT.length + FOX_GOLDEN.length);
         CpuPass forward = new CpuPass(model, 8);
         Arena arena = Arena.ofConfined()) {
@@ -105,7 +105,7 @@ class CpuPassTest {
     int[] aloneA = lastLogits(a, 5, 6);
     int[] aloneB = lastLogits(b, 4, 6);
     int vocab = model.shape().vocab();
-    try (KvCache cache = new KvCache(model.kvGeometry(), 4);
+    try (KvPool cache = new KvPool(model.kvGeometry(), 4);
         KvSequence first = cache.reserve(8);
         KvSequence second = cache.reserve(8);
         CpuPass forward = new CpuPass(model, 16);
@@ -127,7 +127,7 @@ class CpuPassTest {
     int[] a = {0, 458, 504, 260, 413};
     int[] b = FOX_PROMPT;
     int vocab = model.shape().vocab();
-    try (KvCache cache = new KvCache(model.kvGeometry(), 6);
+    try (KvPool cache = new KvPool(model.kvGeometry(), 6);
         CpuPass forward = new CpuPass(model, 16);
         Arena arena = Arena.ofConfined()) {
       MemorySegment logits = arena.allocate(10L * vocab * 4, 64);
@@ -168,7 +168,7 @@ class CpuPassTest {
 
   @Test
   void shouldRefuseTokensAndLayersThatAreNotThere() {
-    try (KvCache cache = new KvCache(model.kvGeometry(), 1);
+    try (KvPool cache = new KvPool(model.kvGeometry(), 1);
         KvSequence sequence = cache.reserve(4);
         CpuPass forward = new CpuPass(model, 4)) {
       TokenBatch batch = new TokenBatch(4);
@@ -183,29 +183,9 @@ class CpuPassTest {
     }
   }
 
-  @Test
-  void shouldHandOutBlocksAndTakeThemBackZeroed() {
-    try (KvCache cache = new KvCache(model.kvGeometry(), 3)) {
-      KvSequence two = cache.reserve(65);
-      assertEquals(1, cache.freeBlocks());
-      assertEquals(null, cache.reserve(128));
-      KvSequence one = cache.reserve(64);
-      assertEquals(0, cache.freeBlocks());
-      two.view().pool().fill((byte) 0x7f);
-      two.close();
-      two.close();
-      one.close();
-      assertEquals(3, cache.freeBlocks());
-      try (KvSequence again = cache.reserve(192)) {
-        assertTrue(
-            Arrays.stream(again.view().pool().toArray(ValueLayout.JAVA_INT)).allMatch(x -> x == 0));
-      }
-    }
-  }
-
   /** Bits of the logits behind the prompt's last token. */
   private static int[] lastLogits(int[] prompt, int chunk, int boundary) {
-    try (KvCache cache = new KvCache(model.kvGeometry(), 4);
+    try (KvPool cache = new KvPool(model.kvGeometry(), 4);
         KvSequence sequence = cache.reserve(prompt.length);
         CpuPass forward = new CpuPass(model, chunk);
         Arena arena = Arena.ofConfined()) {

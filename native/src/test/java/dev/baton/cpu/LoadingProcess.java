@@ -5,8 +5,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.NativeKernels;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.model.TokenBatch;
 import java.io.FileInputStream;
 import java.io.IOException;
@@ -168,7 +168,7 @@ final class LoadingProcess {
   static int[] logits(CpuModel model) {
     int vocab = model.shape().vocab();
     int[] prompt = {0, 3, 20, 7, 91};
-    try (KvCache cache = new KvCache(model.kvGeometry(), 1);
+    try (KvPool cache = new KvPool(model.kvGeometry(), 1);
         KvSequence sequence = cache.reserve(prompt.length);
         CpuPass forward = new CpuPass(model, prompt.length);
         Arena arena = Arena.ofConfined()) {

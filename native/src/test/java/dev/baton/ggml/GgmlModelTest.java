@@ -21,9 +21,9 @@ import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kernel.ReferenceKernels;
 import dev.baton.kernel.RowDigest;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.model.IdentityCache;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
@@ -78,10 +78,10 @@ class GgmlModelTest {
   }
 
   /** A backend, its cache and a sequence of it. */
-  private record Side(ModelBackend model, KvCache cache, KvSequence sequence, LayerPass pass)
+  private record Side(ModelBackend model, KvPool cache, KvSequence sequence, LayerPass pass)
       implements AutoCloseable {
     static Side of(ModelBackend model, int blocks) {
-      KvCache cache = model.cache(blocks);
+      KvPool cache = model.cache(blocks);
       return new Side(model, cache, reserve(cache, TOKENS), model.pass(CHUNK + 8));
     }
 
@@ -111,7 +111,7 @@ class GgmlModelTest {
     }
   }
 
-  private static KvSequence reserve(KvCache cache, int tokens) {
+  private static KvSequence reserve(KvPool cache, int tokens) {
     KvSequence sequence = cache.reserve(tokens);
     assertNotNull(sequence);
     return sequence;

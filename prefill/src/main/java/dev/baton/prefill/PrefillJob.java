@@ -1,10 +1,10 @@
 package dev.baton.prefill;
 
+import dev.baton.kv.KvSequence;
 import dev.baton.kvstream.KvSender;
 import dev.baton.kvstream.KvSource;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.Stage;
-import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;

@@ -1,12 +1,12 @@
 package dev.baton.prefill;
 
 import dev.baton.kernel.KvGeometry;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.kvstream.KvSender;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.PrefillService;
 import dev.baton.kvstream.PrefixQuery;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
@@ -67,7 +67,7 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
   private static final System.Logger LOG = System.getLogger("dev.baton.prefill");
 
   private final ModelBackend model;
-  private final KvCache cache;
+  private final KvPool cache;
   private final LayerPass forward;
   private final TokenBatch batch;
   private final LongSupplier nanoClock;
@@ -89,7 +89,7 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
    * @param nanoClock the clock of the stream's timestamps
    */
   public PrefillWorker(
-      ModelBackend model, KvCache cache, int maxChunkTokens, LongSupplier nanoClock) {
+      ModelBackend model, KvPool cache, int maxChunkTokens, LongSupplier nanoClock) {
     this.model = model;
     this.cache = cache;
     this.forward = model.pass(maxChunkTokens);
@@ -108,7 +108,7 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
     KvSequence sequence = cache.reserve(order.tokens().length);
     if (sequence == null) {
       return "no room: the order needs "
-          + KvCache.blocksFor(order.tokens().length)
+          + KvPool.blocksFor(order.tokens().length)
           + " KV blocks, "
           + cache.freeBlocks()
           + " of "

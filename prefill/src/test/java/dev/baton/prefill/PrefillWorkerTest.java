@@ -9,13 +9,13 @@ import dev.baton.cpu.CpuModel;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
+import dev.baton.kv.KvPool;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.KvSender;
 import dev.baton.kvstream.KvSource;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.Prompt;
 import dev.baton.kvstream.Stage;
-import dev.baton.model.KvCache;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -61,7 +61,7 @@ class PrefillWorkerTest {
 
   @Test
   void shouldEndAShortPromptSoonThatArrivesBehindALongOne() throws InterruptedException {
-    try (KvCache cache = new KvCache(model.kvGeometry(), 32);
+    try (KvPool cache = new KvPool(model.kvGeometry(), 32);
         PrefillWorker worker = new PrefillWorker(model, cache, 32, System::nanoTime)) {
       Sender slow = new Sender(1, true);
       Sender quick = new Sender(2, false);
@@ -83,7 +83,7 @@ class PrefillWorkerTest {
 
   @Test
   void shouldFollowTheScheduleAndHandOverTheLastRowAlone() throws InterruptedException {
-    try (KvCache cache = new KvCache(model.kvGeometry(), 32);
+    try (KvPool cache = new KvPool(model.kvGeometry(), 32);
         PrefillWorker worker = new PrefillWorker(model, cache, 64, System::nanoTime)) {
       Sender sender = new Sender(1, false);
       assertNull(worker.accept(order(1, 200, new ChunkSchedule(64, 16)), sender));
@@ -100,7 +100,7 @@ class PrefillWorkerTest {
 
   @Test
   void shouldFailWhatIsUnderWayWhenClosedAndGiveTheBlocksBack() throws InterruptedException {
-    try (KvCache cache = new KvCache(model.kvGeometry(), 32)) {
+    try (KvPool cache = new KvPool(model.kvGeometry(), 32)) {
       PrefillWorker worker = new PrefillWorker(model, cache, 32, System::nanoTime);
       Sender running = new Sender(1, true);
       Sender waiting = new Sender(2, false);
@@ -124,7 +124,7 @@ class PrefillWorkerTest {
   @Test
   void shouldDoOthersWhileAnOrdersRowsHaveNoRoomAndComputeAgainWhatIsWantedAgain()
       throws InterruptedException {
-    try (KvCache cache = new KvCache(model.kvGeometry(), 32);
+    try (KvPool cache = new KvPool(model.kvGeometry(), 32);
         PrefillWorker worker = new PrefillWorker(model, cache, 32, System::nanoTime)) {
       Sender parked = new Sender(1, false);
       parked.room = 40;

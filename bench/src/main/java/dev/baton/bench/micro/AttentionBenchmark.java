@@ -11,8 +11,8 @@ import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.NativeKernels;
 import dev.baton.kernel.ReferenceKernels;
 import dev.baton.kernel.RowRuns;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -93,7 +93,7 @@ public class AttentionBenchmark {
 
   private final Arena arena = Arena.ofShared();
   private NativeKernels kernels;
-  private KvCache cache;
+  private KvPool cache;
   private KvSequence sequence;
   private MemorySegment queries; // (tokens, heads, headDim)
   private Activations out; // (tokens, heads * headDim)
@@ -110,9 +110,9 @@ public class AttentionBenchmark {
     kernels =
         NativeKernels.open(KernelsConfig.fromEnvironment(System.getenv()).withThreads(threads));
     long layerBytes =
-        KvCache.blocksFor(context) * new KvGeometry(1, heads.keys, heads.dim).layerBytes();
+        KvPool.blocksFor(context) * new KvGeometry(1, heads.keys, heads.dim).layerBytes();
     int count = Math.toIntExact(Math.ceilDiv(MatmulBenchmark.FAR_BYTES, layerBytes));
-    cache = new KvCache(new KvGeometry(count, heads.keys, heads.dim), KvCache.blocksFor(context));
+    cache = new KvPool(new KvGeometry(count, heads.keys, heads.dim), KvPool.blocksFor(context));
     float scale = (float) (1 / StrictMath.sqrt(heads.dim));
     AttentionShape shape =
         new AttentionShape(heads.queries, heads.keys, heads.dim, heads.dim, scale);

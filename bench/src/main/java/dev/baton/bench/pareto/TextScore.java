@@ -7,8 +7,8 @@ import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvGeometry;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.model.TokenBatch;
 import dev.baton.text.Tokenizer;
 import dev.baton.text.Vocabulary;
@@ -140,7 +140,7 @@ record TextScore(
     private final CpuModel model;
     private final CpuPass forward;
     private final TokenBatch batch = new TokenBatch(CHUNK);
-    private final KvCache cache;
+    private final KvPool cache;
     private final int longest;
     private final int vocab;
     private final Arena arena = Arena.ofConfined();
@@ -150,7 +150,7 @@ record TextScore(
       this.model = model;
       this.longest = longest;
       this.forward = new CpuPass(model, CHUNK);
-      this.cache = new KvCache(model.kvGeometry(), KvCache.blocksFor(longest));
+      this.cache = new KvPool(model.kvGeometry(), KvPool.blocksFor(longest));
       this.vocab = model.shape().vocab();
       this.logits = arena.allocate((long) ROWS * vocab * Float.BYTES, 64);
     }

@@ -6,8 +6,8 @@ import dev.baton.cpu.CpuModel;
 import dev.baton.cpu.CpuPass;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.NativeKernels;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -28,7 +28,7 @@ final class BatonSpeed implements AutoCloseable {
   private final CpuModel model;
   private final CpuPass forward;
   private final TokenBatch batch;
-  private final KvCache cache;
+  private final KvPool cache;
   private final KvSequence[] sequences;
   private final int[] filled; // positions of each sequence whose KV stands
   private final int[] tokens;
@@ -54,7 +54,7 @@ final class BatonSpeed implements AutoCloseable {
     this.forward = new CpuPass(model, rows);
     this.batch = new TokenBatch(rows);
     int room = Math.max(context, PROOF_TOKENS);
-    this.cache = new KvCache(model.kvGeometry(), sequenceCount * KvCache.blocksFor(room));
+    this.cache = new KvPool(model.kvGeometry(), sequenceCount * KvPool.blocksFor(room));
     this.sequences = new KvSequence[sequenceCount];
     Arrays.setAll(sequences, i -> reserve(room));
     this.filled = new int[sequenceCount];

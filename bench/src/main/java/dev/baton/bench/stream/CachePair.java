@@ -5,8 +5,8 @@ import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kernel.RowDigest;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -19,16 +19,16 @@ final class CachePair implements AutoCloseable {
   private static final long SEED = 17;
 
   private final Shape shape;
-  private final KvCache from;
-  private final KvCache to;
+  private final KvPool from;
+  private final KvPool to;
   private final KvSequence source;
   private @Nullable KvSequence destination;
 
   CachePair(Shape shape, Kernels kernels) {
     this.shape = shape;
-    int blocks = KvCache.blocksFor(shape.tokens());
-    this.from = new KvCache(shape.geometry(), blocks);
-    this.to = new KvCache(shape.geometry(), blocks);
+    int blocks = KvPool.blocksFor(shape.tokens());
+    this.from = new KvPool(shape.geometry(), blocks);
+    this.to = new KvPool(shape.geometry(), blocks);
     this.source = Objects.requireNonNull(from.reserve(shape.tokens()));
     fill(kernels);
   }
@@ -57,7 +57,7 @@ final class CachePair implements AutoCloseable {
     return source.view().pool();
   }
 
-  /** The memory of the empty one; what is written there is wiped by the next reservation. */
+  /** The memory of the empty one. */
   MemorySegment to() {
     return Objects.requireNonNull(destination).view().pool();
   }
@@ -72,6 +72,7 @@ final class CachePair implements AutoCloseable {
       destination.close();
     }
     destination = Objects.requireNonNull(to.reserve(shape.tokens()));
+    to().fill((byte) 0);
     return destination;
   }
 

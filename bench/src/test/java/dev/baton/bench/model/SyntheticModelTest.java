@@ -13,8 +13,8 @@ import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
-import dev.baton.model.KvCache;
-import dev.baton.model.KvSequence;
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
 import dev.baton.model.TokenBatch;
 import dev.baton.text.Tokenizer;
 import java.io.IOException;
@@ -57,7 +57,7 @@ final class SyntheticModelTest {
             KernelChoice.open(KernelsConfig.fromEnvironment(System.getenv()).withThreads(1))
                 .kernels();
         CpuModel model = CpuModel.load(file, kernels, _ -> {});
-        KvCache cache = new KvCache(model.kvGeometry(), 1);
+        KvPool cache = new KvPool(model.kvGeometry(), 1);
         KvSequence sequence = Objects.requireNonNull(cache.reserve(8));
         CpuPass forward = new CpuPass(model, 8);
         Arena arena = Arena.ofConfined()) {
