@@ -16,6 +16,8 @@ public final class TensorNames {
     Q("attn_q"),
     K("attn_k"),
     V("attn_v"),
+    Q_NORM("attn_q_norm"),
+    K_NORM("attn_k_norm"),
     ATTENTION_OUT("attn_output"),
     FFN_NORM("ffn_norm"),
     GATE("ffn_gate"),

@@ -1,5 +1,6 @@
 package dev.baton.bench.model;
 
+import dev.baton.arch.TensorNames.Role;
 import dev.baton.gguf.GgmlType;
 
 /**
@@ -25,9 +26,9 @@ enum ModelQuant {
     return fileType;
   }
 
-  /** The matrices of a layer; {@code name} is the tensor's behind {@code blk.N.}. */
-  GgmlType ofLayer(String name, int layer, int layers) {
-    boolean valued = name.equals("attn_v.weight") || name.equals("ffn_down.weight");
+  /** A matrix of a layer. */
+  GgmlType ofLayer(Role matrix, int layer, int layers) {
+    boolean valued = matrix == Role.V || matrix == Role.DOWN;
     return this == q4_k_m && valued && wantsMoreBits(layer, layers) ? GgmlType.Q6_K : most;
   }
 

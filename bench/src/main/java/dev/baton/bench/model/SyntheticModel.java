@@ -1,5 +1,7 @@
 package dev.baton.bench.model;
 
+import dev.baton.arch.TensorNames;
+import dev.baton.arch.TensorNames.Role;
 import dev.baton.gguf.GgmlType;
 import dev.baton.gguf.GgufValueType;
 import dev.baton.gguf.GgufWriter;
@@ -107,18 +109,18 @@ final class SyntheticModel {
   private void tensors() {
     // Embeddings of unit size; the other matrices keep the size of what they multiply.
     GgmlType embedding = shape.tied() ? quant.ofOutput() : quant.ofEmbedding();
-    matrix("token_embd.weight", embedding, shape.dim(), shape.vocab(), 1);
+    matrix(TensorNames.EMBEDDING, embedding, shape.dim(), shape.vocab(), 1);
     for (int layer = 0; layer < shape.layers(); layer++) {
       layer(layer);
     }
-    norm("output_norm.weight", shape.dim());
+    norm(TensorNames.OUTPUT_NORM, shape.dim());
     if (!shape.tied()) {
       double deviation = 3 / Math.sqrt(shape.dim());
-      matrix("output.weight", quant.ofOutput(), shape.dim(), shape.vocab(), deviation);
+      matrix(TensorNames.OUTPUT, quant.ofOutput(), shape.dim(), shape.vocab(), deviation);
     }
     float[] factors = shape.ropeFactors();
     if (factors.length > 0) {
-      vector("rope_freqs.weight", factors);
+      vector(TensorNames.ROPE_FACTORS, factors);
     }
   }
 
@@ -126,25 +128,24 @@ final class SyntheticModel {
     int dim = shape.dim();
     int queries = shape.heads() * shape.headDim();
     int keys = shape.kvHeads() * shape.headDim();
-    String prefix = "blk." + layer + ".";
-    norm(prefix + "attn_norm.weight", dim);
-    ofLayer(layer, "attn_q.weight", dim, queries);
-    ofLayer(layer, "attn_k.weight", dim, keys);
-    ofLayer(layer, "attn_v.weight", dim, keys);
-    ofLayer(layer, "attn_output.weight", queries, dim);
+    norm(Role.ATTENTION_NORM.in(layer), dim);
+    ofLayer(layer, Role.Q, dim, queries);
+    ofLayer(layer, Role.K, dim, keys);
+    ofLayer(layer, Role.V, dim, keys);
+    ofLayer(layer, Role.ATTENTION_OUT, queries, dim);
     if (shape.headNorms()) {
-      norm(prefix + "attn_q_norm.weight", shape.headDim());
-      norm(prefix + "attn_k_norm.weight", shape.headDim());
+      norm(Role.Q_NORM.in(layer), shape.headDim());
+      norm(Role.K_NORM.in(layer), shape.headDim());
     }
-    norm(prefix + "ffn_norm.weight", dim);
-    ofLayer(layer, "ffn_gate.weight", dim, shape.ffn());
-    ofLayer(layer, "ffn_up.weight", dim, shape.ffn());
-    ofLayer(layer, "ffn_down.weight", shape.ffn(), dim);
+    norm(Role.FFN_NORM.in(layer), dim);
+    ofLayer(layer, Role.GATE, dim, shape.ffn());
+    ofLayer(layer, Role.UP, dim, shape.ffn());
+    ofLayer(layer, Role.DOWN, shape.ffn(), dim);
   }
 
-  private void ofLayer(int layer, String name, int cols, int rows) {
-    GgmlType type = quant.ofLayer(name, layer, shape.layers());
-    matrix("blk." + layer + "." + name, type, cols, rows, 1 / Math.sqrt(cols));
+  private void ofLayer(int layer, Role role, int cols, int rows) {
+    GgmlType type = quant.ofLayer(role, layer, shape.layers());
+    matrix(role.in(layer), type, cols, rows, 1 / Math.sqrt(cols));
   }
 
   private void norm(String name, int length) {

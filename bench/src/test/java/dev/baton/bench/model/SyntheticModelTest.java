@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.arch.TensorNames.Role;
 import dev.baton.cpu.CpuModel;
 import dev.baton.cpu.CpuPass;
 import dev.baton.gguf.GgmlType;
@@ -104,11 +105,10 @@ final class SyntheticModelTest {
     PublishedShape shape = PublishedShape.named("tinyllama-1.1b");
     long more =
         IntStream.range(0, shape.layers())
-            .filter(i ->
-                ModelQuant.q4_k_m.ofLayer("ffn_down.weight", i, shape.layers()) == GgmlType.Q6_K)
+            .filter(i -> ModelQuant.q4_k_m.ofLayer(Role.DOWN, i, shape.layers()) == GgmlType.Q6_K)
             .count();
     assertEquals(10, more); // layers 0 1, 4 7 10 13 16, 19 20 21
-    assertEquals(GgmlType.Q4_K, ModelQuant.q4_k_m.ofLayer("attn_q.weight", 0, 22));
+    assertEquals(GgmlType.Q4_K, ModelQuant.q4_k_m.ofLayer(Role.Q, 0, 22));
     try (GgufFile file = GgufFile.open(write("llama3.2-1b", ModelQuant.q4_0, 1))) {
       GgufTensor embedding = file.tensor("token_embd.weight");
       assertEquals(GgmlType.Q6_K, embedding.type());
