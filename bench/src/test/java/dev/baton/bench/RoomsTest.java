@@ -34,10 +34,12 @@ class RoomsTest {
           "native",
           List.of(
               "dev.baton.arch",
+              "dev.baton.arch.family",
               "dev.baton.gguf",
               "dev.baton.kernel",
               "dev.baton.kv",
               "dev.baton.model",
+              "dev.baton.cpu",
               "dev.baton.ggml",
               "dev.baton.thread"),
           "kvstream",
@@ -152,10 +154,11 @@ class RoomsTest {
   static final ArchRule shouldPointArrowsOneWayInsideNative =
       noClasses()
           .that()
-          .resideInAPackage("dev.baton.gguf..")
+          .resideInAnyPackage("dev.baton.gguf..", "dev.baton.arch..")
           .should()
           .dependOnClassesThat()
-          .resideInAnyPackage("dev.baton.kernel..", "dev.baton.model..", "dev.baton.ggml..");
+          .resideInAnyPackage(
+              "dev.baton.kernel..", "dev.baton.model..", "dev.baton.cpu..", "dev.baton.ggml..");
 
   @ArchTest
   static final ArchRule shouldNotLetKernelsKnowModels =
@@ -164,7 +167,26 @@ class RoomsTest {
           .resideInAPackage("dev.baton.kernel..")
           .should()
           .dependOnClassesThat()
-          .resideInAnyPackage("dev.baton.model..", "dev.baton.ggml..");
+          .resideInAnyPackage("dev.baton.model..", "dev.baton.cpu..", "dev.baton.ggml..");
+
+  /** Two siblings that run the same steps of a shape, behind one seam. */
+  @ArchTest
+  static final ArchRule shouldNotLetTheCpusBackendKnowGgmls =
+      noClasses()
+          .that()
+          .resideInAnyPackage("dev.baton.cpu..", "dev.baton.model..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("dev.baton.ggml..");
+
+  @ArchTest
+  static final ArchRule shouldNotLetGgmlsBackendKnowTheCpus =
+      noClasses()
+          .that()
+          .resideInAnyPackage("dev.baton.ggml..", "dev.baton.model..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("dev.baton.cpu..");
 
   /** Each package by itself, those inside of others too. */
   @ArchTest

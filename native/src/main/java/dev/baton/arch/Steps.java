@@ -98,6 +98,15 @@ public record Steps(List<List<Step>> layers, List<Step> output) {
     return layers.subList(range.from(), range.to()).stream().flatMap(List::stream).toList();
   }
 
+  /** What whoever holds some layers runs: their steps, and the output's behind the last layer. */
+  public List<Step> held(LayerRange range) {
+    List<Step> held = new ArrayList<>(of(range));
+    if (range.to() == layers.size()) {
+      held.addAll(output);
+    }
+    return held;
+  }
+
   /** The weights that some steps name, each once, in the order of their use. */
   public static List<Weight> weights(List<Step> steps) {
     List<Weight> weights = new ArrayList<>();

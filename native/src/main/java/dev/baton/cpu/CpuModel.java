@@ -29,7 +29,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
@@ -52,6 +51,7 @@ public final class CpuModel implements ModelBackend {
   private final ModelShape shape;
   private final Steps steps;
   private final LayerRange range;
+  private final List<Step> held;
   private final Kernels kernels;
   private final Arena arena;
   private final EmbeddingRows embedding;
@@ -76,7 +76,7 @@ public final class CpuModel implements ModelBackend {
     TensorCheck.check(file, shape);
     this.steps = Steps.of(shape);
     this.range = ModelBackend.rangeOf(shape, wanted);
-    List<Step> held = held();
+    this.held = steps.held(range);
     WeightLayout layout = new WeightLayout(file, Steps.weights(held), kernels);
     this.weights = cache.weights(source, layout, kernels, progress);
     try {
@@ -98,15 +98,6 @@ public final class CpuModel implements ModelBackend {
     // Nothing of the mapping is read any more but the metadata, which comes back by itself.
     file.tensors().forEach(tensor -> PageMemory.forget(file.data(tensor)));
     progress.accept(1.0);
-  }
-
-  /** The steps whose weights are held: those of the range, and the output behind the last layer. */
-  private List<Step> held() {
-    List<Step> held = new ArrayList<>(steps.of(range));
-    if (range.to() == shape.layers()) {
-      held.addAll(steps.output());
-    }
-    return held;
   }
 
   private void takeVectors(Step step) {
@@ -281,11 +272,6 @@ public final class CpuModel implements ModelBackend {
     return steps;
   }
 
-  /** The steps that can be run: those of the range, and the output where it is held. */
-  List<Step> runnable() {
-    return held();
-  }
-
   MemorySegment vectorOf(Weight weight) {
     return Objects.requireNonNull(vectors.get(weight.name()));
   }
@@ -308,7 +294,7 @@ public final class CpuModel implements ModelBackend {
   /** The forms in which the matrices that {@code value} is multiplied with want it. */
   Set<ActivationKind> kinds(Value value) {
     EnumSet<ActivationKind> kinds = EnumSet.noneOf(ActivationKind.class);
-    for (Step step : held()) {
+    for (Step step : held) {
       if (step instanceof Step.Project project && project.from() == value) {
         kinds.add(ActivationKind.of(matrixOf(project.weight()).type()));
       }

@@ -276,10 +276,7 @@ public final class CpuPass implements LayerPass {
   @Override
   public void logits(int from, int count, MemorySegment out) {
     checkRows(from + count);
-    if (output.isEmpty()) {
-      throw new IllegalArgumentException(
-          "the output matrix is not loaded here, only layers " + model.range());
-    }
+    ModelBackend.requireOutput(model);
     rows = count;
     firstRow = from;
     logits = out;

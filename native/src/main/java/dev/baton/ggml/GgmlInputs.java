@@ -3,6 +3,7 @@ package dev.baton.ggml;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import dev.baton.arch.ModelShape;
 import dev.baton.kv.KvSequence;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
@@ -43,19 +44,19 @@ final class GgmlInputs implements AutoCloseable {
   private final Queries wanted;
   private long usedMaskElements;
 
-  GgmlInputs(GgmlLibrary library, ModelConfig config, GgmlShape shape, GgmlWorkspace workspace) {
+  GgmlInputs(GgmlLibrary library, ModelShape modelShape, GgmlShape shape, GgmlWorkspace workspace) {
     this.ggml = library.tensors();
     this.backends = library.backends();
     this.shape = shape;
     this.context = ggml.init((TENSORS + 2L * shape.runs().size() + 1) * ggml.tensorOverhead());
     int most = Math.max(1, shape.wanted());
-    long rowBytes = (long) config.dim() * Float.BYTES;
-    this.even = view(workspace.hidden(0), config.dim(), shape.rows(), rowBytes);
-    this.odd = view(workspace.hidden(1), config.dim(), shape.rows(), rowBytes);
+    long rowBytes = (long) modelShape.dim() * Float.BYTES;
+    this.even = view(workspace.hidden(0), modelShape.dim(), shape.rows(), rowBytes);
+    this.odd = view(workspace.hidden(1), modelShape.dim(), shape.rows(), rowBytes);
     this.slots = view(workspace.slots(), shape.rows(), 1, shape.rows() * (long) Long.BYTES);
     this.rowNumbers = workspace.rowNumbers();
     this.wantedRows = view(workspace.wantedRows(), most, 1, most * (long) Integer.BYTES);
-    this.wantedResult = view(workspace.wantedResult(), config.dim(), most, rowBytes);
+    this.wantedResult = view(workspace.wantedResult(), modelShape.dim(), most, rowBytes);
     this.all = queries(workspace, shape.rows(), false);
     this.wanted = queries(workspace, most, true);
   }

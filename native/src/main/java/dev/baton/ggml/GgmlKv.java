@@ -37,6 +37,7 @@ final class GgmlKv implements AutoCloseable {
   private final GgmlMemory memory;
   private final LayerRange layers;
   private final int slots;
+  private final int rowValues; // of a token's keys, or values
   private final int rowBytes;
   private final MemorySegment[] keys; // of the range alone, as are the values
   private final MemorySegment[] values;
@@ -57,17 +58,22 @@ final class GgmlKv implements AutoCloseable {
     this.layers = layers;
     long wanted = (long) blocks * KvGeometry.BLOCK_TOKENS;
     this.slots = Math.toIntExact((wanted + STEP_SLOTS - 1) / STEP_SLOTS * STEP_SLOTS);
-    int row = geometry.kvHeads() * geometry.headDim();
-    this.rowBytes = row * Short.BYTES;
+    this.rowValues = geometry.kvHeads() * geometry.headDim();
+    this.rowBytes = rowValues * Short.BYTES;
     this.memory = new GgmlMemory(ggml, device, 2 * layers.count());
     this.keys = new MemorySegment[layers.count()];
     this.values = new MemorySegment[layers.count()];
     for (int i = 0; i < layers.count(); i++) {
-      keys[i] = memory.matrix(GgmlTensors.F16, row, slots);
-      values[i] = memory.matrix(GgmlTensors.F16, row, slots);
+      keys[i] = memory.matrix(GgmlTensors.F16, rowValues, slots);
+      values[i] = memory.matrix(GgmlTensors.F16, rowValues, slots);
     }
     // Masked slots are multiplied by 0 like any other, so all have to hold numbers.
     memory.allocate("a KV cache of " + wanted + " tokens", true);
+  }
+
+  /** Values of a token's keys, or values. */
+  int rowValues() {
+    return rowValues;
   }
 
   int slots() {

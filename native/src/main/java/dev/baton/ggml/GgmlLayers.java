@@ -1,31 +1,41 @@
 package dev.baton.ggml;
 
+import dev.baton.arch.Attention;
+import dev.baton.arch.ModelShape;
+import dev.baton.arch.Rope;
+import dev.baton.arch.Step;
+import dev.baton.arch.Steps;
+import dev.baton.arch.Value;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Describes one layer of a llama-family transformer as a graph of ggml's operations. Shapes here
- * name the rows first, as everywhere in Baton; ggml names the length of a row first.
+ * Describes the steps of a layer as a graph of ggml's operations. Shapes here name the rows first,
+ * as everywhere in Baton; ggml names the length of a row first.
  */
 final class GgmlLayers {
   private final GgmlTensors ggml;
   private final GgmlWeights weights;
   private final GgmlKv kv;
-  private final ModelConfig config;
+  private final ModelShape shape;
+  private final Steps steps;
   private final boolean flash;
-  private final float scale;
 
   /**
    * @param flash whether the device has flash attention for this model
    */
-  GgmlLayers(GgmlTensors ggml, GgmlWeights weights, GgmlKv kv, ModelConfig config, boolean flash) {
+  GgmlLayers(GgmlTensors ggml, GgmlWeights weights, GgmlKv kv, ModelShape shape, boolean flash) {
     this.ggml = ggml;
     this.weights = weights;
     this.kv = kv;
-    this.config = config;
+    this.shape = shape;
+    this.steps = Steps.of(shape);
     this.flash = flash;
-    this.scale = (float) (1.0 / Math.sqrt(config.headDim()));
   }
 
   /**
@@ -35,33 +45,23 @@ final class GgmlLayers {
    * @return its operations
    */
   List<MemorySegment> describe(GgmlGraph graph, int index, GgmlInputs in, boolean gathers) {
-    Builder builder = new Builder(graph.context(), in.shape());
-    GgmlWeights.Layer layer = weights.layer(index);
-    MemorySegment x = in.hidden(index);
-    MemorySegment normed = builder.norm(x, layer.attentionNorm());
-    graph.add(builder.storeKeys(index, layer, normed, in));
-    graph.add(builder.storeValues(index, layer, normed, in));
-    if (gathers) {
-      if (in.shape().wanted() == 0) {
-        return builder.operations;
-      }
-      x = builder.keep(ggml.getRows(graph.context(), x, in.wantedRows()));
-      normed = builder.norm(x, layer.attentionNorm());
+    Builder builder = new Builder(graph, in, index, gathers);
+    builder.values.put(Value.HIDDEN, in.hidden(index));
+    if (builder.takeAll(steps.layers().get(index))) {
+      MemorySegment result = builder.value(Value.HIDDEN);
+      graph.add(builder.keep(ggml.cpy(graph.context(), result, in.result(index, gathers))));
     }
-    MemorySegment attended = builder.attention(index, layer, normed, in, gathers);
-    x = builder.add(builder.product(layer.attentionOut(), attended), x);
-    x = builder.add(builder.feedForward(layer, x), x);
-    graph.add(builder.keep(ggml.cpy(graph.context(), x, in.result(index, gathers))));
     return builder.operations;
   }
 
   /** Describes the final norm and the output matrix for so many rows. */
   void describeLogits(GgmlGraph graph, int rows, GgmlWorkspace workspace) {
-    Builder builder = new Builder(graph.context(), GgmlShape.sample(rows));
-    MemorySegment in = firstRows(graph, workspace.logitsIn(), config.dim(), rows);
-    MemorySegment out = firstRows(graph, workspace.logitsOut(), config.vocab(), rows);
-    MemorySegment normed = builder.norm(in, weights.outputNorm());
-    graph.add(ggml.cpy(graph.context(), builder.product(weights.output(), normed), out));
+    Builder builder = new Builder(graph, null, shape.layers(), false);
+    MemorySegment in = firstRows(graph, workspace.logitsIn(), shape.dim(), rows);
+    MemorySegment out = firstRows(graph, workspace.logitsOut(), shape.vocab(), rows);
+    builder.values.put(Value.HIDDEN, in);
+    boolean _ = builder.takeAll(steps.output());
+    graph.add(ggml.cpy(graph.context(), builder.value(Value.LOGITS), out));
   }
 
   private MemorySegment firstRows(GgmlGraph graph, MemorySegment whole, int cols, int rows) {
@@ -70,13 +70,29 @@ final class GgmlLayers {
 
   /** The operations of one graph as they are described. */
   private final class Builder {
+    private final GgmlGraph graph;
     private final MemorySegment ctx;
-    private final GgmlShape shape;
+    private final @Nullable GgmlInputs inputs;
+    private final int layer;
+    private final boolean gathers;
+    private final Map<Value, MemorySegment> values = new EnumMap<>(Value.class);
     private final List<MemorySegment> operations = new ArrayList<>();
+    private boolean narrowed; // to the wanted rows
 
-    Builder(MemorySegment ctx, GgmlShape shape) {
-      this.ctx = ctx;
-      this.shape = shape;
+    Builder(GgmlGraph graph, @Nullable GgmlInputs inputs, int layer, boolean gathers) {
+      this.graph = graph;
+      this.ctx = graph.context();
+      this.inputs = inputs;
+      this.layer = layer;
+      this.gathers = gathers;
+    }
+
+    private GgmlInputs in() {
+      return Objects.requireNonNull(inputs);
+    }
+
+    private GgmlShape rows() {
+      return in().shape();
     }
 
     MemorySegment keep(MemorySegment operation) {
@@ -84,84 +100,120 @@ final class GgmlLayers {
       return operation;
     }
 
-    MemorySegment norm(MemorySegment x, MemorySegment weight) {
-      return keep(ggml.mul(ctx, keep(ggml.rmsNorm(ctx, x, config.rmsEps())), weight));
+    MemorySegment value(Value value) {
+      return Objects.requireNonNull(values.get(value));
     }
 
-    MemorySegment product(MemorySegment matrix, MemorySegment x) {
-      return keep(ggml.mulMat(ctx, matrix, x));
+    /** False where no row is wanted behind what is described. */
+    boolean takeAll(List<Step> some) {
+      for (Step step : some) {
+        if (!take(step)) {
+          return false;
+        }
+      }
+      return true;
     }
 
-    MemorySegment add(MemorySegment a, MemorySegment b) {
-      return keep(ggml.add(ctx, a, b));
+    private boolean take(Step step) {
+      switch (step) {
+        case Step.Normalize norm -> {
+          MemorySegment x = keep(ggml.rmsNorm(ctx, value(norm.from()), norm.eps()));
+          values.put(norm.to(), keep(ggml.mul(ctx, x, weights.of(norm.weight()))));
+        }
+        case Step.Project project -> {
+          MemorySegment x = value(project.from());
+          MemorySegment product = keep(ggml.mulMat(ctx, weights.of(project.weight()), x));
+          values.put(
+              project.to(),
+              project.adds() ? keep(ggml.add(ctx, product, value(project.to()))) : product);
+        }
+        case Step.Rotate rotate -> values.put(rotate.x(), rotated(rotate));
+        case Step.Store store -> store(store);
+        case Step.Narrow narrow -> {
+          return !gathers || narrow(narrow);
+        }
+        case Step.Attend attend -> values.put(attend.to(), attended(attend));
+        case Step.Activate activate -> values.put(activate.to(), activated(activate));
+      }
+      return true;
     }
 
     /** (rows, heads, headDim), turned. */
-    MemorySegment rope(MemorySegment x, MemorySegment positions, int heads, int rows) {
-      MemorySegment split = ggml.reshape3d(ctx, x, config.headDim(), heads, rows);
+    private MemorySegment rotated(Step.Rotate rotate) {
+      Rope rope = rotate.rope();
+      int count = narrowed ? rows().wanted() : rows().rows();
+      MemorySegment split =
+          ggml.reshape3d(ctx, value(rotate.x()), rotate.headDim(), rotate.heads(), count);
       return keep(
           ggml.ropeExt(
               ctx,
               split,
-              positions,
-              weights.ropeFactors(),
-              config.ropeDim(),
-              0, // pairs of neighbours, as GGUF has them for this architecture
-              config.contextLength(),
-              (float) config.ropeBase(),
-              (float) (1 / config.ropeScale()),
+              in().queries(narrowed).positions(),
+              rope.factors() == null ? MemorySegment.NULL : weights.of(rope.factors()),
+              rope.dims(),
+              mode(rope.pairing()),
+              shape.context(),
+              (float) rope.base(),
+              (float) (1 / rope.stretch()),
               0,
               1,
               32,
               1));
     }
 
-    MemorySegment storeKeys(
-        int index, GgmlWeights.Layer layer, MemorySegment normed, GgmlInputs in) {
-      MemorySegment k =
-          rope(
-              product(layer.k(), normed),
-              in.queries(false).positions(),
-              config.kvHeads(),
-              shape.rows());
-      MemorySegment rows = ggml.reshape2d(ctx, k, kvDim(), shape.rows());
-      return keep(ggml.setRows(ctx, kv.keys(index), rows, in.slots()));
+    private static int mode(Rope.Pairing pairing) {
+      return switch (pairing) {
+        case NEIGHBOURS -> 0;
+      };
     }
 
-    MemorySegment storeValues(
-        int index, GgmlWeights.Layer layer, MemorySegment normed, GgmlInputs in) {
-      return keep(ggml.setRows(ctx, kv.values(index), product(layer.v(), normed), in.slots()));
+    private void store(Step.Store store) {
+      int width = kv.rowValues();
+      MemorySegment keys = ggml.reshape2d(ctx, value(store.keys()), width, rows().rows());
+      MemorySegment slots = in().slots();
+      graph.add(keep(ggml.setRows(ctx, kv.keys(layer), keys, slots)));
+      graph.add(keep(ggml.setRows(ctx, kv.values(layer), value(store.values()), slots)));
+    }
+
+    private boolean narrow(Step.Narrow narrow) {
+      if (rows().wanted() == 0) {
+        return false;
+      }
+      MemorySegment wanted = ggml.getRows(ctx, value(Value.HIDDEN), in().wantedRows());
+      values.put(Value.HIDDEN, keep(wanted));
+      narrowed = true;
+      return takeAll(narrow.again());
+    }
+
+    private MemorySegment activated(Step.Activate activate) {
+      return switch (activate.activation()) {
+        case SWIGLU -> keep(ggml.swigluSplit(ctx, value(activate.gate()), value(activate.up())));
+      };
     }
 
     /**
      * (rows, heads * headDim), or of the wanted rows: each run over its own sequence's slots, and
      * from there to its rows of the whole.
      */
-    MemorySegment attention(
-        int index,
-        GgmlWeights.Layer layer,
-        MemorySegment normed,
-        GgmlInputs in,
-        boolean onlyWanted) {
-      GgmlInputs.Queries queries = in.queries(onlyWanted);
-      int rows = onlyWanted ? shape.wanted() : shape.rows();
-      MemorySegment q = rope(product(layer.q(), normed), queries.positions(), config.heads(), rows);
+    private MemorySegment attended(Step.Attend attend) {
+      Attention attention = attend.attention();
+      MemorySegment q = value(attend.queries());
+      int rows = narrowed ? rows().wanted() : rows().rows();
       MemorySegment out = MemorySegment.NULL;
       int first = 0;
-      for (int i = 0; i < shape.runs().size(); i++) {
-        GgmlShape.Run run = shape.runs().get(i);
-        int count = run.rows(onlyWanted);
+      for (int i = 0; i < rows().runs().size(); i++) {
+        int count = rows().runs().get(i).rows(narrowed);
         if (count == 0) {
           continue;
         }
-        MemorySegment part = attentionOf(index, run, rows(q, first, count), queries, i, count);
+        MemorySegment part = attendedOf(attention, i, rows(attention, q, first, count), count);
         if (count == rows) {
           return part;
         }
         if (first == 0) {
-          out = ggml.newTensor2d(ctx, GgmlTensors.F32, qDim(), rows);
+          out = ggml.newTensor2d(ctx, GgmlTensors.F32, attention.width(), rows);
         }
-        MemorySegment numbers = in.rowNumbers(ctx, first, count);
+        MemorySegment numbers = in().rowNumbers(ctx, first, count);
         out = keep(ggml.setRows(ctx, out, part, numbers)); // each after the one before
         first += count;
       }
@@ -169,63 +221,51 @@ final class GgmlLayers {
     }
 
     /** Rows [first, first + count) of (rows, heads, headDim). */
-    private MemorySegment rows(MemorySegment q, int first, int count) {
-      long headBytes = (long) config.headDim() * Float.BYTES;
-      long rowBytes = config.heads() * headBytes;
+    private MemorySegment rows(Attention attention, MemorySegment q, int first, int count) {
+      long headBytes = (long) attention.headDim() * Float.BYTES;
+      long rowBytes = attention.heads() * headBytes;
       return ggml.view3d(
-          ctx, q, config.headDim(), config.heads(), count, headBytes, rowBytes, first * rowBytes);
+          ctx,
+          q,
+          attention.headDim(),
+          attention.heads(),
+          count,
+          headBytes,
+          rowBytes,
+          first * rowBytes);
     }
 
-    private MemorySegment attentionOf(
-        int index,
-        GgmlShape.Run run,
-        MemorySegment q,
-        GgmlInputs.Queries inputs,
-        int number,
-        int rows) {
+    private MemorySegment attendedOf(Attention attention, int number, MemorySegment q, int count) {
+      GgmlShape.Run run = rows().runs().get(number);
+      float scale = attention.scale();
       MemorySegment queries = ggml.permute(ctx, q, 0, 2, 1, 3); // (heads, rows, headDim)
-      MemorySegment k = byHead(kv.keys(index), run); // (kvHeads, kvSlots, headDim)
-      MemorySegment v = byHead(kv.values(index), run);
-      MemorySegment mask = inputs.masks().get(number);
+      MemorySegment k = byHead(attention, kv.keys(layer), run); // (kvHeads, kvSlots, headDim)
+      MemorySegment v = byHead(attention, kv.values(layer), run);
+      MemorySegment mask = in().queries(narrowed).masks().get(number);
       if (flash) {
         MemorySegment out = keep(ggml.flashAttnExt(ctx, queries, k, v, mask, scale, 0, 0));
-        return ggml.reshape2d(ctx, out, qDim(), rows);
+        return ggml.reshape2d(ctx, out, attention.width(), count);
       }
       MemorySegment scores = keep(ggml.mulMat(ctx, k, queries)); // (heads, rows, kvSlots)
       MemorySegment shares = keep(ggml.softMaxExt(ctx, scores, mask, scale, 0));
       MemorySegment turned = keep(ggml.cont(ctx, ggml.transpose(ctx, v)));
       MemorySegment out = keep(ggml.mulMat(ctx, turned, shares)); // (heads, rows, headDim)
       MemorySegment byRow = keep(ggml.cont(ctx, ggml.permute(ctx, out, 0, 2, 1, 3)));
-      return ggml.reshape2d(ctx, byRow, qDim(), rows);
+      return ggml.reshape2d(ctx, byRow, attention.width(), count);
     }
 
     /** The slots that attention reads, head by head. */
-    private MemorySegment byHead(MemorySegment rows, GgmlShape.Run run) {
-      long rowBytes = (long) kvDim() * Short.BYTES;
+    private MemorySegment byHead(Attention attention, MemorySegment rows, GgmlShape.Run run) {
+      long rowBytes = (long) attention.kvWidth() * Short.BYTES;
       return ggml.view3d(
           ctx,
           rows,
-          config.headDim(),
+          attention.headDim(),
           run.kvSlots(),
-          config.kvHeads(),
+          attention.kvHeads(),
           rowBytes,
-          (long) config.headDim() * Short.BYTES,
+          (long) attention.headDim() * Short.BYTES,
           run.firstSlot() * rowBytes);
-    }
-
-    MemorySegment feedForward(GgmlWeights.Layer layer, MemorySegment x) {
-      MemorySegment normed = norm(x, layer.ffnNorm());
-      MemorySegment gate = product(layer.gate(), normed);
-      MemorySegment up = product(layer.up(), normed);
-      return product(layer.down(), keep(ggml.swigluSplit(ctx, gate, up)));
-    }
-
-    private long qDim() {
-      return (long) config.heads() * config.headDim();
-    }
-
-    private int kvDim() {
-      return config.kvHeads() * config.headDim();
     }
   }
 }

@@ -2,7 +2,9 @@ package dev.baton.ggml;
 
 import dev.baton.arch.LayerRange;
 import dev.baton.arch.ModelShape;
+import dev.baton.arch.Steps;
 import dev.baton.arch.TensorCheck;
+import dev.baton.arch.Weight;
 import dev.baton.arch.family.Families;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufIdentity;
@@ -19,6 +21,7 @@ import dev.baton.model.ModelBackend;
 import dev.baton.model.ModelFile;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.DoubleConsumer;
 import org.jspecify.annotations.Nullable;
@@ -33,16 +36,15 @@ public final class GgmlModel implements ModelBackend {
   private final Kernels kernels;
   private final ModelFile source;
   private final ModelShape shape;
-  private final ModelConfig config;
   private final EmbeddingRows embedding;
-  private final GgmlPart part;
+  private final LayerRange range;
   private final GgmlWeights weights;
   private final @Nullable String notice;
   private @Nullable GgmlKv kv; // guarded by this
   private boolean closed; // guarded by this
 
   private GgmlModel(
-      GgmlTarget on, ModelFile source, @Nullable GgmlPart part, DoubleConsumer progress) {
+      GgmlTarget on, ModelFile source, @Nullable LayerRange wanted, DoubleConsumer progress) {
     this.ggml = on.library();
     this.device = on.device();
     this.kernels = on.kernels();
@@ -50,13 +52,12 @@ public final class GgmlModel implements ModelBackend {
     GgufFile file = source.gguf();
     this.shape = Families.shape(file);
     TensorCheck.check(file, shape);
-    this.config = ModelConfig.of(shape);
-    this.part = part == null ? GgmlPart.whole(shape.layers()) : part;
-    this.part.requireOf(shape.layers());
-    this.weights = new GgmlWeights(ggml, device, file, this.part, progress);
+    this.range = ModelBackend.rangeOf(shape, wanted);
+    List<Weight> held = Steps.weights(Steps.of(shape).held(range));
+    this.weights = new GgmlWeights(ggml, device, file, held, progress);
     EmbeddingRows rows = null;
     try {
-      rows = source.embedding(config.dim());
+      rows = source.embedding(shape.dim());
       source.requireUnchanged();
       this.embedding = rows;
       this.notice = source.keep();
@@ -80,41 +81,35 @@ public final class GgmlModel implements ModelBackend {
    */
   public static GgmlModel load(
       GgmlTarget on, Path path, IdentityCache identities, DoubleConsumer progress) {
-    double _ = GgmlSelfTest.require(on);
-    return untested(on, path, identities, null, progress);
+    return load(on, path, null, identities, progress);
   }
 
   /**
    * The same, of a range of the model's layers: weights and KV of the others take no memory, and to
    * ask a pass for them is an {@link IllegalArgumentException}.
    *
-   * @param layers at least one
-   * @param output whether the final norm and the output matrix are to be here, for logits
+   * @param range null for all; the output matrix comes with the last
    * @throws IllegalArgumentException when the model has no such layers
    */
   public static GgmlModel load(
       GgmlTarget on,
       Path path,
+      @Nullable LayerRange range,
       IdentityCache identities,
-      LayerRange layers,
-      boolean output,
       DoubleConsumer progress) {
     double _ = GgmlSelfTest.require(on);
-    return untested(on, path, identities, new GgmlPart(layers, output), progress);
+    return untested(on, path, range, identities, progress);
   }
 
-  /**
-   * @param part of the model; null for all of it
-   */
   static GgmlModel untested(
       GgmlTarget on,
       Path path,
+      @Nullable LayerRange range,
       IdentityCache identities,
-      @Nullable GgmlPart part,
       DoubleConsumer progress) {
     ModelFile file = ModelFile.open(path, identities);
     try {
-      return new GgmlModel(on, file, part, progress);
+      return new GgmlModel(on, file, range, progress);
     } catch (RuntimeException | Error e) {
       file.close();
       throw e;
@@ -148,11 +143,7 @@ public final class GgmlModel implements ModelBackend {
 
   @Override
   public LayerRange range() {
-    return part.layers();
-  }
-
-  ModelConfig config() {
-    return config;
+    return range;
   }
 
   @Override
@@ -174,7 +165,7 @@ public final class GgmlModel implements ModelBackend {
     if (kv != null) {
       throw new IllegalStateException("this model has a KV cache already");
     }
-    kv = new GgmlKv(ggml, device, kvGeometry(), part.layers(), blocks);
+    kv = new GgmlKv(ggml, device, kvGeometry(), range, blocks);
     return KvPool.onDevice(
         kvGeometry(), blocks, GgmlKv.STEP_SLOTS / KvGeometry.BLOCK_TOKENS, kv::wipe);
   }
@@ -241,10 +232,6 @@ public final class GgmlModel implements ModelBackend {
     return device;
   }
 
-  GgmlPart part() {
-    return part;
-  }
-
   GgmlWeights weights() {
     return weights;
   }
@@ -259,9 +246,9 @@ public final class GgmlModel implements ModelBackend {
    * @throws IllegalArgumentException for a token that the vocabulary lacks
    */
   void embed(int token, Dequantizer dequantizer, MemorySegment out, long row) {
-    if (token < 0 || token >= config.vocab()) {
+    if (token < 0 || token >= shape.vocab()) {
       throw new IllegalArgumentException(
-          "token " + token + " is outside the vocabulary of " + config.vocab());
+          "token " + token + " is outside the vocabulary of " + shape.vocab());
     }
     embedding.read(token, dequantizer, out, row);
   }

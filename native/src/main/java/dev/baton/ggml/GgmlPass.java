@@ -1,8 +1,10 @@
 package dev.baton.ggml;
 
 import dev.baton.arch.LayerRange;
+import dev.baton.arch.ModelShape;
 import dev.baton.kernel.Dequantizer;
 import dev.baton.model.LayerPass;
+import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -20,7 +22,7 @@ final class GgmlPass implements LayerPass {
   private static final int FIRST_KV_TOKENS = 2048;
 
   private final GgmlModel model;
-  private final ModelConfig config;
+  private final ModelShape modelShape;
   private final GgmlBackends backends;
   private final int maxTokens;
   private final boolean oneAhead;
@@ -39,12 +41,12 @@ final class GgmlPass implements LayerPass {
    */
   GgmlPass(GgmlModel model, GgmlKv kv, int maxTokens, boolean oneAhead) {
     this.model = model;
-    this.config = model.config();
+    this.modelShape = model.shape();
     this.backends = model.ggml().backends();
     this.kv = kv;
     this.maxTokens = maxTokens;
     this.oneAhead = oneAhead;
-    this.hidden = arena.allocate((long) maxTokens * config.dim() * Float.BYTES, 64);
+    this.hidden = arena.allocate((long) maxTokens * modelShape.dim() * Float.BYTES, 64);
     try {
       this.masks = new GgmlMasks(backends, kv.slots(), arena);
       this.layers = supported(kv);
@@ -84,7 +86,7 @@ final class GgmlPass implements LayerPass {
   }
 
   private GgmlLayers layers(GgmlKv kv, boolean flash) {
-    return new GgmlLayers(model.ggml().tensors(), model.weights(), kv, config, flash);
+    return new GgmlLayers(model.ggml().tensors(), model.weights(), kv, modelShape, flash);
   }
 
   private @Nullable String missing(GgmlLayers described) {
@@ -92,9 +94,9 @@ final class GgmlPass implements LayerPass {
     GgmlShape shape = GgmlShape.pair();
     long mask = GgmlInputs.maskElements(shape);
     try (GgmlWorkspace workspace =
-            new GgmlWorkspace(ggml, model.device(), config, shape.rows(), mask);
-        GgmlInputs inputs = new GgmlInputs(ggml, config, shape, workspace)) {
-      LayerRange held = model.part().layers();
+            new GgmlWorkspace(ggml, model.device(), modelShape, shape.rows(), mask);
+        GgmlInputs inputs = new GgmlInputs(ggml, modelShape, shape, workspace)) {
+      LayerRange held = model.range();
       for (int index = held.from(); index < held.to(); index++) {
         try (GgmlGraph graph = new GgmlGraph(ggml.tensors(), shape.runs().size())) {
           int number = 0;
@@ -145,11 +147,7 @@ final class GgmlPass implements LayerPass {
   }
 
   private boolean run(TokenBatch batch, int from, int to, @Nullable LayerListener listener) {
-    if (from < 0 || to > config.layers() || from > to) {
-      throw new IllegalArgumentException(
-          "layers [" + from + ", " + to + ") are outside a model of " + config.layers());
-    }
-    model.part().require(new LayerRange(from, to));
+    ModelBackend.requireHeld(model, from, to);
     checkRows(batch.rows());
     if (from == to || batch.rows() == 0) {
       return true;
@@ -158,14 +156,14 @@ final class GgmlPass implements LayerPass {
     GgmlInputs inputs = kept.inputs();
     inputs.set(batch, masks);
     kv.forget(batch, from, to);
-    long rowBytes = (long) config.dim() * Float.BYTES;
+    long rowBytes = (long) modelShape.dim() * Float.BYTES;
     backends.tensorSet(inputs.hidden(from), hidden, 0, batch.rows() * rowBytes);
     boolean wanted =
         listener == null
             ? compute(kept, from, to)
             : compute(kept, from, to, layer -> onLayer(batch, layer, listener));
     if (wanted) {
-      boolean gathered = to == config.layers() && batch.wantedRows() < batch.rows();
+      boolean gathered = to == modelShape.layers() && batch.wantedRows() < batch.rows();
       int rows = gathered ? batch.wantedRows() : batch.rows();
       if (rows > 0) {
         backends.tensorGet(inputs.result(to - 1, gathered), hidden, 0, rows * rowBytes);
@@ -231,10 +229,10 @@ final class GgmlPass implements LayerPass {
 
   @Override
   public void logits(int firstRow, int rows, MemorySegment out) {
-    model.part().requireOutput();
+    ModelBackend.requireOutput(model);
     checkRows(firstRow + rows);
-    long rowBytes = (long) config.dim() * Float.BYTES;
-    long outBytes = (long) config.vocab() * Float.BYTES;
+    long rowBytes = (long) modelShape.dim() * Float.BYTES;
+    long outBytes = (long) modelShape.vocab() * Float.BYTES;
     int count;
     for (int done = 0; done < rows; done += count) {
       count = Math.min(rows - done, GgmlWorkspace.LOGITS_ROWS);

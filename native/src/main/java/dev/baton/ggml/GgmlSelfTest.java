@@ -1,5 +1,7 @@
 package dev.baton.ggml;
 
+import dev.baton.arch.TensorNames;
+import dev.baton.arch.TensorNames.Role;
 import dev.baton.gguf.GgmlType;
 import dev.baton.gguf.GgufWriter;
 import dev.baton.gguf.RandomBlocks;
@@ -87,7 +89,7 @@ final class GgmlSelfTest {
   private static double error(GgmlTarget on, Path file) {
     float[] there;
     try (ModelBackend model =
-        GgmlModel.untested(on, file, IdentityCache.none(), null, done -> {})) {
+        GgmlModel.untested(on, file, null, IdentityCache.none(), done -> {})) {
       there = logits(model);
     }
     float[] here;
@@ -142,21 +144,20 @@ final class GgmlSelfTest {
             .real("llama.attention.layer_norm_rms_epsilon", 1e-5f)
             .real("llama.rope.freq_base", 10_000)
             .integer("llama.rope.dimension_count", HEAD_DIM);
-    matrix(writer, "token_embd.weight", GgmlType.F32, DIM, VOCAB, random);
+    matrix(writer, TensorNames.EMBEDDING, GgmlType.F32, DIM, VOCAB, random);
     for (int layer = 0; layer < 2; layer++) {
       GgmlType type = layer == 0 ? GgmlType.F32 : GgmlType.Q8_0;
-      String prefix = "blk." + layer + ".";
-      norm(writer, prefix + "attn_norm.weight", random);
-      matrix(writer, prefix + "attn_q.weight", type, DIM, HEADS * HEAD_DIM, random);
-      matrix(writer, prefix + "attn_k.weight", type, DIM, HEAD_DIM, random);
-      matrix(writer, prefix + "attn_v.weight", type, DIM, HEAD_DIM, random);
-      matrix(writer, prefix + "attn_output.weight", type, HEADS * HEAD_DIM, DIM, random);
-      norm(writer, prefix + "ffn_norm.weight", random);
-      matrix(writer, prefix + "ffn_gate.weight", type, DIM, FFN, random);
-      matrix(writer, prefix + "ffn_up.weight", type, DIM, FFN, random);
-      matrix(writer, prefix + "ffn_down.weight", type, FFN, DIM, random);
+      norm(writer, Role.ATTENTION_NORM.in(layer), random);
+      matrix(writer, Role.Q.in(layer), type, DIM, HEADS * HEAD_DIM, random);
+      matrix(writer, Role.K.in(layer), type, DIM, HEAD_DIM, random);
+      matrix(writer, Role.V.in(layer), type, DIM, HEAD_DIM, random);
+      matrix(writer, Role.ATTENTION_OUT.in(layer), type, HEADS * HEAD_DIM, DIM, random);
+      norm(writer, Role.FFN_NORM.in(layer), random);
+      matrix(writer, Role.GATE.in(layer), type, DIM, FFN, random);
+      matrix(writer, Role.UP.in(layer), type, DIM, FFN, random);
+      matrix(writer, Role.DOWN.in(layer), type, FFN, DIM, random);
     }
-    norm(writer, "output_norm.weight", random);
+    norm(writer, TensorNames.OUTPUT_NORM, random);
     writer.write(file);
   }
 

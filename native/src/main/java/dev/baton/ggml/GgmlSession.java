@@ -1,5 +1,6 @@
 package dev.baton.ggml;
 
+import dev.baton.arch.ModelShape;
 import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -16,7 +17,7 @@ final class GgmlSession implements AutoCloseable {
   private final GgmlModel model;
   private final GgmlLibrary ggml;
   private final GgmlBackends backends;
-  private final ModelConfig config;
+  private final ModelShape modelShape;
   private final GgmlLayers layers;
   private final MemorySegment backend;
   private final GgmlThreads threads;
@@ -49,10 +50,10 @@ final class GgmlSession implements AutoCloseable {
     this.model = model;
     this.ggml = model.ggml();
     this.backends = ggml.backends();
-    this.config = model.config();
+    this.modelShape = model.shape();
     this.layers = layers;
     GgmlDevice device = model.device();
-    this.workspace = new GgmlWorkspace(ggml, device, config, maxTokens, maskElements);
+    this.workspace = new GgmlWorkspace(ggml, device, modelShape, maxTokens, maskElements);
     this.backend = backends.deviceInit(device.handle(), MemorySegment.NULL);
     if (backend.address() == 0) {
       workspace.close();
@@ -62,7 +63,7 @@ final class GgmlSession implements AutoCloseable {
     this.scratch = new GgmlScratch(ggml, device);
     this.events = oneAhead ? GgmlEvents.of(backends, device, backend) : null;
     // The largest batch first, so that the others find room.
-    int first = model.part().layers().from();
+    int first = model.range().from();
     boolean _ = prepare(kept(GgmlShape.sample(maxTokens)), first, first + 1);
   }
 
@@ -82,7 +83,7 @@ final class GgmlSession implements AutoCloseable {
   Kept kept(GgmlShape shape) {
     Kept kept = shapes.get(shape);
     if (kept == null) {
-      kept = new Kept(new GgmlInputs(ggml, config, shape, workspace));
+      kept = new Kept(new GgmlInputs(ggml, modelShape, shape, workspace));
       shapes.put(shape, kept);
     }
     return kept;
@@ -144,8 +145,8 @@ final class GgmlSession implements AutoCloseable {
     if (!part.isReady() && part.make() && computed) {
       return false;
     }
-    long rowBytes = (long) config.dim() * Float.BYTES;
-    long bytes = (long) rows * config.vocab() * Float.BYTES;
+    long rowBytes = (long) modelShape.dim() * Float.BYTES;
+    long bytes = (long) rows * modelShape.vocab() * Float.BYTES;
     backends.tensorSet(workspace.logitsIn(), from, 0, rows * rowBytes);
     compute(part.graph);
     backends.tensorGet(workspace.logitsOut(), to.asSlice(toOffset, bytes), 0, bytes);
@@ -155,7 +156,7 @@ final class GgmlSession implements AutoCloseable {
   /** The graphs of one shape. */
   final class Kept implements AutoCloseable {
     private final GgmlInputs inputs;
-    private final @Nullable GgmlGraph[] graphs = new GgmlGraph[config.layers()];
+    private final @Nullable GgmlGraph[] graphs = new GgmlGraph[modelShape.layers()];
 
     Kept(GgmlInputs inputs) {
       this.inputs = inputs;
@@ -187,7 +188,7 @@ final class GgmlSession implements AutoCloseable {
       GgmlShape shape = inputs.shape();
       GgmlGraph graph = new GgmlGraph(ggml.tensors(), shape.runs().size());
       graphs[index] = graph;
-      boolean gathers = index == config.layers() - 1 && shape.wanted() < shape.rows();
+      boolean gathers = index == modelShape.layers() - 1 && shape.wanted() < shape.rows();
       var _ = layers.describe(graph, index, inputs, gathers);
       return scratch.place(graph);
     }

@@ -1,73 +1,53 @@
 package dev.baton.ggml;
 
-import dev.baton.arch.LayerRange;
+import dev.baton.arch.Weight;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.Dequantizer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.DoubleConsumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The weights of a model, or of a part of it, in a device's memory, as they are in the file;
  * vectors as float32.
  */
 final class GgmlWeights implements AutoCloseable {
-  private static final int TENSORS_IN_LAYER = 9;
-
   /** What is read of the file at once. */
   private static final long PIECE_BYTES = 8 << 20;
-
-  /** The weights of one layer; matrices are (out, in). */
-  record Layer(
-      MemorySegment attentionNorm,
-      MemorySegment q,
-      MemorySegment k,
-      MemorySegment v,
-      MemorySegment attentionOut,
-      MemorySegment ffnNorm,
-      MemorySegment gate,
-      MemorySegment up,
-      MemorySegment down) {}
 
   private record Upload(GgufTensor from, MemorySegment to, boolean asFloats) {}
 
   private final GgufFile file;
   private final GgmlMemory memory;
   private final List<Upload> uploads = new ArrayList<>();
-  private final List<Layer> layers = new ArrayList<>();
-  private final GgmlPart part;
-  private final @Nullable MemorySegment outputNorm;
-  private final @Nullable MemorySegment output;
-  private final @Nullable MemorySegment ropeFactors;
+  private final Map<String, MemorySegment> tensors = new HashMap<>();
 
   /**
    * Brings them there.
    *
-   * @param part what of the model; the rest takes no memory
+   * @param weights what of the model; the rest takes no memory
    * @param progress told the share done, 0..1
    * @throws GgmlException when the device has too little memory
    * @throws dev.baton.gguf.GgufException when the file cannot be read, or is cut off meanwhile
    */
   GgmlWeights(
-      GgmlLibrary ggml, GgmlDevice device, GgufFile file, GgmlPart part, DoubleConsumer progress) {
+      GgmlLibrary ggml,
+      GgmlDevice device,
+      GgufFile file,
+      List<Weight> weights,
+      DoubleConsumer progress) {
     this.file = file;
-    this.part = part;
-    LayerRange held = part.layers();
-    this.memory = new GgmlMemory(ggml, device, held.count() * TENSORS_IN_LAYER + 3);
-    for (int i = held.from(); i < held.to(); i++) {
-      layers.add(layer("blk." + i + "."));
+    this.memory = new GgmlMemory(ggml, device, weights.size());
+    for (Weight weight : weights) {
+      tensors.put(weight.name(), weight.isVector() ? vector(weight) : matrix(weight));
     }
-    boolean tied = file.find("output.weight").isEmpty();
-    this.outputNorm = part.output() ? vector("output_norm.weight") : null;
-    this.output = part.output() ? matrix(tied ? "token_embd.weight" : "output.weight") : null;
-    this.ropeFactors =
-        file.find("rope_freqs.weight").isPresent() ? vector("rope_freqs.weight") : null;
     requireRoom(device);
     memory.allocate("the model's weights", false).holdsWeights();
     try {
@@ -78,28 +58,15 @@ final class GgmlWeights implements AutoCloseable {
     }
   }
 
-  private Layer layer(String prefix) {
-    return new Layer(
-        vector(prefix + "attn_norm.weight"),
-        matrix(prefix + "attn_q.weight"),
-        matrix(prefix + "attn_k.weight"),
-        matrix(prefix + "attn_v.weight"),
-        matrix(prefix + "attn_output.weight"),
-        vector(prefix + "ffn_norm.weight"),
-        matrix(prefix + "ffn_gate.weight"),
-        matrix(prefix + "ffn_up.weight"),
-        matrix(prefix + "ffn_down.weight"));
-  }
-
-  private MemorySegment matrix(String name) {
-    GgufTensor tensor = file.tensor(name);
+  private MemorySegment matrix(Weight weight) {
+    GgufTensor tensor = file.tensor(weight.name());
     MemorySegment there = memory.matrix(tensor.type().id(), tensor.cols(), tensor.rows());
     uploads.add(new Upload(tensor, there, false));
     return there;
   }
 
-  private MemorySegment vector(String name) {
-    GgufTensor tensor = file.tensor(name);
+  private MemorySegment vector(Weight weight) {
+    GgufTensor tensor = file.tensor(weight.name());
     MemorySegment there = memory.vector(GgmlTensors.F32, tensor.cols());
     uploads.add(new Upload(tensor, there, true));
     return there;
@@ -161,23 +128,9 @@ final class GgmlWeights implements AutoCloseable {
     return floats;
   }
 
-  Layer layer(int index) {
-    return layers.get(index - part.layers().from());
-  }
-
-  /** Only where the part has it. */
-  MemorySegment outputNorm() {
-    return Objects.requireNonNull(outputNorm);
-  }
-
-  /** Only where the part has it. */
-  MemorySegment output() {
-    return Objects.requireNonNull(output);
-  }
-
-  /** RoPE factors, or NULL. */
-  MemorySegment ropeFactors() {
-    return ropeFactors == null ? MemorySegment.NULL : ropeFactors;
+  /** A weight that is held. */
+  MemorySegment of(Weight weight) {
+    return Objects.requireNonNull(tensors.get(weight.name()));
   }
 
   @Override

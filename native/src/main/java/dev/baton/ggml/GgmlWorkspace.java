@@ -2,6 +2,7 @@ package dev.baton.ggml;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import dev.baton.arch.ModelShape;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.stream.LongStream;
@@ -33,20 +34,24 @@ final class GgmlWorkspace implements AutoCloseable {
    * @throws GgmlException when the device has too little memory
    */
   GgmlWorkspace(
-      GgmlLibrary ggml, GgmlDevice device, ModelConfig config, int maxTokens, long maskElements) {
+      GgmlLibrary ggml,
+      GgmlDevice device,
+      ModelShape modelShape,
+      int maxTokens,
+      long maskElements) {
     this.maskElements = maskElements;
     this.memory = new GgmlMemory(ggml, device, 11);
-    this.even = memory.matrix(GgmlTensors.F32, config.dim(), maxTokens);
-    this.odd = memory.matrix(GgmlTensors.F32, config.dim(), maxTokens);
+    this.even = memory.matrix(GgmlTensors.F32, modelShape.dim(), maxTokens);
+    this.odd = memory.matrix(GgmlTensors.F32, modelShape.dim(), maxTokens);
     this.slots = memory.vector(GgmlTensors.I64, maxTokens);
     this.rowNumbers = memory.vector(GgmlTensors.I64, maxTokens);
     this.positions = memory.vector(GgmlTensors.I32, maxTokens);
     this.wantedRows = memory.vector(GgmlTensors.I32, maxTokens);
     this.wantedPositions = memory.vector(GgmlTensors.I32, maxTokens);
-    this.wantedResult = memory.matrix(GgmlTensors.F32, config.dim(), maxTokens);
+    this.wantedResult = memory.matrix(GgmlTensors.F32, modelShape.dim(), maxTokens);
     this.masks = memory.vector(GgmlTensors.F16, maskElements);
-    this.logitsIn = memory.matrix(GgmlTensors.F32, config.dim(), LOGITS_ROWS);
-    this.logitsOut = memory.matrix(GgmlTensors.F32, config.vocab(), LOGITS_ROWS);
+    this.logitsIn = memory.matrix(GgmlTensors.F32, modelShape.dim(), LOGITS_ROWS);
+    this.logitsOut = memory.matrix(GgmlTensors.F32, modelShape.vocab(), LOGITS_ROWS);
     memory.allocate("chunks of " + maxTokens + " tokens", true);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment numbers =

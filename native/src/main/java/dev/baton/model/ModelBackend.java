@@ -74,6 +74,18 @@ public interface ModelBackend extends AutoCloseable {
     }
   }
 
+  /**
+   * Refuses logits where the last layer is not held, and the output matrix with it.
+   *
+   * @throws IllegalArgumentException where that is so
+   */
+  static void requireOutput(ModelBackend model) {
+    if (model.range().to() < model.shape().layers()) {
+      throw new IllegalArgumentException(
+          "the output matrix is not loaded here, only layers " + model.range());
+    }
+  }
+
   /** What computes, for reports: {@code "native avx512 x2"}, {@code "ggml Vulkan0"}. */
   String description();
 

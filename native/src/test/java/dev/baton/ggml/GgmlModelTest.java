@@ -320,8 +320,8 @@ class GgmlModelTest {
     int[] tokens = tokens();
     Path file = model(GgmlType.Q8_0, false);
     try (Side whole = device(device, file);
-        Side first = part(device, file, new LayerRange(0, 1), false);
-        Side second = part(device, file, new LayerRange(1, 2), true)) {
+        Side first = part(device, file, new LayerRange(0, 1));
+        Side second = part(device, file, new LayerRange(1, 2))) {
       for (int at : new int[] {0, 20}) {
         int count = at == 0 ? 20 : 1;
         whole.run(tokens, at, count, 0, 2);
@@ -330,9 +330,11 @@ class GgmlModelTest {
         second.run(tokens, at, count, 1, 2);
         assertArrayEquals(whole.logits(0), second.logits(0), device + " at " + at);
       }
-      assertElsewhere("layers [0, 2) are not all here", () -> first.run(tokens, 0, 9, 0, 2));
-      assertElsewhere("layers [0, 1) are not all here", () -> second.run(tokens, 0, 9, 0, 1));
-      assertElsewhere("the output matrix is not here", () -> first.logits(0));
+      assertElsewhere(
+          "layers [0, 2) are not loaded here, only [0, 1)", () -> first.run(tokens, 0, 9, 0, 2));
+      assertElsewhere(
+          "layers [0, 1) are not loaded here, only [1, 2)", () -> second.run(tokens, 0, 9, 0, 1));
+      assertElsewhere("the output matrix is not loaded here", () -> first.logits(0));
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment slice = arena.allocate(9L * first.model().kvGeometry().tokenBytes(), 64);
         assertThrows(
@@ -342,9 +344,8 @@ class GgmlModelTest {
     }
   }
 
-  private Side part(String device, Path file, LayerRange layers, boolean output) {
-    return Side.of(
-        GgmlModel.load(on(device), file, IdentityCache.none(), layers, output, done -> {}), 8);
+  private Side part(String device, Path file, LayerRange layers) {
+    return Side.of(GgmlModel.load(on(device), file, layers, IdentityCache.none(), done -> {}), 8);
   }
 
   private static void assertElsewhere(String why, Executable asked) {
@@ -365,15 +366,15 @@ class GgmlModelTest {
     }
     GgmlTarget on = on(small(layers / 2 + 1024)); // the rest for RoPE's factors
     IdentityCache none = IdentityCache.none();
-    GgmlPart one = new GgmlPart(new LayerRange(1, 2), false);
-    try (GgmlModel model = GgmlModel.untested(on, file, none, one, done -> {})) {
-      assertEquals(one, model.part());
+    LayerRange one = new LayerRange(0, 1);
+    try (GgmlModel model = GgmlModel.untested(on, file, one, none, done -> {})) {
+      assertEquals(one, model.range());
     }
-    assertThrows(GgmlException.class, () -> GgmlModel.untested(on, file, none, null, done -> {}));
-    GgmlPart beyond = new GgmlPart(new LayerRange(1, 3), false);
+    assertThrows(GgmlException.class, () -> GgmlModel.untested(on, file, null, none, done -> {}));
+    LayerRange beyond = new LayerRange(1, 3);
     assertElsewhere(
-        "no layers [1, 3) in a model of 2",
-        () -> GgmlModel.untested(on, file, none, beyond, done -> {}));
+        "layers [1, 3) are outside a model of 2",
+        () -> GgmlModel.untested(on, file, beyond, none, done -> {}));
   }
 
   private GgmlDevice small(long freeBytes) {
@@ -389,7 +390,7 @@ class GgmlModelTest {
     GgmlException refused =
         assertThrows(
             GgmlException.class,
-            () -> GgmlModel.untested(on(small), file, IdentityCache.none(), null, done -> {}));
+            () -> GgmlModel.untested(on(small), file, null, IdentityCache.none(), done -> {}));
     String said = String.valueOf(refused.getMessage());
     assertTrue(said.startsWith("device Small0 has 0.0 GB of memory free and the model's"), said);
     assertTrue(said.endsWith("use a smaller model or another device"), said);
@@ -407,8 +408,8 @@ class GgmlModelTest {
                   GgmlModel.untested(
                       on(ggml.device(GgmlDevice.CPU)),
                       file,
-                      IdentityCache.none(),
                       null,
+                      IdentityCache.none(),
                       share -> cutOff(file, share))) {
                 // It must not come to that.
               }
