@@ -22,6 +22,7 @@ import dev.baton.kernel.PageMemory;
 import dev.baton.kernel.RopeTable;
 import dev.baton.kv.KvPool;
 import dev.baton.kv.KvSequence;
+import dev.baton.kv.Origin;
 import dev.baton.model.EmbeddingRows;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.ModelFile;
@@ -238,8 +239,12 @@ public final class CpuModel implements ModelBackend {
     if (!sequence.writable(firstToken, firstToken + tokens)) {
       throw new ModelException("no KV block is free for a copy of one that others have too");
     }
-    return kernels.importKv(
-        sequence.view(), layer, firstToken, tokens, type, src, srcOffset, digest);
+    boolean isTaken =
+        kernels.importKv(sequence.view(), layer, firstToken, tokens, type, src, srcOffset, digest);
+    if (isTaken && type == KvWireType.Q8) {
+      sequence.mark(Origin.LOSSY_WIRE);
+    }
+    return isTaken;
   }
 
   /** Why the packed weights were not kept, or what was kept not used. */

@@ -27,6 +27,7 @@ public final class KvPool implements AutoCloseable {
   private final @Nullable MemorySegment memory;
   private final KvBlock[] blocks;
   private final BitSet taken;
+  private final PrefixIndex prefixes;
   private int step = 1;
   private @Nullable IntConsumer wiper;
   private int takenBlocks;
@@ -79,6 +80,7 @@ public final class KvPool implements AutoCloseable {
     }
     this.blocks = new KvBlock[count];
     Arrays.setAll(blocks, KvBlock::new);
+    this.prefixes = new PrefixIndex(this);
   }
 
   /** Blocks that hold {@code tokens} token slots. */
@@ -94,9 +96,14 @@ public final class KvPool implements AutoCloseable {
     return blocks.length;
   }
 
-  /** Blocks that a sequence could have now. */
+  /** Blocks that a sequence could have now: nobody has them, or only the index of prefixes. */
   public synchronized int freeBlocks() {
-    return blocks.length - takenBlocks;
+    return blocks.length - takenBlocks + prefixes.idleBlocks();
+  }
+
+  /** The blocks of prompts' beginnings; empty until somebody publishes some. */
+  public PrefixIndex prefixes() {
+    return prefixes;
   }
 
   /** True where sequences can have the same blocks: in host memory. */
@@ -153,7 +160,7 @@ public final class KvPool implements AutoCloseable {
       if (wanted <= held) {
         return true;
       }
-      int next = hasFree(missing) ? firstFree(missing) : -1;
+      int next = makeRoom(missing) ? firstFree(missing) : -1;
       if (next < 0) {
         return false;
       }
@@ -168,8 +175,16 @@ public final class KvPool implements AutoCloseable {
     return true;
   }
 
-  private boolean hasFree(int wanted) {
-    return wanted <= blocks.length - takenBlocks;
+  /** Has the index give up blocks until so many are free, where it has enough of them. */
+  private boolean makeRoom(int wanted) {
+    int missing = wanted - (blocks.length - takenBlocks);
+    if (missing > prefixes.idleBlocks()) {
+      return false;
+    }
+    for (int i = 0; i < missing; i++) {
+      prefixes.evict();
+    }
+    return true;
   }
 
   /** Where to look for so many free blocks; negative for none in a row on a device. */
@@ -203,18 +218,25 @@ public final class KvPool implements AutoCloseable {
     }
   }
 
+  /** The block of that number. Locked. */
+  KvBlock block(int number) {
+    return blocks[number];
+  }
+
   /** Another has the block as well. Locked. */
-  void hold(int number) {
-    blocks[number].references++;
+  void hold(KvBlock block) {
+    block.references++;
+    prefixes.settle(block);
   }
 
   /** One less has the block. Locked. */
-  void letGo(int number) {
-    KvBlock block = blocks[number];
+  void letGo(KvBlock block) {
     block.references--;
     if (block.references == 0) {
-      taken.clear(number);
+      taken.clear(block.number);
       takenBlocks--;
+    } else {
+      prefixes.settle(block);
     }
   }
 
@@ -241,7 +263,7 @@ public final class KvPool implements AutoCloseable {
       if (blocks[shared].references == 1) {
         return true;
       }
-      if (!hasFree(1)) {
+      if (!makeRoom(1)) {
         return false;
       }
       own = take(taken.nextClearBit(0));
@@ -250,7 +272,7 @@ public final class KvPool implements AutoCloseable {
     copy(shared, own);
     synchronized (this) {
       table.set(index, own);
-      letGo(shared);
+      letGo(blocks[shared]);
     }
     return true;
   }

@@ -19,7 +19,8 @@ public final class KvSequence implements AutoCloseable {
   private final BlockTable table;
   private final @Nullable MemorySegment memory;
   private final @Nullable KvView view;
-  private boolean closed; // guarded by the pool's lock
+  private boolean closed; // guarded by the pool's lock, as is the origin
+  private Origin origin = Origin.EXACT;
 
   KvSequence(KvPool pool, @Nullable MemorySegment memory, BlockTable table) {
     this.pool = pool;
@@ -102,6 +103,24 @@ public final class KvSequence implements AutoCloseable {
     return !isShared || unshare(first, end);
   }
 
+  /**
+   * Some of its tokens came that way: the sequence, and what it publishes, is no better from now
+   * on. Imports mark what loses bits on the wire; what a tolerant device computed is marked by
+   * whoever knows that. Any thread.
+   */
+  public void mark(Origin cameFrom) {
+    synchronized (pool) {
+      origin = origin.or(cameFrom);
+    }
+  }
+
+  /** The worst way in which any of its tokens came. */
+  public Origin origin() {
+    synchronized (pool) {
+      return origin;
+    }
+  }
+
   /** One thread copies a block, the others wait for it. */
   private synchronized boolean unshare(int first, int end) {
     for (int i = first; i < end; i++) {
@@ -127,11 +146,13 @@ public final class KvSequence implements AutoCloseable {
     synchronized (pool) {
       requireOpen();
       for (int i = 0; i < table.length(); i++) {
-        pool.hold(table.get(i));
+        pool.hold(pool.block(table.get(i)));
         to.append(table.get(i));
       }
     }
-    return new KvSequence(pool, memory, to);
+    KvSequence fork = new KvSequence(pool, memory, to);
+    fork.mark(origin());
+    return fork;
   }
 
   /**
@@ -145,12 +166,16 @@ public final class KvSequence implements AutoCloseable {
     synchronized (pool) {
       requireOpen();
       while (pool.canShare() && table.length() > KvPool.blocksFor(tokens)) {
-        pool.letGo(table.removeLast());
+        pool.letGo(pool.block(table.removeLast()));
       }
     }
   }
 
-  private void requireOpen() {
+  BlockTable table() {
+    return table;
+  }
+
+  void requireOpen() {
     if (closed) {
       throw new IllegalStateException("this sequence has given its KV blocks back");
     }
@@ -165,7 +190,7 @@ public final class KvSequence implements AutoCloseable {
       }
       closed = true;
       for (int i = table.length() - 1; i >= 0; i--) {
-        pool.letGo(table.get(i));
+        pool.letGo(pool.block(table.get(i)));
       }
     }
   }
