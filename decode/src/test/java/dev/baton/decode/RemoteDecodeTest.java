@@ -7,10 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.cpu.CpuModel;
+import dev.baton.kernel.AttentionLayer;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
+import dev.baton.kernel.RowRuns;
 import dev.baton.kv.KvPool;
 import dev.baton.kvstream.ChunkSchedule;
 import java.lang.foreign.MemorySegment;
@@ -344,8 +346,9 @@ class RemoteDecodeTest {
             Kernels.class.getClassLoader(),
             new Class<?>[] {Kernels.class},
             (proxy, method, arguments) -> {
-              if (method.getName().equals("storeKv") && (int) arguments[5] == position) {
-                storedLayers.add((int) arguments[1]);
+              if (method.getName().equals("storeKv")
+                  && ((RowRuns) arguments[0]).firstPosition(0) == position) {
+                storedLayers.add(((AttentionLayer) arguments[1]).layer());
               }
               try {
                 return method.invoke(kernels.kernels(), arguments);

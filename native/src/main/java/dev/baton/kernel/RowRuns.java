@@ -183,7 +183,8 @@ public final class RowRuns {
     return number(run, TOKENS);
   }
 
-  int firstPosition(int run) {
+  /** The position of the run's first token. */
+  public int firstPosition(int run) {
     return number(run, FIRST_POSITION);
   }
 
