@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -149,5 +150,42 @@ class PrefixHitsTest {
     assertTrue(
         Arrays.equals(plain, PrefixChain.of(new Prompt(tokens, 100))),
         "what is there already is no part of the name");
+  }
+
+  @Test
+  void shouldNameThemByTheSameBytesInEveryRelease() {
+    int[] tokens = IntStream.range(0, 200).map(i -> i * 37 % 1000).toArray();
+    assertEquals(
+        "bd4a6bc2b837c7547e8b967c65a52abca6cb9384ae83f235c3ca37fa9e28778a"
+            + "dc33d20e9f7cffa257e4f985ff207f6f",
+        HexFormat.of().formatHex(PrefixChain.of(new Prompt(tokens, 0))));
+    int[] positions = IntStream.range(0, 600).map(i -> i / 3).toArray();
+    byte[] image = new byte[32];
+    image[5] = 9;
+    List<Prompt.Given> runs =
+        List.of(new Prompt.Given(3, 10, image), new Prompt.Given(60, 80, image));
+    Prompt rich = new Prompt(tokens, 0, runs, positions, new byte[] {1, 2, 3}, "ad");
+    assertEquals(
+        "3e64b45e57fdc0567d38ddeebdfd2c752a7d0fa152b09b2e343cb888bbe6494e"
+            + "224d88b5e4527ac8c070e581685ab13b",
+        HexFormat.of().formatHex(PrefixChain.of(rich)));
+  }
+
+  @Test
+  void shouldGoOnWithTheAnswersTokens() {
+    int[] tokens = Nodes.prompt(260);
+    byte[] whole = PrefixChain.of(new Prompt(tokens, 0));
+    for (int length : new int[] {1, 63, 64, 65, 200, 260}) {
+      PrefixChain chain = new PrefixChain(new Prompt(Arrays.copyOf(tokens, length), 0), 260);
+      assertArrayEquals(Arrays.copyOf(whole, length / 64 * 16), chain.hashes(length / 64));
+      for (int i = length; i < 260; i++) {
+        assertEquals(i % 64 == 63, chain.add(tokens[i]));
+        assertEquals((i + 1) / 64, chain.blocks());
+      }
+      assertEquals(260, chain.tokens());
+      assertArrayEquals(whole, chain.array());
+      assertThrows(IllegalArgumentException.class, () -> chain.hashes(5));
+    }
+    assertThrows(IllegalArgumentException.class, () -> new PrefixChain(new Prompt(tokens, 0), 259));
   }
 }

@@ -5,9 +5,6 @@ import dev.baton.kernel.KvGeometry;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
-import java.util.EnumMap;
-import java.util.Map;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,7 +36,8 @@ public final class PrefixIndex {
 
   private final KvPool pool;
   private final @Nullable KvBlock[] buckets;
-  private final Map<Retention, BlockQueue> queues = new EnumMap<>(Retention.class);
+  private final BlockQueue passing = new BlockQueue(); // the idle blocks, as is the other
+  private final BlockQueue conversations = new BlockQueue();
   private int cachedBlocks;
   private int idleBlocks;
   private int pinnedBlocks;
@@ -71,9 +69,6 @@ public final class PrefixIndex {
   PrefixIndex(KvPool pool) {
     this.pool = pool;
     this.buckets = new KvBlock[Integer.highestOneBit(Math.max(1, pool.totalBlocks())) * 2];
-    for (Retention retention : Retention.values()) {
-      queues.put(retention, new BlockQueue());
-    }
   }
 
   /**
@@ -243,17 +238,12 @@ public final class PrefixIndex {
 
   /** Gives one of the idle blocks up; there is one. Locked. */
   void evict() {
-    for (BlockQueue queue : queues.values()) {
-      if (queue.first() != null) {
-        KvBlock block = queue.removeFirst();
-        idleBlocks--;
-        evictions++;
-        forget(block);
-        pool.letGo(block);
-        return;
-      }
-    }
-    throw new IllegalStateException("no block can be given up");
+    BlockQueue queue = passing.first() != null ? passing : conversations;
+    KvBlock block = queue.removeFirst();
+    idleBlocks--;
+    evictions++;
+    forget(block);
+    pool.letGo(block);
   }
 
   /**
@@ -280,7 +270,10 @@ public final class PrefixIndex {
   }
 
   private BlockQueue queue(KvBlock block) {
-    return Objects.requireNonNull(queues.get(block.retention));
+    return switch (block.retention) {
+      case PASSING -> passing;
+      case CONVERSATION -> conversations;
+    };
   }
 
   /** Raises the blocks' retention, and counts them as used; the last first. */
