@@ -198,21 +198,32 @@ final class AutoSplit implements AutoCloseable {
   /**
    * What a request asks for.
    *
+   * @param cachedTokens of the prompt's beginning, whose KV is here
    * @param outputLimit most tokens of the answer
    * @param exactly whether it will have all of them
    * @param caller who asks, or null
    * @param split automatic, or what the caller asked for, which is then the plan
    */
   record Ask(
-      int promptTokens, int outputLimit, boolean exactly, @Nullable String caller, Split split) {}
+      int promptTokens,
+      int cachedTokens,
+      int outputLimit,
+      boolean exactly,
+      @Nullable String caller,
+      Split split) {
+    /** Tokens of the prompt that have to go through the layers here. */
+    int newTokens() {
+      return promptTokens - cachedTokens;
+    }
+  }
 
   /**
    * Plans a request, and waits for the nodes to be measured as far as it gains by that. {@link
    * Planned#ended} or {@link Planned#abandoned} has to follow.
    */
   Planned plan(Ask ask) {
-    boolean mayLeave = ask.promptTokens >= SplitPlanner.LEAST_TOKENS;
-    long waitedNs = learnt == null && mayLeave ? measuring.await(ask.promptTokens) : 0;
+    boolean mayLeave = ask.newTokens() >= SplitPlanner.LEAST_TOKENS;
+    long waitedNs = learnt == null && mayLeave ? measuring.await(ask.newTokens()) : 0;
     trial.callerBegins();
     try {
       Learnt known = learnt;
@@ -222,7 +233,8 @@ final class AutoSplit implements AutoCloseable {
       KvWireType wireType = pair.config().wireType();
       boolean lossyWire =
           wireType != KvWireType.F16 && (peer == null || unused(peer, wireType) == null);
-      RequestShape shape = new RequestShape(ask.promptTokens, 0, outputTokens, lossyWire);
+      RequestShape shape =
+          new RequestShape(ask.promptTokens, ask.cachedTokens, outputTokens, lossyWire);
       PlanDecision decision = known == null ? unmeasured(shape, ask) : measured(known, shape, ask);
       String reason =
           decision != null ? decision.reason() : ask.split instanceof Split.Auto ? why() : null;
@@ -257,7 +269,7 @@ final class AutoSplit implements AutoCloseable {
                 shape,
                 new Cluster(List.of(here), Map.of()),
                 pair.config().objective());
-    return ask.promptTokens < SplitPlanner.LEAST_TOKENS
+    return ask.newTokens() < SplitPlanner.LEAST_TOKENS
         ? alone
         : new PlanDecision(shape, alone.chosen(), alone.alternatives(), why());
   }
@@ -399,6 +411,7 @@ final class AutoSplit implements AutoCloseable {
       PlanDecision planned = decision;
       if (planned == null
           || outcome.outputTokens() == 0
+          || outcome.cachedTokens() != planned.shape().cachedTokens()
           || outcome.end() == DecodeOutcome.End.FAILED) {
         return;
       }
@@ -428,10 +441,12 @@ final class AutoSplit implements AutoCloseable {
           HERE,
           plan.boundaryLayer(),
           pair.model().layers(),
-          Arrays.stream(plan.chunks().cut(outcome.promptTokens())).boxed().toList(),
+          Arrays.stream(plan.chunks().cut(outcome.promptTokens() - outcome.cachedTokens()))
+              .boxed()
+              .toList(),
           plan.isLocal() ? null : plan.wireType().name(),
           outcome.promptTokens(),
-          0,
+          outcome.cachedTokens(),
           outcome.outputTokens(),
           ask.outputLimit,
           ask.caller,

@@ -396,7 +396,14 @@ public final class Baton implements AutoCloseable {
     if (split instanceof Split.Auto || config.split() instanceof Split.Auto) {
       planned =
           auto()
-              .plan(new AutoSplit.Ask(prompt.length, maxTokens, exactly, request.caller(), split));
+              .plan(
+                  new AutoSplit.Ask(
+                      prompt.length,
+                      exactly ? 0 : loop.cachedTokens(prompt),
+                      maxTokens,
+                      exactly,
+                      request.caller(),
+                      split));
     }
     try {
       PlanDecision decision = planned == null ? null : planned.decision();
@@ -463,6 +470,7 @@ public final class Baton implements AutoCloseable {
             endOfGeneration,
             stopOf(request),
             remote,
+            !exactly,
             generation.listener());
     if (planned != null) {
       generation.tell(planned);

@@ -222,6 +222,7 @@ public final class Generation implements AutoCloseable {
         plan.boundaryLayer(),
         plan.layers(),
         end.promptTokens(),
+        end.cachedTokens(),
         end.outputTokens(),
         end.prefillNs(),
         prefillRate(end),
@@ -261,7 +262,7 @@ public final class Generation implements AutoCloseable {
         && transfer.computeEndNs() > transfer.computeStartNs()) {
       ns = transfer.computeEndNs() - transfer.computeStartNs();
     }
-    return ns == 0 ? 0 : end.promptTokens() / (ns / 1e9);
+    return ns == 0 ? 0 : (end.promptTokens() - end.cachedTokens()) / (ns / 1e9);
   }
 
   private String name(DecodeOutcome.End end) {

@@ -13,9 +13,11 @@ import org.jspecify.annotations.Nullable;
  * @param boundaryLayer where the request was cut, 0..layers
  * @param layers the model's layers
  * @param promptTokens tokens of the prompt
+ * @param cachedTokens of these the first ones, whose KV was here from an earlier request
  * @param outputTokens tokens of the answer
  * @param prefillNs time until the prompt had gone through all layers and its last row was here
- * @param prefillTokensPerSecond promptTokens over the compute time of the prefill
+ * @param prefillTokensPerSecond tokens of the prompt that were not cached, over the compute time of
+ *     the prefill
  * @param kvBytes payload bytes of KV streamed here
  * @param hiddenShare share of the transfer that arrived while the prefill node still computed, 0..1
  * @param resumes how often the transfer went on over a new connection
@@ -38,6 +40,7 @@ public record Report(
     int boundaryLayer,
     int layers,
     int promptTokens,
+    int cachedTokens,
     int outputTokens,
     long prefillNs,
     double prefillTokensPerSecond,

@@ -179,6 +179,7 @@ class FaultySeamsTest {
                       token -> strikes(seam, Seam.END_OF_GENERATION, fault),
                       token -> strikes(seam, Seam.STOP, fault),
                       remote,
+                      kind % 2 == 0,
                       told));
       return told;
     }

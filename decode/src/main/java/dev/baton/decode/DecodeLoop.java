@@ -2,7 +2,6 @@ package dev.baton.decode;
 
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kv.KvPool;
-import dev.baton.kv.KvSequence;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
 import dev.baton.thread.ThreadEnd;
@@ -143,6 +142,11 @@ public final class DecodeLoop implements AutoCloseable {
     return session;
   }
 
+  /** Tokens of a prompt's beginning whose KV is here. Any thread. */
+  public int cachedTokens(int[] prompt) {
+    return PrefixReuse.of(prompt).cachedTokens(cache, model);
+  }
+
   private void work() {
     String reason = CLOSED;
     try {
@@ -228,7 +232,7 @@ public final class DecodeLoop implements AutoCloseable {
     int admitted = 0;
     while (active.size() < maxSessions) {
       DecodeSession session;
-      KvSequence blocks = null;
+      boolean hasRoom = false;
       synchronized (lock) {
         session = waiting.peek();
         if (session == null || closedFor != null) {
@@ -236,14 +240,13 @@ public final class DecodeLoop implements AutoCloseable {
         }
         session.checkCancelled();
         try {
-          blocks = session.isOver() ? null : cache.reserve(session.slots());
+          hasRoom = session.takeBlocks(cache, model);
         } catch (Exception e) {
           session.fail("its KV blocks could not be had: " + told(e));
         }
-        if (blocks == null && !session.isOver()) {
+        if (!hasRoom && !session.isOver()) {
           break; // the first in line waits for room; nobody overtakes it
         }
-        session.hold(blocks);
         active.add(session);
         waiting.remove();
       }

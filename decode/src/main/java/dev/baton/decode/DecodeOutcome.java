@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  * @param end why it ended
  * @param failure one line, when {@code end} is {@link End#FAILED}
  * @param promptTokens tokens prefilled
+ * @param cachedTokens of these the first ones, whose KV was there and not computed again
  * @param outputTokens tokens answered
  * @param prefillNs from admission until the whole prompt had gone through all layers, wherever that
  *     was, and its last row was here
@@ -26,6 +27,7 @@ public record DecodeOutcome(
     End end,
     @Nullable String failure,
     int promptTokens,
+    int cachedTokens,
     int outputTokens,
     long prefillNs,
     long sharedPrefillNs,

@@ -14,6 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param stop asked about each token of the answer, in order, once: true ends the answer with it;
  *     null where nothing does
  * @param remote who prefills layers [0, b), or null to do it all here
+ * @param reuse whether it goes on from KV that is there of the prompt's beginning, and leaves its
+ *     own behind for others; measurements do not
  * @param listener hears what happens
  */
 public record DecodeRequest(
@@ -23,8 +25,9 @@ public record DecodeRequest(
     IntPredicate endOfGeneration,
     @Nullable IntPredicate stop,
     @Nullable RemotePrefill remote,
+    boolean reuse,
     TokenListener listener) {
-  /** One that nothing but its length and the model's own end stops. */
+  /** One that nothing but its length and the model's own end stops, computed anew. */
   public DecodeRequest(
       int[] prompt,
       int maxTokens,
@@ -32,7 +35,7 @@ public record DecodeRequest(
       IntPredicate endOfGeneration,
       @Nullable RemotePrefill remote,
       TokenListener listener) {
-    this(prompt, maxTokens, sampling, endOfGeneration, null, remote, listener);
+    this(prompt, maxTokens, sampling, endOfGeneration, null, remote, false, listener);
   }
 
   public DecodeRequest {

@@ -1,6 +1,7 @@
 package dev.baton.decode;
 
 import dev.baton.kernel.KvWireType;
+import dev.baton.kv.KvPool;
 import dev.baton.kv.KvSequence;
 import dev.baton.kvstream.KvReceiver;
 import dev.baton.kvstream.StreamException;
@@ -45,6 +46,7 @@ public final class DecodeSession {
   private int ready;
   private int output;
   private int chosen = NO_TOKEN;
+  private final PrefixReuse prefix;
   private @Nullable KvSequence sequence;
   private @Nullable RemoteState remote;
   private @Nullable Patience patience;
@@ -76,8 +78,9 @@ public final class DecodeSession {
     this.submittedNs = nowNs;
     this.tokens = new int[request.prompt().length + request.maxTokens()];
     this.length = request.prompt().length;
-    this.lastWords = outcome(DecodeOutcome.End.FAILED, "the engine ran out of memory");
     System.arraycopy(request.prompt(), 0, tokens, 0, length);
+    this.prefix = request.reuse() ? PrefixReuse.of(request.prompt()) : PrefixReuse.NONE;
+    this.lastWords = outcome(DecodeOutcome.End.FAILED, "the engine ran out of memory");
     for (int i = 0; i < length; i++) {
       sampler.accept(tokens[i]);
     }
@@ -96,9 +99,21 @@ public final class DecodeSession {
     return tokens.length;
   }
 
-  /** Takes the blocks, or none where it is over already. */
-  void hold(@Nullable KvSequence blocks) {
-    sequence = blocks;
+  /**
+   * Takes blocks for all its tokens, or none where it is over already: as far as they are there,
+   * those of the prompt's beginning.
+   *
+   * @return false when there are too few
+   */
+  boolean takeBlocks(KvPool pool, ModelBackend model) {
+    if (end != null) {
+      return true;
+    }
+    sequence = prefix.begin(pool, model, slots());
+    if (sequence != null) {
+      ready = prefix.cachedTokens();
+    }
+    return sequence != null;
   }
 
   /** Sends the order, when the plan says so. */
@@ -110,7 +125,8 @@ public final class DecodeSession {
       return;
     }
     try {
-      RemoteState state = new RemoteState(plan, request.prompt(), blocks, model);
+      RemotePrefill from = request.reuse() ? plan.reusing(ready) : plan;
+      RemoteState state = new RemoteState(from, request.prompt(), blocks, model);
       remote = state;
       awaitsKv = true;
       patience = new Patience(nowNs, state.receiver().orderedBytes(), plan.patient());
@@ -176,6 +192,7 @@ public final class DecodeSession {
     }
     if (end == null && !r.isInStep() && r.isKvWhole()) {
       ready = request.prompt().length;
+      prefix.keepPrompt(sequence, ready);
       noteRemoteRows();
       awaitsKv = false; // nothing to run ahead of: the next step is an ordinary one
       return work;
@@ -189,6 +206,7 @@ public final class DecodeSession {
       if (r.isStepDone()) {
         ready = length;
         awaitsKv = false;
+        prefix.keepPrompt(sequence, ready);
         sampleRowZero(bench);
       }
     }
@@ -284,6 +302,7 @@ public final class DecodeSession {
    */
   boolean advanced(int count) {
     ready += count;
+    prefix.keepPrompt(sequence, ready);
     return ready == length;
   }
 
@@ -413,6 +432,7 @@ public final class DecodeSession {
         Thread.ofPlatform().daemon().name("baton-receiver-close").start(r.receiver()::close);
       } else {
         endRemote();
+        keepAnswer();
       }
     } finally {
       KvSequence blocks = sequence;
@@ -420,6 +440,13 @@ public final class DecodeSession {
       if (blocks != null) {
         blocks.close();
       }
+    }
+  }
+
+  /** Leaves the blocks of prompt and answer behind, for a prompt that goes on from them. */
+  private void keepAnswer() {
+    if (sequence != null && firstTokenNs != 0 && end != DecodeOutcome.End.FAILED) {
+      prefix.keepAnswer(sequence, tokens, ready);
     }
   }
 
@@ -440,6 +467,7 @@ public final class DecodeSession {
         why,
         reason,
         request.prompt().length,
+        prefix.cachedTokens(),
         output,
         prefillNs,
         sharedPrefillNs,

@@ -8,6 +8,7 @@ import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.PrefillTarget;
 import dev.baton.kvstream.Prompt;
 import dev.baton.kvstream.Stage;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 
@@ -20,6 +21,7 @@ import java.util.concurrent.ThreadLocalRandom;
  * @param chunks how the prompt is cut, there and here; no chunk is larger than the target takes
  * @param wireType the form of the KV on its way
  * @param patient true to wait for the node also when finishing here would be faster
+ * @param reuse whether the node goes on from what it has of the prompt; else all is computed anew
  */
 public record RemotePrefill(
     PrefillTarget target,
@@ -27,7 +29,10 @@ public record RemotePrefill(
     int boundaryLayer,
     ChunkSchedule chunks,
     KvWireType wireType,
-    boolean patient) {
+    boolean patient,
+    boolean reuse) {
+  private static final int SALT_BYTES = 16;
+
   public RemotePrefill {
     Objects.requireNonNull(target, "target");
     Objects.requireNonNull(chunks, "chunks");
@@ -35,14 +40,19 @@ public record RemotePrefill(
     chunks = chunks.within(target.limits().chunkTokens());
   }
 
-  /** The same for a whole prompt, of which nothing is here yet. */
+  /** The same for a whole prompt, of which nothing is here, to be computed anew. */
   public RemotePrefill(
       PrefillTarget target,
       int boundaryLayer,
       ChunkSchedule chunks,
       KvWireType wireType,
       boolean patient) {
-    this(target, 0, boundaryLayer, chunks, wireType, patient);
+    this(target, 0, boundaryLayer, chunks, wireType, patient, false);
+  }
+
+  /** The same for a session that goes on from so many tokens, whose state stands here already. */
+  RemotePrefill reusing(int tokens) {
+    return new RemotePrefill(target, tokens, boundaryLayer, chunks, wireType, patient, true);
   }
 
   /**
@@ -53,7 +63,13 @@ public record RemotePrefill(
   KvReceiver order(int[] prompt, int layers, KvSink sink) {
     long sessionId = ThreadLocalRandom.current().nextLong();
     Stage stage = Stage.below(boundaryLayer, layers);
-    return target.order(
-        new PrefillOrder(sessionId, new Prompt(prompt, firstToken), stage, chunks, wireType), sink);
+    return target.order(new PrefillOrder(sessionId, prompt(prompt), stage, chunks, wireType), sink);
+  }
+
+  /** Under a salt that nobody else has, nothing is found of it. */
+  private Prompt prompt(int[] tokens) {
+    byte[] salt = new byte[reuse ? 0 : SALT_BYTES];
+    ThreadLocalRandom.current().nextBytes(salt);
+    return new Prompt(tokens, firstToken, List.of(), new int[0], salt, "");
   }
 }

@@ -1,4 +1,6 @@
 package dev.baton.decode;
+import dev.baton.kernel.AttentionLayer;
+import dev.baton.kernel.RowRuns;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;

@@ -26,7 +26,10 @@ final class ReportText {
         "layer " + boundary + " of " + report.layers() + meaning(boundary, report.layers()));
     text.line(
         "prompt",
-        count(report.promptTokens()) + ", prefilled at " + rate(report.prefillTokensPerSecond()));
+        count(report.promptTokens())
+            + (report.cachedTokens() > 0 ? ", " + report.cachedTokens() + " of them cached" : "")
+            + ", prefilled at "
+            + rate(report.prefillTokensPerSecond()));
     text.line(
         "output",
         count(report.outputTokens())

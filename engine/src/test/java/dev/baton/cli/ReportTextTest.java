@@ -11,6 +11,38 @@ import picocli.CommandLine.Help.Ansi;
 
 final class ReportTextTest {
   @Test
+  void shouldSayHowMuchOfThePromptWasThereAlready() {
+    Report report =
+        new Report(
+            "Tiny",
+            "end",
+            "here",
+            "here",
+            0,
+            6,
+            1000,
+            960,
+            64,
+            50_000_000,
+            800,
+            0,
+            1,
+            0,
+            0,
+            61_400_000,
+            211.6,
+            Report.EXACT,
+            null,
+            0,
+            null,
+            null);
+    assertTrue(
+        ReportText.of(report, SamplingParams.greedy(), Ansi.OFF)
+            .contains("1000 tokens, 960 of them cached, prefilled at"),
+        () -> ReportText.of(report, SamplingParams.greedy(), Ansi.OFF));
+  }
+
+  @Test
   void shouldPutOneFactOnALineInUnitsThatFit() {
     Report report =
         new Report(
@@ -21,6 +53,7 @@ final class ReportTextTest {
             6,
             6,
             1000,
+            0,
             64,
             50_000_000,
             20_000,
@@ -63,6 +96,7 @@ final class ReportTextTest {
             6,
             6,
             1000,
+            0,
             64,
             1,
             1,
@@ -95,6 +129,7 @@ final class ReportTextTest {
             0,
             6,
             1,
+            0,
             1,
             1,
             0,
@@ -137,7 +172,7 @@ final class ReportTextTest {
   private static String numbers(String numbers) {
     Report report =
         new Report(
-            "Tiny", "end", "there", "here", 6, 6, 1, 2, 1, 1, 1, 1, 0, 0, 1, 1, numbers, null, 0,
+            "Tiny", "end", "there", "here", 6, 6, 1, 0, 2, 1, 1, 1, 1, 0, 0, 1, 1, numbers, null, 0,
             null, null);
     return ReportText.of(report, SamplingParams.greedy(), Ansi.OFF)
         .lines()

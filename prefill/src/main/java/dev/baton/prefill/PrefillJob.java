@@ -20,17 +20,29 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
   private final KvSender sender;
   private final KvSequence sequence;
   private final ModelBackend model;
+  private final PrefixBlocks prefix;
+  private boolean begun;
   private int doneTokens;
   private long startNs;
   private long endNs;
   private volatile boolean stopped;
   private int holders = 2; // guarded by this
 
-  PrefillJob(PrefillOrder order, KvSender sender, KvSequence sequence, ModelBackend model) {
+  /**
+   * @param prefix what of the prompt stands in the sequence already
+   */
+  PrefillJob(
+      PrefillOrder order,
+      KvSender sender,
+      KvSequence sequence,
+      PrefixBlocks prefix,
+      ModelBackend model) {
     this.order = order;
     this.sender = sender;
     this.sequence = sequence;
     this.model = model;
+    this.prefix = prefix;
+    this.doneTokens = prefix.cachedTokens();
   }
 
   /** Ends the computing after the layer at hand and tells the other side why. Any thread. */
@@ -88,7 +100,8 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
     if (isUnwanted()) {
       return true;
     }
-    if (doneTokens == 0) {
+    if (!begun) {
+      begun = true;
       String trouble = model.trouble();
       if (trouble != null) {
         fail(trouble);
@@ -96,6 +109,7 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
       }
       sender.begin(this);
       startNs = nanoClock.getAsLong();
+      sendCached();
     }
     int[] tokens = order.tokens();
     // Rows that are wanted again: their tokens go through the layers again, to the same bits.
@@ -121,6 +135,7 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
       return true;
     }
     doneTokens = end;
+    prefix.keep(sequence, doneTokens);
     if (sendsRows()) {
       if (from < end) {
         sender.hidden(from, end - from, forward.hidden(), from - at);
@@ -133,6 +148,14 @@ final class PrefillJob implements KvSource, ChunkTurns.Work {
     }
     endNs = nanoClock.getAsLong();
     return true;
+  }
+
+  /** What is here from an earlier order and not at the other node leaves first. */
+  private void sendCached() {
+    int from = order.firstToken();
+    for (int layer = 0; from < doneTokens && layer < order.stage().toLayer(); layer++) {
+      sender.slice(layer, from, doneTokens - from);
+    }
   }
 
   /**

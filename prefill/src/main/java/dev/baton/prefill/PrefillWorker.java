@@ -1,11 +1,15 @@
 package dev.baton.prefill;
 
+import dev.baton.arch.LayerRange;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kv.KvPool;
 import dev.baton.kv.KvSequence;
+import dev.baton.kv.Need;
 import dev.baton.kvstream.KvSender;
+import dev.baton.kvstream.Positions;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.PrefillService;
+import dev.baton.kvstream.PrefixHits;
 import dev.baton.kvstream.PrefixQuery;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
@@ -105,7 +109,8 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
     if (misfit != null) {
       return misfit;
     }
-    KvSequence sequence = cache.reserve(order.tokens().length);
+    PrefixBlocks prefix = new PrefixBlocks(order, cache, model);
+    KvSequence sequence = prefix.begin();
     if (sequence == null) {
       return "no room: the order needs "
           + KvPool.blocksFor(order.tokens().length)
@@ -117,7 +122,7 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
     }
     String refusal = "its prefill side failed";
     try {
-      PrefillJob job = new PrefillJob(order, sender, sequence, model);
+      PrefillJob job = new PrefillJob(order, sender, sequence, prefix, model);
       jobs.put(order.sessionId(), job);
       sender.onRoom(() -> mayGoOn(job));
       refusal = enqueue(job);
@@ -190,7 +195,7 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
         : null;
   }
 
-  /** No prefixes are kept yet; how long those orders take that stand before a new one is true. */
+  /** What is here of the prompt in all layers asked for, and how long the orders before take. */
   @Override
   public Standing standing(PrefixQuery query) {
     long[] left = new long[1];
@@ -198,7 +203,14 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
       turns.forEach(job -> left[0] += job.remaining());
     }
     int queueMs = (int) Math.min(Integer.MAX_VALUE, left[0] * nsPerTokenLayer / 1e6);
-    return new Standing(List.of(), queueMs, cache.freeBlocks() * KvGeometry.BLOCK_TOKENS);
+    Need need = new Need(model.isExact(), new LayerRange(query.fromLayer(), query.toLayer()));
+    int tokens = cache.prefixes().hitTokens(query.chain(), need);
+    List<PrefixHits.Held> held =
+        tokens == 0
+            ? List.of()
+            : List.of(
+                new PrefixHits.Held(query.fromLayer(), query.toLayer(), Positions.upTo(tokens)));
+    return new Standing(held, queueMs, cache.freeBlocks() * KvGeometry.BLOCK_TOKENS);
   }
 
   @Override
