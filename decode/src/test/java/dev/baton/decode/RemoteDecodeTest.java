@@ -1,6 +1,4 @@
 package dev.baton.decode;
-import dev.baton.kernel.AttentionLayer;
-import dev.baton.kernel.RowRuns;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
