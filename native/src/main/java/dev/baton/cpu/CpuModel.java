@@ -273,6 +273,11 @@ public final class CpuModel implements ModelBackend {
     return weights.origin().name().toLowerCase(Locale.ROOT);
   }
 
+  /** Bytes of the packed matrices. */
+  long packedBytes() {
+    return weights.run().byteSize();
+  }
+
   Steps steps() {
     return steps;
   }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.baton.arch.LayerRange;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.NativeKernels;
@@ -19,6 +20,7 @@ import java.util.Arrays;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 
 /** The forward pass on the project's own model, with the oracle kernels. */
 class CpuPassTest {
@@ -164,6 +166,46 @@ class CpuPassTest {
     long bytes = wanted.length * 4L;
     assertArrayEquals(
         wanted, logits.asSlice(row * bytes, bytes).toArray(ValueLayout.JAVA_INT), "row " + row);
+  }
+
+  @Test
+  void shouldComputeEachLayerWhereItsWeightsAreInMemoryForThese() {
+    int[] prompt = {0, 458, 504, 260, 413};
+    WeightCache none = WeightCache.none();
+    try (CpuModel lower = CpuModel.load(BATON_TINY, new LayerRange(0, 2), kernels, none, _ -> {});
+        CpuModel upper = CpuModel.load(BATON_TINY, new LayerRange(2, 6), kernels, none, _ -> {});
+        KvPool lowerPool = new KvPool(model.kvGeometry(), 1);
+        KvPool upperPool = new KvPool(model.kvGeometry(), 1);
+        CpuPass below = lower.pass(8);
+        CpuPass above = upper.pass(8);
+        Arena arena = Arena.ofConfined()) {
+      long layer = lower.packedBytes() / 2;
+      assertEquals(model.packedBytes(), lower.packedBytes() + upper.packedBytes());
+      assertTrue(upper.packedBytes() > 4 * layer, "the output matrix comes with the last layer");
+      assertEquals(new LayerRange(2, 6), upper.range());
+
+      TokenBatch batch = new TokenBatch(8).add(lowerPool.reserve(8), prompt, 0, 5, 0);
+      below.embed(batch);
+      below.layers(batch, 0, 2);
+      long rows = 5L * model.shape().dim() * Float.BYTES;
+      MemorySegment.copy(below.hidden(), 0, above.hidden(), 0, rows);
+      above.layers(batch.clear().add(upperPool.reserve(8), prompt, 0, 5, 0, 1), 2, 6);
+      MemorySegment logits = arena.allocate(model.shape().vocab() * 4L, 64);
+      above.logits(0, 1, logits);
+      assertRow(lastLogits(prompt, 5, 6), logits, 0);
+
+      assertElsewhere(
+          "layers [0, 3) are not loaded here, only [0, 2)", () -> below.layers(batch, 0, 3));
+      assertElsewhere("the output matrix is not loaded here", () -> below.logits(0, 1, logits));
+    }
+    assertElsewhere(
+        "layers [5, 7) are outside a model of 6",
+        () -> CpuModel.load(BATON_TINY, new LayerRange(5, 7), kernels, none, _ -> {}).close());
+  }
+
+  private static void assertElsewhere(String said, Executable use) {
+    String message = assertThrows(IllegalArgumentException.class, use).getMessage();
+    assertTrue(String.valueOf(message).contains(said), message);
   }
 
   @Test
