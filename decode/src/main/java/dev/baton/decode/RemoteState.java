@@ -1,7 +1,9 @@
 package dev.baton.decode;
 
 import dev.baton.kv.KvSequence;
+import dev.baton.kv.Origin;
 import dev.baton.kvstream.ChunkSchedule;
+import dev.baton.kvstream.Fidelity;
 import dev.baton.kvstream.KvReceiver;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
@@ -41,6 +43,9 @@ final class RemoteState {
     this.chunkedTokens = plan.firstToken();
     this.upperTokens = plan.firstToken();
     this.stepRow = Arena.ofAuto().allocate(rowBytes, Float.BYTES);
+    if (plan.target().fidelity() == Fidelity.TOLERANT) {
+      sequence.mark(Origin.TOLERANT); // what is left behind of it serves no exact request
+    }
     this.receiver =
         plan.order(
             prompt,

@@ -15,6 +15,7 @@ import dev.baton.kernel.KvWireType;
 import dev.baton.kernel.RowRuns;
 import dev.baton.kv.KvPool;
 import dev.baton.kvstream.ChunkSchedule;
+import dev.baton.kvstream.Fidelity;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
@@ -88,6 +89,30 @@ class RemoteDecodeTest {
         long shared = answer.outcome().sharedPrefillNs();
         assertEquals(boundary < layers, shared > 0, "computed here: " + shared + " ns");
         assertTrue(shared <= answer.outcome().prefillNs());
+      }
+    }
+  }
+
+  @Test
+  void shouldNotGoOnFromWhatATolerantNodeComputed() throws Exception {
+    int[] prompt = prompt(150, 8);
+    for (Fidelity fidelity : Fidelity.values()) {
+      try (KvPool pool = new KvPool(model.kvGeometry(), BLOCKS);
+          DecodeLoop loop = new DecodeLoop(model, pool, 1, 32, System::nanoTime)) {
+        SteppedPrefill node = new SteppedPrefill(model, fidelity);
+        Answer answer = new Answer();
+        RemotePrefill remote = remote(node, layers);
+        loop.submit(
+            new DecodeRequest(
+                prompt, 2, SamplingParams.greedy(), _ -> false, null, remote, true, answer));
+        node.awaitOrder();
+        node.deliverHidden();
+        for (int layer = 0; layer < layers; layer++) {
+          node.deliverLayer(layer);
+        }
+        assertNull(answer.outcome().fallback());
+        assertEquals(2, pool.prefixes().counts().cachedBlocks());
+        assertEquals(fidelity == Fidelity.EXACT ? 128 : 0, loop.cachedTokens(prompt));
       }
     }
   }

@@ -4,6 +4,7 @@ import dev.baton.cpu.CpuModel;
 import dev.baton.cpu.CpuPass;
 import dev.baton.kv.KvPool;
 import dev.baton.kv.KvSequence;
+import dev.baton.kvstream.Fidelity;
 import dev.baton.kvstream.KvReceiver;
 import dev.baton.kvstream.KvSink;
 import dev.baton.kvstream.PrefillOrder;
@@ -39,10 +40,23 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
   private volatile long receivedBytes;
   private volatile boolean closed;
 
+  private final Fidelity fidelity;
+
   SteppedPrefill(CpuModel model) {
+    this(model, Fidelity.EXACT);
+  }
+
+  /** One that says so of its numbers, whatever they are. */
+  SteppedPrefill(CpuModel model, Fidelity fidelity) {
     this.model = model;
+    this.fidelity = fidelity;
     this.layers = model.shape().layers();
     this.whole = new AtomicIntegerArray(layers);
+  }
+
+  @Override
+  public Fidelity fidelity() {
+    return fidelity;
   }
 
   @Override

@@ -27,6 +27,11 @@ public final class PrefillPeer implements PrefillTarget, AutoCloseable {
     this.config = config;
   }
 
+  @Override
+  public Fidelity fidelity() {
+    return identity.fidelity();
+  }
+
   /** What the node said of itself. */
   public NodeIdentity identity() {
     return identity;

@@ -17,4 +17,9 @@ public interface PrefillTarget {
   default NodeLimits limits() {
     return NodeLimits.UNLIMITED;
   }
+
+  /** What it promises about its numbers. */
+  default Fidelity fidelity() {
+    return Fidelity.EXACT;
+  }
 }
