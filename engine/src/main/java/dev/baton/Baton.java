@@ -93,6 +93,7 @@ public final class Baton implements AutoCloseable {
             compute.cache(),
             config.maxSessions(),
             config.chunks().largestTokens(),
+            config.maxStallNs(),
             System::nanoTime);
     compute.keepFor(loop.thread());
     this.forgetAborts = GgmlAbort.onAbort(loop::abandon);

@@ -35,6 +35,8 @@ import org.jspecify.annotations.Nullable;
  * @param prefillDevice what computes at the prefill node that is started
  * @param threads compute threads; 0 for one per processor
  * @param chunks prompt tokens that go through the layers together, here and at the prefill node
+ * @param maxStall longest gap between two tokens of an answer that other requests' prompts may
+ *     cause; null for 50 ms, or two decode steps of all sessions where that is more
  * @param lease how long a silent prefill node is waited for
  * @param patient true to wait for the prefill node also when finishing here would be faster
  * @param timeline keep what arrives when, for {@link Generation#timeline}
@@ -58,6 +60,7 @@ public record BatonConfig(
     String prefillDevice,
     int threads,
     ChunkSchedule chunks,
+    @Nullable Duration maxStall,
     Duration lease,
     boolean patient,
     boolean timeline,
@@ -66,6 +69,9 @@ public record BatonConfig(
     int contextTokens) {
   /** Largest chunk that nodes take. */
   public static final int MAX_CHUNK_TOKENS = 1024;
+
+  /** A shorter bound than this leaves time for no pass of any model. */
+  public static final double MIN_STALL_MS = 1;
 
   /** Shorter leases end by accident. */
   public static final double MIN_LEASE_SECONDS = 0.1;
@@ -94,6 +100,10 @@ public record BatonConfig(
     if (chunks.largestTokens() > MAX_CHUNK_TOKENS) {
       throw new IllegalArgumentException(chunkMisfit(chunks.largestTokens()));
     }
+    if (maxStall != null && maxStall.toNanos() < 1e6 * MIN_STALL_MS) {
+      throw new IllegalArgumentException(
+          "a stall of at least 1 ms has to be allowed, got " + maxStall.toNanos() / 1e6 + " ms");
+    }
     if (lease.toMillis() < 1000 * MIN_LEASE_SECONDS) {
       throw new IllegalArgumentException("a lease lasts at least 100 ms, got " + lease.toMillis());
     }
@@ -112,6 +122,11 @@ public record BatonConfig(
 
   private static String chunkMisfit(int chunkTokens) {
     return "a chunk has 1 to " + MAX_CHUNK_TOKENS + " tokens, got " + chunkTokens;
+  }
+
+  /** The bound for stalls; 0 for the default. */
+  long maxStallNs() {
+    return maxStall == null ? 0 : maxStall.toNanos();
   }
 
   /** A configuration with the defaults for {@code model}. */
@@ -134,6 +149,7 @@ public record BatonConfig(
     private int threads;
     private int chunkTokens = 128;
     private int lastChunkTokens = 32;
+    private @Nullable Duration maxStall;
     private Duration lease = Duration.ofSeconds(8);
     private boolean patient;
     private boolean timeline;
@@ -218,6 +234,15 @@ public record BatonConfig(
       return this;
     }
 
+    /**
+     * Bounds the gaps between two tokens of an answer that other requests' prompts may cause; null
+     * for the default.
+     */
+    public Builder maxStall(@Nullable Duration maxStall) {
+      this.maxStall = maxStall;
+      return this;
+    }
+
     public Builder patient(boolean patient) {
       this.patient = patient;
       return this;
@@ -275,6 +300,7 @@ public record BatonConfig(
           prefillDevice == null ? device : prefillDevice,
           threads,
           chunks,
+          maxStall,
           lease,
           patient,
           timeline,

@@ -232,6 +232,7 @@ public final class Generation implements AutoCloseable {
         transfer == null ? 0 : transfer.savedBytes(),
         ttftNs,
         after == 0 || decodeSeconds == 0 ? 0 : after / decodeSeconds,
+        end.longestStallNs(),
         Report.numbers(plan.exact(), end.lossy()),
         plan.reason(),
         plan.measuringNs(),

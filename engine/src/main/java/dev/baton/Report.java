@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param savedBytes payload bytes that were here at the last resume and did not travel again
  * @param ttftNs from the request until the first token
  * @param decodeTokensPerSecond tokens after the first over the time they took; 0 for fewer than two
+ * @param longestStallNs the longest gap between two tokens; 0 for fewer than two
  * @param numbers {@code exact}: the same bits as on any other node of the kind; {@code within
  *     tolerance}: an accelerator took part; {@code lossy}: computed from KV that came in a lossy
  *     form; {@code lossy, within tolerance}: both
@@ -50,6 +51,7 @@ public record Report(
     long savedBytes,
     long ttftNs,
     double decodeTokensPerSecond,
+    long longestStallNs,
     String numbers,
     @Nullable String reason,
     long measuringNs,

@@ -41,6 +41,7 @@ class RoomsTest {
               "dev.baton.model",
               "dev.baton.cpu",
               "dev.baton.ggml",
+              "dev.baton.schedule",
               "dev.baton.thread"),
           "kvstream",
           List.of("dev.baton.kvstream", "dev.baton.kvstream.codec", "dev.baton.kvstream.media"),

@@ -4,6 +4,8 @@ import dev.baton.kernel.KvGeometry;
 import dev.baton.kv.KvPool;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
+import dev.baton.schedule.StallHistogram;
+import dev.baton.schedule.StepBudget;
 import dev.baton.thread.ThreadEnd;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -18,8 +20,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The decode side of a node: one thread that takes requests in order of arrival, reserves their
  * blocks, goes on with what prefill nodes send, and runs all sessions as one continuous batch, a
- * decode step for each and a prefill chunk for one. A prefill node that has become slower than this
- * one is left, and its session finished here.
+ * decode step for each and chunks of the prompts whose turn it is, as many tokens as the stall
+ * bound has time for ({@link StepBudget}). A prefill node that has become slower than this one is
+ * left, and its session finished here.
  *
  * <p>An exception ends the session that caused it, with the reason; that of a pass over several
  * sessions ends those. An {@link Error} ends all sessions and closes the loop: {@link #submit} then
@@ -62,8 +65,8 @@ public final class DecodeLoop implements AutoCloseable {
   private final KvPool cache;
   private final LongSupplier nanoClock;
   private final int maxSessions;
-  private final int chunkTokens;
   private final Workbench bench;
+  private final PromptTurns prompts;
   private final DecodeSession[] inBatch;
   private final int[] rowsInBatch;
   private int batched;
@@ -77,15 +80,28 @@ public final class DecodeLoop implements AutoCloseable {
 
   private @Nullable String closedFor; // why nothing is taken any more; guarded by lock
 
+  /** With the usual stall bound. */
+  public DecodeLoop(
+      ModelBackend model, KvPool cache, int maxSessions, int chunkTokens, LongSupplier nanoClock) {
+    this(model, cache, maxSessions, chunkTokens, 0, nanoClock);
+  }
+
   /**
    * @param model shared; the caller closes it after this
    * @param cache shared; the caller closes it after this
    * @param maxSessions sessions decoded at once; more wait
-   * @param chunkTokens prompt tokens that go through the layers together
+   * @param chunkTokens prompt tokens that go through the layers together, at most
+   * @param maxStallNs longest gap between two tokens of an answer that prompts may cause; 0 for the
+   *     default of {@link StepBudget}
    * @param nanoClock the clock of all durations
    */
   public DecodeLoop(
-      ModelBackend model, KvPool cache, int maxSessions, int chunkTokens, LongSupplier nanoClock) {
+      ModelBackend model,
+      KvPool cache,
+      int maxSessions,
+      int chunkTokens,
+      long maxStallNs,
+      LongSupplier nanoClock) {
     if (maxSessions < 1 || chunkTokens < 1) {
       throw new IllegalArgumentException(
           "a decode loop needs room for a session and a chunk, got "
@@ -97,8 +113,10 @@ public final class DecodeLoop implements AutoCloseable {
     this.cache = cache;
     this.nanoClock = nanoClock;
     this.maxSessions = maxSessions;
-    this.chunkTokens = chunkTokens;
-    this.bench = new Workbench(model, cache, maxSessions + chunkTokens, maxSessions, nanoClock);
+    StepBudget budget = new StepBudget(chunkTokens, maxStallNs);
+    this.prompts = new PromptTurns(budget);
+    this.bench =
+        new Workbench(model, cache, maxSessions + chunkTokens, maxSessions, budget, nanoClock);
     this.inBatch = new DecodeSession[maxSessions];
     this.rowsInBatch = new int[maxSessions];
     this.thread = Thread.ofPlatform().daemon().name("baton-decode").unstarted(this::work);
@@ -194,6 +212,7 @@ public final class DecodeLoop implements AutoCloseable {
 
   private int step() {
     int work = admitWaiting();
+    prompts.allot(active, nanoClock.getAsLong());
     for (int i = 0; i < active.size() && !bench.isStopped(); i++) {
       work += advance(active.get(i));
     }
@@ -270,9 +289,8 @@ public final class DecodeLoop implements AutoCloseable {
   }
 
   /**
-   * One pass over everything that is pending: decode rows first, then a chunk of the first prompt
-   * in line. Where it fails, that says nothing about whose fault it was: nobody in it gets a
-   * half-computed answer.
+   * One pass over all decode rows, and behind them what was allotted to prompts. Where it fails,
+   * that says nothing about whose fault it was: nobody in it gets a half-computed answer.
    */
   private int runBatch() {
     TokenBatch batch = bench.batch().clear();
@@ -285,7 +303,9 @@ public final class DecodeLoop implements AutoCloseable {
         bench.forward().embed(batch);
         if (bench.layers(batch, 0, model.shape().layers())) {
           bench.ranChunk(chunk, model.shape().layers(), startNs);
-          sampleBatch();
+          int depth = chunkDepth(chunk);
+          long sampledNs = sampleBatch();
+          bench.budget().ran(rows - chunk, chunk, depth, sampledNs - startNs);
         }
       }
     } catch (Exception e) {
@@ -300,19 +320,31 @@ public final class DecodeLoop implements AutoCloseable {
     return rows;
   }
 
-  /** Returns how many of the rows are a chunk's. */
+  /** Returns how many of the rows are prompts'. */
   private int fill(TokenBatch batch) {
     for (int i = 0; i < active.size(); i++) {
       if (active.get(i).pending() == 1) {
         add(active.get(i), batch, 1);
       }
     }
+    int chunk = 0;
     for (int i = 0; i < active.size(); i++) {
-      if (active.get(i).pending() > 1) {
-        return add(active.get(i), batch, chunkTokens);
+      if (active.get(i).pending() > 1 && active.get(i).granted() > 0) {
+        chunk += add(active.get(i), batch, active.get(i).granted());
       }
     }
-    return 0;
+    return chunk;
+  }
+
+  /** Where the prompts' tokens in the batch stand, in the middle. */
+  private int chunkDepth(int chunk) {
+    long sum = 0;
+    for (int i = 0; i < batched && chunk > 0; i++) {
+      if (rowsInBatch[i] > 1) {
+        sum += (long) rowsInBatch[i] * (inBatch[i].ready() + rowsInBatch[i] / 2);
+      }
+    }
+    return chunk == 0 ? 0 : (int) (sum / chunk);
   }
 
   private int add(DecodeSession session, TokenBatch batch, int budget) {
@@ -321,8 +353,12 @@ public final class DecodeLoop implements AutoCloseable {
     return rowsInBatch[batched - 1];
   }
 
-  /** Behind the last layer the batch's wanted rows stand side by side, one a session. */
-  private void sampleBatch() {
+  /**
+   * Behind the last layer the batch's wanted rows stand side by side, one a session.
+   *
+   * @return when all were computed: what listeners do then is their own time
+   */
+  private long sampleBatch() {
     int wanted = 0;
     for (int i = 0; i < batched; i++) {
       if (inBatch[i].advanced(rowsInBatch[i])) {
@@ -331,16 +367,23 @@ public final class DecodeLoop implements AutoCloseable {
     }
     batched = wanted;
     if (wanted == 0) {
-      return;
+      return nanoClock.getAsLong();
     }
     bench.forward().logits(0, wanted, bench.logits());
     long nowNs = nanoClock.getAsLong();
     for (int row = 0; row < wanted; row++) {
       inBatch[row].choose(bench.logits(), row, nowNs);
+      bench.stalls().record(inBatch[row].gapNs());
     }
     for (int row = 0; row < wanted && !bench.isStopped(); row++) {
       inBatch[row].tell(bench.shownLogits(), row);
     }
+    return nowNs;
+  }
+
+  /** How long the gaps between two tokens of an answer were, of all sessions so far. Any thread. */
+  public StallHistogram stalls() {
+    return bench.stalls();
   }
 
   /** Why everything ends, in words as far as there is memory for words. */

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  *     waiting left out; 0 where it did all of it or none
  * @param ttftNs from submission until the first token
  * @param decodeNs from the first token until the last
+ * @param longestStallNs the longest gap between two tokens; 0 for fewer than two
  * @param transfer what the KV stream measured, or null when nothing was streamed; incomplete when
  *     the session ended before the last KV had come
  * @param lossy whether the answer was computed from KV that had come in a lossy form
@@ -33,6 +34,7 @@ public record DecodeOutcome(
     long sharedPrefillNs,
     long ttftNs,
     long decodeNs,
+    long longestStallNs,
     @Nullable TransferReport transfer,
     boolean lossy,
     @Nullable String fallback,

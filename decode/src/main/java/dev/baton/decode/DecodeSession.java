@@ -9,6 +9,8 @@ import dev.baton.kvstream.TransferReport;
 import dev.baton.kvstream.TransferTrace;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
+import dev.baton.schedule.StepBudget;
+import dev.baton.schedule.Turns;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Objects;
@@ -28,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>{@link #cancel} may be called from any thread; all else belongs to the decode thread.
  */
-public final class DecodeSession {
+public final class DecodeSession implements Turns.Work {
   private static final long PROGRESS_INTERVAL_NS = 50_000_000;
   private static final int NO_TOKEN = -1;
   private static final System.Logger LOG = System.getLogger("dev.baton.decode");
@@ -64,6 +66,10 @@ public final class DecodeSession {
   private long prefilledNs;
   private long firstTokenNs;
   private long lastTokenNs;
+  private long gapNs;
+  private long longestGapNs;
+  private int offered;
+  private int granted;
   private long progressNs;
   private int reportedReady;
   private volatile boolean cancelled;
@@ -144,6 +150,58 @@ public final class DecodeSession {
     return !awaitsKv && end == null ? length - ready : 0;
   }
 
+  /** Whether tokens of its prompt have still to go through layers here. */
+  boolean isInPrefill() {
+    return end == null && (awaitsKv || pending() > 1);
+  }
+
+  /** Tells what of its prompt could go through layers now; nothing of it is granted yet. */
+  void offer() {
+    RemoteState r = remote;
+    granted = 0;
+    offered = 0;
+    if (isInPrefill()) {
+      offered = awaitsKv && r != null ? r.arrivedTokens() : pending();
+    }
+  }
+
+  @Override
+  public boolean isReady() {
+    return offered > 0 && granted == 0;
+  }
+
+  /** Tokens of the prompt, where only some of the layers are left of them that much less. */
+  @Override
+  public long remaining() {
+    RemoteState r = remote;
+    return awaitsKv && r != null ? r.remaining() : pending();
+  }
+
+  /** Takes what the step has time for; false when that is nothing. */
+  boolean take(StepBudget budget) {
+    RemoteState r = remote;
+    granted =
+        awaitsKv && r != null
+            ? budget.takeShare(offered, r.upperTokens(), r.upperShare())
+            : budget.take(offered, ready);
+    return granted > 0;
+  }
+
+  /** Tokens of its prompt that may go through layers in this step. */
+  int granted() {
+    return granted;
+  }
+
+  /** First of the tokens that are pending. */
+  int ready() {
+    return ready;
+  }
+
+  /** How long ago its last token is; 0 before the first. */
+  long waitedNs(long nowNs) {
+    return firstTokenNs == 0 ? 0 : nowNs - lastTokenNs;
+  }
+
   void checkCancelled() {
     if (cancelled && end == null) {
       end = DecodeOutcome.End.CANCELLED;
@@ -164,7 +222,7 @@ public final class DecodeSession {
     KvReceiver.State state = r.receiver().state();
     int work = 0;
     if (awaitsKv) {
-      work += r.runArrivedChunk(bench);
+      work += r.runArrivedChunk(bench, granted);
       work += beginAnswer(r, bench);
     }
     if (end != null) {
@@ -216,6 +274,7 @@ public final class DecodeSession {
   private void sampleRowZero(Workbench bench) {
     bench.forward().logits(0, 1, bench.logits());
     choose(bench.logits(), 0, bench.nowNs());
+    bench.stalls().record(gapNs());
     tell(bench.shownLogits(), 0);
   }
 
@@ -251,6 +310,7 @@ public final class DecodeSession {
   /** Goes on here, behind the last token whose KV stands in every layer. */
   private void fallBack(RemoteState r, String why) {
     fallback = why;
+    granted = 0; // that was of what had come
     ready = Math.min(r.usableTokens(), length - 1);
     if (ready > 0) {
       noteRemoteRows();
@@ -322,6 +382,8 @@ public final class DecodeSession {
       fail("its next token could not be chosen: " + e);
       return;
     }
+    gapNs = waitedNs(nowNs);
+    longestGapNs = Math.max(longestGapNs, gapNs);
     if (firstTokenNs == 0) {
       firstTokenNs = nowNs;
       if (prefilledNs == 0) {
@@ -341,6 +403,11 @@ public final class DecodeSession {
     } else if (output + 1 == request.maxTokens()) {
       ending = DecodeOutcome.End.LENGTH;
     }
+  }
+
+  /** How long after the one before the last token came; 0 where it is the first. */
+  long gapNs() {
+    return gapNs;
   }
 
   private boolean isStop(int token) {
@@ -473,6 +540,7 @@ public final class DecodeSession {
         sharedPrefillNs,
         firstTokenNs == 0 ? 0 : firstTokenNs - submittedNs,
         lastTokenNs - firstTokenNs,
+        longestGapNs,
         transfer,
         lossy,
         fallback,

@@ -64,13 +64,11 @@ final class RemoteState {
    * through yet, up to one batch of them. Part of a chunk waits for the rest: small batches cost
    * more than they win.
    *
+   * @param mostTokens what the step has time for
    * @return rows run
    */
-  int runArrivedChunk(Workbench bench) {
-    if (boundaryLayer == layers) {
-      return 0;
-    }
-    int count = Math.min(arrivedChunks() - upperTokens, bench.forward().maxTokens());
+  int runArrivedChunk(Workbench bench, int mostTokens) {
+    int count = Math.min(Math.min(arrivedTokens(), mostTokens), bench.forward().maxTokens());
     if (count <= 0) {
       return 0;
     }
@@ -86,11 +84,32 @@ final class RemoteState {
     batch.clear();
     bench.ranChunk(count, layers - boundaryLayer, startNs);
     long endNs = bench.nowNs();
+    bench.budget().ranShare(count, upperTokens, upperShare(), endNs - startNs);
     computedNs += endNs - startNs;
     keep(boundaryLayer, layers, upperTokens, count, startNs, endNs);
     upperTokens = end;
     receiver.hiddenTaken(end);
     return count;
+  }
+
+  /** Tokens behind {@link #upperTokens} whose chunks have arrived whole. */
+  int arrivedTokens() {
+    return boundaryLayer == layers ? 0 : arrivedChunks() - upperTokens;
+  }
+
+  /** Tokens that have gone through layers [b, L). */
+  int upperTokens() {
+    return upperTokens;
+  }
+
+  /** Which part of all layers is [b, L). */
+  double upperShare() {
+    return (double) (layers - boundaryLayer) / layers;
+  }
+
+  /** What is left for this node, as tokens that go through all layers. */
+  long remaining() {
+    return Math.round((prompt.length - upperTokens) * upperShare());
   }
 
   /** Tokens in chunks whose hidden rows have all arrived. */
@@ -124,7 +143,7 @@ final class RemoteState {
 
   /** True while a chunk's hidden rows wait for this node. */
   boolean isBehind() {
-    return boundaryLayer < layers && arrivedChunks() > upperTokens;
+    return arrivedTokens() > 0;
   }
 
   /**

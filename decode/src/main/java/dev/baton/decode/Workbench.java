@@ -5,6 +5,8 @@ import dev.baton.kv.KvSequence;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
+import dev.baton.schedule.StallHistogram;
+import dev.baton.schedule.StepBudget;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.function.LongSupplier;
@@ -22,6 +24,8 @@ final class Workbench implements AutoCloseable {
   private final int layers;
   private final LayerPass forward;
   private final TokenBatch batch;
+  private final StepBudget budget;
+  private final StallHistogram stalls = new StallHistogram();
   private final PrefillRate rate = new PrefillRate();
   private final Arena arena = Arena.ofShared();
   private final MemorySegment logits;
@@ -32,9 +36,17 @@ final class Workbench implements AutoCloseable {
   /**
    * @param maxRows rows of the largest batch
    * @param maxLogits rows of logits wanted at once
+   * @param budget what is told how long all passes take
    */
-  Workbench(ModelBackend model, KvPool cache, int maxRows, int maxLogits, LongSupplier nanoClock) {
+  Workbench(
+      ModelBackend model,
+      KvPool cache,
+      int maxRows,
+      int maxLogits,
+      StepBudget budget,
+      LongSupplier nanoClock) {
     this.cache = cache;
+    this.budget = budget;
     this.nanoClock = nanoClock;
     this.layers = model.shape().layers();
     this.forward = model.pass(maxRows);
@@ -77,6 +89,15 @@ final class Workbench implements AutoCloseable {
   /** The same for listeners, which may keep others' rows in view but not change them. */
   MemorySegment shownLogits() {
     return shownLogits;
+  }
+
+  StepBudget budget() {
+    return budget;
+  }
+
+  /** All gaps between two tokens of an answer. */
+  StallHistogram stalls() {
+    return stalls;
   }
 
   long nowNs() {

@@ -11,6 +11,7 @@ import dev.baton.kv.KvPool;
 import dev.baton.kv.KvSequence;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.model.TokenBatch;
+import dev.baton.schedule.StepBudget;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
@@ -28,7 +29,8 @@ class RemoteStateTest {
     KernelChoice kernels = KernelChoice.open(KernelsConfig.defaults());
     try (CpuModel model = CpuModel.load(TinyModel.FILE, kernels.kernels(), done -> {});
         KvPool cache = new KvPool(model.kvGeometry(), 16);
-        Workbench bench = new Workbench(model, cache, TOKENS, 1, System::nanoTime)) {
+        Workbench bench =
+            new Workbench(model, cache, TOKENS, 1, new StepBudget(TOKENS, 0), System::nanoTime)) {
       int[] prompt = IntStream.range(0, TOKENS).map(i -> 300 + i % 700).toArray();
       int layers = model.shape().layers();
       try (KvSequence whole = reserve(cache)) {
@@ -78,7 +80,7 @@ class RemoteStateTest {
     RemoteState state = new RemoteState(plan, prompt, sequence, model);
     assertEquals(first, state.usableTokens());
     node.deliverAll();
-    while (state.runArrivedChunk(bench) > 0) {
+    while (state.runArrivedChunk(bench, TOKENS) > 0) {
       // Chunk by chunk.
     }
     assertTrue(state.takeLastRow(bench.forward()));

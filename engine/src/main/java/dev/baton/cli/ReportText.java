@@ -53,6 +53,9 @@ final class ReportText {
       text.line("datagrams", report.datagrams());
     }
     text.line("TTFT", duration(report.ttftNs()));
+    if (report.longestStallNs() > 0) {
+      text.line("stall", duration(report.longestStallNs()) + " between two tokens at most");
+    }
     if (report.measuringNs() > 0) {
       text.line("measuring", duration(report.measuringNs()) + " before that, not again soon");
     }

@@ -31,6 +31,7 @@ final class ReportTextTest {
             0,
             61_400_000,
             211.6,
+            0,
             Report.EXACT,
             null,
             0,
@@ -63,6 +64,7 @@ final class ReportTextTest {
             0,
             61_400_000,
             211.6,
+            12_340_000,
             "exact",
             null,
             0,
@@ -80,6 +82,7 @@ final class ReportTextTest {
         KV streamed 3.1 MB, 97.5 % hidden behind compute
         datagrams   received in runs of up to 64 (the kernel has UDP_GRO)
         TTFT        61 ms
+        stall       12 ms between two tokens at most
         """,
         ReportText.of(report, SamplingParams.greedy(), Ansi.OFF));
   }
@@ -106,6 +109,7 @@ final class ReportTextTest {
             0,
             1,
             1,
+            0,
             "exact",
             null,
             0,
@@ -138,6 +142,7 @@ final class ReportTextTest {
             2,
             12_300_000,
             2_500_000_000L,
+            0,
             0,
             "exact",
             null,
@@ -172,8 +177,8 @@ final class ReportTextTest {
   private static String numbers(String numbers) {
     Report report =
         new Report(
-            "Tiny", "end", "there", "here", 6, 6, 1, 0, 2, 1, 1, 1, 1, 0, 0, 1, 1, numbers, null, 0,
-            null, null);
+            "Tiny", "end", "there", "here", 6, 6, 1, 0, 2, 1, 1, 1, 1, 0, 0, 1, 1, 0, numbers, null,
+            0, null, null);
     return ReportText.of(report, SamplingParams.greedy(), Ansi.OFF)
         .lines()
         .filter(line -> line.startsWith("numbers"))

@@ -8,6 +8,7 @@ import dev.baton.kvstream.Stage;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
+import dev.baton.schedule.Turns;
 import java.lang.foreign.MemorySegment;
 import java.util.function.LongSupplier;
 
@@ -15,7 +16,7 @@ import java.util.function.LongSupplier;
  * An accepted order, computed a chunk at a time, and its blocks, which two parties hold: the
  * compute and the stream. The chunks belong to the compute thread.
  */
-final class PrefillJob implements KvSource, ChunkTurns.Work {
+final class PrefillJob implements KvSource, Turns.Work {
   private final PrefillOrder order;
   private final KvSender sender;
   private final KvSequence sequence;

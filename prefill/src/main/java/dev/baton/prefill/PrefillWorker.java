@@ -14,6 +14,7 @@ import dev.baton.kvstream.PrefixQuery;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
+import dev.baton.schedule.Turns;
 import dev.baton.thread.ThreadEnd;
 import java.time.Duration;
 import java.util.List;
@@ -27,8 +28,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Computes prefill orders on one thread of its own, chunk by chunk. Before each chunk it chooses
  * the order anew: the one with the least work left, and every fourth time the one that has waited
- * longest ({@link ChunkTurns}). A layer's slice is handed to the sender the moment the layer of
- * that chunk is done; the compute never waits for the network.
+ * longest ({@link Turns}). A layer's slice is handed to the sender the moment the layer of that
+ * chunk is done; the compute never waits for the network.
  *
  * <p>Blocks are taken when an order is accepted and given back when both the compute and the stream
  * have let go of them. An exception fails the order that caused it; an {@link Error} fails all, and
@@ -80,7 +81,7 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
   private volatile double nsPerTokenLayer; // 0 before the first chunk
 
   private final Object lock = new Object();
-  private final ChunkTurns<PrefillJob> turns = new ChunkTurns<>(); // guarded by lock
+  private final Turns<PrefillJob> turns = new Turns<>(); // guarded by lock
   private @Nullable String closedFor; // why nothing is taken any more; guarded by lock
   private @Nullable String failure; // guarded by lock
   private @Nullable Consumer<String> onFailure; // guarded by lock

@@ -1,4 +1,4 @@
-package dev.baton.prefill;
+package dev.baton.schedule;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -9,9 +9,9 @@ import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
-class ChunkTurnsTest {
+class TurnsTest {
   /** Work of so many chunks, and when it got them. */
-  private static final class Chunks implements ChunkTurns.Work {
+  private static final class Chunks implements Turns.Work {
     private final int total;
     private final int arrivedAt;
     private final List<Integer> doneAt = new ArrayList<>();
@@ -29,7 +29,7 @@ class ChunkTurnsTest {
 
   @Test
   void shouldLetAShortOrderPassALongOneAndStillGetTheLongOneOn() {
-    ChunkTurns<Chunks> turns = new ChunkTurns<>();
+    Turns<Chunks> turns = new Turns<>();
     Chunks longOne = new Chunks(30, 0);
     turns.add(longOne);
     int now = run(turns, 0, 5);
@@ -47,7 +47,7 @@ class ChunkTurnsTest {
   void shouldStarveNobodyInAnySetOfOrders() {
     for (int seed = 0; seed < 200; seed++) {
       SplittableRandom random = new SplittableRandom(seed);
-      ChunkTurns<Chunks> turns = new ChunkTurns<>();
+      Turns<Chunks> turns = new Turns<>();
       List<Chunks> all = new ArrayList<>();
       int now = 0;
       for (int i = 0; i < 40; i++) {
@@ -64,7 +64,7 @@ class ChunkTurnsTest {
         for (int at : work.doneAt) {
           int waited = at - before;
           assertTrue(
-              waited <= mostAtOnce * ChunkTurns.PATIENT_EVERY,
+              waited <= mostAtOnce * Turns.PATIENT_EVERY,
               "seed " + seed + ": " + waited + " chunks of others in between");
           before = at;
         }
@@ -74,7 +74,7 @@ class ChunkTurnsTest {
 
   @Test
   void shouldTakeOrdersOfOneSizeInTheOrderOfTheirArrival() {
-    ChunkTurns<Chunks> turns = new ChunkTurns<>();
+    Turns<Chunks> turns = new Turns<>();
     Chunks first = new Chunks(2, 0);
     Chunks second = new Chunks(2, 0);
     turns.add(first);
@@ -84,7 +84,7 @@ class ChunkTurnsTest {
     assertEquals(List.of(2, 3), second.doneAt);
   }
 
-  private static int run(ChunkTurns<Chunks> turns, int from, int chunks) {
+  private static int run(Turns<Chunks> turns, int from, int chunks) {
     int now = from;
     for (int i = 0; i < chunks; i++) {
       Chunks work = turns.next();

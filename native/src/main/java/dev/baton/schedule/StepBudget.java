@@ -1,0 +1,161 @@
+package dev.baton.schedule;
+
+/**
+ * How many tokens of prompts a step may compute beside its decode rows, so that none of these waits
+ * longer than the <em>stall bound</em>, the longest gap between two tokens of an answer. The bound
+ * is what was asked for; else {@link #DEFAULT_STALL_NS}, or two steps of the decode rows where that
+ * is more. Costs are measured ({@link #ran}).
+ *
+ * <p>Where nobody decodes, chunks are as large as configured; but behind a prompt that ends in the
+ * batch, whose first token waits for the batch, others' chunks are bounded as well. One chunk a
+ * step always gets {@link #UNIT_TOKENS}, so that prompts get on whatever the bound.
+ *
+ * <p>Allocates nothing. One thread.
+ */
+public final class StepBudget {
+  /** Chunks that do not end a prompt are of whole units: what kernels and attention tiles like. */
+  public static final int UNIT_TOKENS = 16;
+
+  /** The bound where none is asked for and steps are short. */
+  public static final long DEFAULT_STALL_NS = 50_000_000;
+
+  /** What is planned for, of the bound: the rest is for what passes differ by. */
+  private static final double AIM = 0.8;
+
+  private final int chunkTokens;
+  private final long maxStallNs;
+  private final StepCost cost = new StepCost(); // of batches
+  private final StepCost shareCost = new StepCost(); // of passes through a share of the layers
+  private int provenTokens; // largest chunk of late that kept the bound
+  private double provenNs = 1; // and its pass
+
+  private boolean timed;
+  private double leftNs;
+  private int leftTokens;
+  private int leftProven;
+  private int given;
+
+  /**
+   * @param chunkTokens most tokens of prompts that go through the layers together
+   * @param maxStallNs the bound; 0 for the default
+   */
+  public StepBudget(int chunkTokens, long maxStallNs) {
+    if (chunkTokens < 1 || maxStallNs < 0) {
+      throw new IllegalArgumentException(
+          "a chunk has at least one token and a stall bound is not negative, got "
+              + chunkTokens
+              + " and "
+              + maxStallNs
+              + " ns");
+    }
+    this.chunkTokens = chunkTokens;
+    this.maxStallNs = maxStallNs;
+  }
+
+  /** The stall bound of a batch with so many decode rows. */
+  public long boundNs(int decodeRows) {
+    return maxStallNs > 0
+        ? maxStallNs
+        : Math.max(DEFAULT_STALL_NS, (long) (2 * cost.decodeNs(decodeRows)));
+  }
+
+  /**
+   * A new step begins.
+   *
+   * @param decodeRows sessions that get their next token by it
+   * @param waitedNs how long ago the last token is of the one that has waited longest
+   */
+  public void begin(int decodeRows, long waitedNs) {
+    timed = decodeRows > 0;
+    double passNs = AIM * boundNs(decodeRows) - waitedNs;
+    leftNs = passNs - cost.decodeNs(decodeRows);
+    leftTokens = chunkTokens;
+    leftProven = largest(passNs);
+    given = 0;
+  }
+
+  /**
+   * A pass that has mostly to wait for weights takes no longer with some tokens more, and then it
+   * does: so what a token adds says little of chunks larger than those seen. But no token is dearer
+   * than all of a smaller chunk's pass made it, and one unit more may be tried.
+   */
+  private int largest(double passNs) {
+    return Math.max(provenTokens + UNIT_TOKENS, (int) (provenTokens * passNs / provenNs));
+  }
+
+  /**
+   * Takes a chunk for the step's batch.
+   *
+   * @param tokens what is left of the prompt
+   * @param position where that begins
+   * @return its tokens; 0 when the step has no room or no time for it
+   */
+  public int take(int tokens, int position) {
+    int room = Math.min(tokens, leftTokens);
+    if (timed) {
+      room = Math.min(room, Math.max(0, leftProven));
+    }
+    int chunk = fit(tokens, room, cost.tokenNs(position));
+    leftTokens -= chunk;
+    leftProven -= chunk;
+    timed |= chunk == tokens;
+    return chunk;
+  }
+
+  /**
+   * Takes tokens that go through some of the layers in a pass of their own within the step.
+   *
+   * @param tokens what is there of the prompt
+   * @param position where that begins
+   * @param share the part of all layers, 0..1
+   * @return its tokens; 0 when the step has no time for it
+   */
+  public int takeShare(int tokens, int position, double share) {
+    return fit(tokens, tokens, share * shareCost.tokenNs(position));
+  }
+
+  private int fit(int tokens, int room, double tokenNs) {
+    int chunk = room;
+    if (timed) {
+      double inTime = tokenNs > 0 ? Math.max(0, leftNs / tokenNs) : UNIT_TOKENS;
+      chunk = (int) Math.min(room, inTime);
+    }
+    if (chunk < tokens && (timed || given > 0)) {
+      chunk -= chunk % UNIT_TOKENS;
+    }
+    if (given == 0) {
+      chunk = Math.max(chunk, Math.min(tokens, Math.min(chunkTokens, UNIT_TOKENS)));
+    }
+    given += chunk;
+    leftNs -= chunk * tokenNs;
+    return chunk;
+  }
+
+  /**
+   * A step's batch was computed.
+   *
+   * @param decodeRows rows of it that gave a session's next token
+   * @param tokens of prompts in it
+   * @param depth where these stand in their prompts, about
+   */
+  public void ran(int decodeRows, int tokens, int depth, long ns) {
+    if (tokens == 0) {
+      cost.ranRows(decodeRows, ns);
+      return;
+    }
+    cost.ranChunk(decodeRows, tokens, depth, ns);
+    long boundNs = boundNs(decodeRows);
+    if (ns > boundNs && decodeRows > 0) {
+      provenTokens = Math.min(provenTokens, tokens / 2);
+      provenNs = boundNs;
+    } else if (ns <= boundNs && tokens >= provenTokens) {
+      provenTokens = tokens;
+      provenNs = Math.max(1, ns);
+    }
+  }
+
+  /** Tokens went through a share of the layers in a pass of their own. */
+  public void ranShare(int tokens, int depth, double share, long ns) {
+    shareCost.ranChunk(0, tokens, depth, Math.round(ns / share));
+  }
+}
