@@ -191,7 +191,7 @@ final class SteppedPrefill implements PrefillTarget, KvReceiver {
   @Override
   public TransferReport report() {
     long end = state == State.WHOLE ? 2 : 0;
-    return new TransferReport(receivedBytes, 0, receivedBytes, 1, 1, end, 1, 2, 0, 0, 0, 0);
+    return new TransferReport(receivedBytes, 0, receivedBytes, 1, 1, end, 1, 2, 0, 0, 0, 0, null);
   }
 
   @Override

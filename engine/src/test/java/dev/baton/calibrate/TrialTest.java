@@ -132,7 +132,19 @@ class TrialTest {
               Object answer = method.invoke(receiver, words);
               return tooEarly && answer instanceof TransferReport it
                   ? new TransferReport(
-                      it.kvBytes(), it.hiddenBytes(), 0, it.orderedNs(), 0, 0, 0, 0, 0, 0, 0, 0)
+                      it.kvBytes(),
+                      it.hiddenBytes(),
+                      0,
+                      it.orderedNs(),
+                      0,
+                      0,
+                      0,
+                      0,
+                      0,
+                      0,
+                      0,
+                      0,
+                      null)
                   : answer;
             });
   }

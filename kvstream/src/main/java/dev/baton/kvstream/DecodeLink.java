@@ -219,13 +219,14 @@ final class DecodeLink implements Link {
         frame.requireBlock(ReceivedDecoder.BLOCK_LENGTH);
         frame.requireTexts(buffer, 0);
         received.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
-        endSession(received.sessionId());
+        endSession(received.sessionId(), OrderReport.End.DELIVERED, null);
       }
       case AbortDecoder.TEMPLATE_ID -> {
         frame.requireBlock(AbortDecoder.BLOCK_LENGTH);
         frame.requireTexts(buffer, 1);
         abort.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
-        endSession(abort.sessionId());
+        endSession(
+            abort.sessionId(), OrderReport.End.CANCELLED, Handshake.printable(abort.reason()));
       }
       case GoodbyeDecoder.TEMPLATE_ID -> {
         frame.requireBlock(GoodbyeDecoder.BLOCK_LENGTH);
@@ -311,6 +312,7 @@ final class DecodeLink implements Link {
       session.end();
     }
     control.send(control.writer().orderRefused(id, reason));
+    tell(accepting, OrderReport.refused(label, reason, wanted));
   }
 
   private @Nullable String reasonAgainst(PrefillOrder wanted) {
@@ -498,13 +500,13 @@ final class DecodeLink implements Link {
     if (failure != null) {
       long id = session.order().sessionId();
       control.send(control.writer().abort(id, failure));
-      endSession(id);
+      endSession(id, OrderReport.End.FAILED, failure);
     }
   }
 
   // The end.
 
-  private void endSession(long id) {
+  private void endSession(long id, OrderReport.End how, @Nullable String reason) {
     SendSession session = sessions.remove(id);
     PrefillService releasing = service;
     if (session == null || releasing == null) {
@@ -517,6 +519,15 @@ final class DecodeLink implements Link {
     } catch (Exception e) {
       // The service's own trouble: the session is over all the same, and the other sessions go on.
       LOG.log(System.Logger.Level.WARNING, "the prefill side failed at a session's end: " + e);
+    }
+    tell(releasing, session.report(label, how, reason));
+  }
+
+  private static void tell(PrefillService service, OrderReport report) {
+    try {
+      service.ended(report);
+    } catch (Exception e) {
+      LOG.log(System.Logger.Level.WARNING, "an order's end could not be told: " + e);
     }
   }
 
@@ -535,7 +546,8 @@ final class DecodeLink implements Link {
     wasDoubted |= state == State.PROVING;
     state = State.OVER;
     while (!turns.isEmpty()) {
-      endSession(turns.getLast().order().sessionId());
+      endSession(
+          turns.getLast().order().sessionId(), OrderReport.End.LOST, "the connection has ended");
     }
     control.close();
     if (kv != null) {

@@ -170,11 +170,13 @@ final class PrefillLink implements Link {
   private void begin(ReceiveSession session) {
     long id = session.order().sessionId();
     if (state != State.OPEN && !mends) {
-      session.fail(lostReason == null ? silence() : lostReason);
+      session.fail(lostReason == null ? silence() : lostReason, lossFault());
     } else if (sessions.containsKey(id)) {
       session.fail("session " + id + " exists already: session ids are unique");
     } else if (peer != null && inOrder.size() >= peer.limits().orders()) {
-      session.fail(label + " takes no more than " + peer.limits().orders() + " orders at once");
+      session.fail(
+          label + " takes no more than " + peer.limits().orders() + " orders at once",
+          TransferFault.REFUSED);
     }
     if (session.isFinal()) {
       session.detach();
@@ -190,7 +192,7 @@ final class PrefillLink implements Link {
 
   /** Ends a session that its owner does not want any more. */
   void cancel(ReceiveSession session) {
-    session.fail("cancelled by its owner");
+    session.fail("cancelled by its owner", null);
     if (sessions.get(session.order().sessionId()) == session) {
       conclude(session, true);
     }
@@ -274,13 +276,18 @@ final class PrefillLink implements Link {
         frame.requireTexts(buffer, 1);
         refused.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
         failSession(
-            refused.sessionId(), label + " refused: " + Handshake.printable(refused.reason()));
+            refused.sessionId(),
+            label + " refused: " + Handshake.printable(refused.reason()),
+            TransferFault.REFUSED);
       }
       case AbortDecoder.TEMPLATE_ID -> {
         frame.requireBlock(AbortDecoder.BLOCK_LENGTH);
         frame.requireTexts(buffer, 1);
         abort.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
-        failSession(abort.sessionId(), label + " gave up: " + Handshake.printable(abort.reason()));
+        failSession(
+            abort.sessionId(),
+            label + " gave up: " + Handshake.printable(abort.reason()),
+            TransferFault.CLOSED);
       }
       case PrefixHitsDecoder.TEMPLATE_ID -> {
         PrefixHits hits = prefixes.hits(frame, buffer);
@@ -306,10 +313,10 @@ final class PrefillLink implements Link {
         control.writer().order(session.order(), session.creditLimit(), session.rowsLimit()));
   }
 
-  private void failSession(long sessionId, String reason) {
+  private void failSession(long sessionId, String reason, TransferFault fault) {
     ReceiveSession session = sessions.get(sessionId);
     if (session != null) {
-      session.fail(reason);
+      session.fail(reason, fault);
       conclude(session, false);
     }
   }
@@ -474,6 +481,10 @@ final class PrefillLink implements Link {
     return label + " has been silent for " + seconds(lease.silentNs(clock.nanoTime()));
   }
 
+  private TransferFault lossFault() {
+    return silent || lostReason == null ? TransferFault.SILENT : TransferFault.CLOSED;
+  }
+
   private int renewLease(long nowNs) {
     if (!lease.isRenewalDue(nowNs)
         || !control.trySend(control.writer().leaseRenewal(clock.nanoTime(), 0, 0))) {
@@ -534,7 +545,7 @@ final class PrefillLink implements Link {
     mends = false;
     while (!inOrder.isEmpty()) {
       ReceiveSession session = inOrder.getLast();
-      session.fail(reason);
+      session.fail(reason, lossFault());
       conclude(session, false);
     }
     control.close();

@@ -30,4 +30,7 @@ public interface PrefillService {
    * KvSource}; its blocks may be freed once the compute thread has let go of them too.
    */
   void released(long sessionId);
+
+  /** What became of an order, once for each; behind {@link #released}, or when it was refused. */
+  default void ended(OrderReport report) {}
 }

@@ -258,8 +258,21 @@ final class ReceiveSession implements KvReceiver {
     detached = true;
   }
 
+  /** Ends it because what came is not right, or cannot be kept. */
   void fail(String reason) {
+    fail(reason, TransferFault.WRONG);
+  }
+
+  /**
+   * Ends it unless it has ended.
+   *
+   * @param fault null where the owner wants no more
+   */
+  void fail(String reason, @Nullable TransferFault fault) {
     if (!isFinal()) {
+      if (fault != null) {
+        meter.failed(fault);
+      }
       failure = reason;
       state = State.FAILED;
     }

@@ -87,8 +87,12 @@ final class SendSession implements KvSender {
   private boolean paused;
   private boolean rests;
   private long sentBytes;
+  private long leftBytes;
+  private long savedBytes;
+  private int resumes;
   private long creditLimit;
   private long unsentBytes;
+  private final long acceptedNs;
   private long servedNs;
   private long waitsSinceNs;
   private boolean waits;
@@ -130,7 +134,8 @@ final class SendSession implements KvSender {
     this.creditLimit = credit.bytes();
     this.rowsLimit = Math.min(endToken, credit.rowsLimit());
     this.unsentBytes = slots.totalBytes() + (long) (endToken - hiddenFirst) * rowBytes;
-    this.servedNs = clock.nanoTime();
+    this.acceptedNs = clock.nanoTime();
+    this.servedNs = acceptedNs;
     for (int i = 0; i < sent.length; i++) {
       digestsDue += isSent(i) ? 1 : 0;
     }
@@ -298,6 +303,21 @@ final class SendSession implements KvSender {
     return failure;
   }
 
+  /** What became of it, as far as is known here. */
+  OrderReport report(String caller, OrderReport.End end, @Nullable String reason) {
+    return new OrderReport(
+        caller,
+        end,
+        reason,
+        endToken,
+        order.stage().fromLayer(),
+        order.stage().toLayer(),
+        clock.nanoTime() - acceptedNs,
+        leftBytes,
+        savedBytes,
+        resumes);
+  }
+
   /** Nobody wants the rest. */
   void end() {
     over = true;
@@ -441,6 +461,8 @@ final class SendSession implements KvSender {
     slot = -1;
     doneSent = false;
     sentBytes = received;
+    savedBytes = received;
+    resumes++;
     paused = false;
     waits = false;
   }
@@ -694,6 +716,7 @@ final class SendSession implements KvSender {
 
   private void spent(long bytes) {
     sentBytes += bytes;
+    leftBytes += bytes;
     unsentBytes -= bytes;
   }
 

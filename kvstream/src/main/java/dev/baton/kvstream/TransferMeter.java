@@ -15,6 +15,7 @@ final class TransferMeter {
   private final AtomicLong savedBytes = new AtomicLong();
   private final AtomicInteger resumes = new AtomicInteger();
   private final AtomicInteger spoiled = new AtomicInteger();
+  private volatile @Nullable TransferFault fault;
   private volatile @Nullable TransferReport complete;
 
   void ordered(long nowNs) {
@@ -47,6 +48,11 @@ final class TransferMeter {
   /** A message was dropped because its digest was wrong. */
   void spoiled() {
     spoiled.incrementAndGet();
+  }
+
+  /** It ended before all was there. */
+  void failed(TransferFault why) {
+    fault = why;
   }
 
   /** Payload bytes so far, repeats included, for any thread. */
@@ -85,6 +91,7 @@ final class TransferMeter {
         clockErrorNs,
         resumes.get(),
         savedBytes.getAcquire(),
-        spoiled.get());
+        spoiled.get(),
+        fault);
   }
 }

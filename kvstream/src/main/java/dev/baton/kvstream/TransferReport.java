@@ -1,5 +1,7 @@
 package dev.baton.kvstream;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What one session's transfer did, by the receiver's {@code System.nanoTime}; the sender's clock is
  * aligned by round trips.
@@ -16,6 +18,7 @@ package dev.baton.kvstream;
  * @param resumes how often it went on over a new connection
  * @param savedBytes payload bytes that were there at the last resume and did not come again
  * @param spoiledMessages messages whose digest was wrong; their rows came again
+ * @param fault what ended it before all was there; null where all came, or the owner ended it
  */
 public record TransferReport(
     long kvBytes,
@@ -29,7 +32,8 @@ public record TransferReport(
     long clockErrorNs,
     int resumes,
     long savedBytes,
-    int spoiledMessages) {
+    int spoiledMessages,
+    @Nullable TransferFault fault) {
 
   /**
    * Share of the payload that arrived while the sender still computed, 0..1; 1 when nothing was

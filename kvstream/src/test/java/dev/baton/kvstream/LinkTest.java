@@ -89,6 +89,7 @@ class LinkTest {
     link.doWork(nowNs);
     assertEquals(KvReceiver.State.FAILED, session.state());
     assertEquals(NAME + " has been silent for 3.0 s", session.failure());
+    assertEquals(TransferFault.SILENT, session.report().fault());
     assertFalse(link.isAlive());
     assertTrue(link.isOver() && channel.closed);
     assertEquals(
@@ -265,6 +266,7 @@ class LinkTest {
   private final RecordingKv kv = new RecordingKv();
   private final List<KvSender> senders = new ArrayList<>();
   private final List<Long> released = new ArrayList<>();
+  private final List<OrderReport> ends = new ArrayList<>();
 
   private final PrefillService service =
       new PrefillService() {
@@ -281,6 +283,11 @@ class LinkTest {
         @Override
         public void released(long sessionId) {
           released.add(sessionId);
+        }
+
+        @Override
+        public void ended(OrderReport report) {
+          ends.add(report);
         }
       };
 
@@ -318,6 +325,62 @@ class LinkTest {
     assertTrue(link.isOver() && channel.closed && kv.closed);
     say(link, anOrder(3));
     assertEquals(2, released.size(), "a late wake-up finds a closed door");
+  }
+
+  @Test
+  void shouldTellOnceWhatBecameOfEachOrder() {
+    DecodeLink link = serving();
+    for (long id = 1; id <= 4; id++) {
+      say(link, anOrder(id));
+    }
+    say(link, anOrder(1));
+    say(link, anOrder(-1));
+    nowNs += 7;
+    say(link, peer.received(1));
+    say(link, peer.received(1));
+    say(link, peer.abort(2, "not wanted"));
+    senders.get(2).fail("out of blocks");
+    link.doWork(nowNs);
+    say(link, peer.goodbye("the test is over"));
+    assertEquals(
+        List.of(
+            OrderReport.End.REFUSED,
+            OrderReport.End.REFUSED,
+            OrderReport.End.DELIVERED,
+            OrderReport.End.CANCELLED,
+            OrderReport.End.FAILED,
+            OrderReport.End.LOST),
+        ends.stream().map(OrderReport::end).toList());
+    assertEquals("session 1 exists already: session ids are unique", ends.get(0).reason());
+    assertNull(ends.get(2).reason());
+    assertEquals(7, ends.get(2).ns());
+    assertEquals("not wanted", ends.get(3).reason());
+    assertEquals("out of blocks", ends.get(4).reason());
+    for (OrderReport end : ends) {
+      assertEquals("the decode node at 127.0.0.1:9999", end.caller());
+      assertEquals(50, end.tokens());
+      assertEquals(0, end.fromLayer());
+      assertEquals(5, end.toLayer());
+    }
+  }
+
+  @Test
+  void shouldSayWhatKindOfFaultEndedATransfer() {
+    PrefillLink link = open();
+    ReceiveSession refused = order(link, 1);
+    ReceiveSession givenUp = order(link, 2);
+    ReceiveSession unwanted = order(link, 3);
+    ReceiveSession left = order(link, 4);
+    assertNull(left.report().fault());
+    say(link, peer.orderRefused(1, "busy"));
+    say(link, peer.abort(2, "out of blocks"));
+    link.cancel(unwanted);
+    say(link, peer.goodbye("it ends"));
+    assertEquals(TransferFault.REFUSED, refused.report().fault());
+    assertEquals(TransferFault.CLOSED, givenUp.report().fault());
+    assertNull(unwanted.report().fault());
+    assertEquals(TransferFault.CLOSED, left.report().fault());
+    assertEquals(TransferFault.CLOSED, order(link, 5).report().fault());
   }
 
   @Test

@@ -6,6 +6,7 @@ import dev.baton.kv.KvPool;
 import dev.baton.kv.KvSequence;
 import dev.baton.kv.Need;
 import dev.baton.kvstream.KvSender;
+import dev.baton.kvstream.OrderReport;
 import dev.baton.kvstream.Positions;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.PrefillService;
@@ -78,6 +79,7 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
   private final LongSupplier nanoClock;
   private final Map<Long, PrefillJob> jobs = new ConcurrentHashMap<>();
   private final Thread thread;
+  private volatile Consumer<OrderReport> orderEnd = _ -> {};
   private volatile double nsPerTokenLayer; // 0 before the first chunk
 
   private final Object lock = new Object();
@@ -220,6 +222,19 @@ public final class PrefillWorker implements PrefillService, AutoCloseable {
     if (job != null) {
       job.letGo();
     }
+  }
+
+  @Override
+  public void ended(OrderReport report) {
+    orderEnd.accept(report);
+  }
+
+  /**
+   * Has {@code action} told what became of each order, refused ones too. On the stream's thread: it
+   * may not wait.
+   */
+  public void onOrderEnd(Consumer<OrderReport> action) {
+    orderEnd = action;
   }
 
   /** Sessions whose order was accepted and that the stream has not released. */
