@@ -13,6 +13,7 @@ import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.decode.SamplingParams;
+import dev.baton.exposition.PrometheusText;
 import dev.baton.ggml.GgmlAbort;
 import dev.baton.gguf.GgufFile;
 import dev.baton.kernel.KernelsConfig;
@@ -21,6 +22,7 @@ import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamException;
+import dev.baton.metrics.Meters;
 import dev.baton.plan.PlanDecision;
 import dev.baton.plan.SpeedProfile;
 import dev.baton.plan.SplitPlan;
@@ -68,6 +70,8 @@ public final class Baton implements AutoCloseable {
   private final PrefillLink link;
   private final DecodeLoop loop;
   private final Runnable forgetAborts;
+  private final Meters meters = new Meters();
+  private final RequestMeters requests = new RequestMeters(meters);
   private final Tokenizer tokenizer;
   private final ChatTemplate.Recognition template;
   private final Object autoLock = new Object(); // held to begin or end, never while waiting
@@ -96,6 +100,7 @@ public final class Baton implements AutoCloseable {
             config.maxStallNs(),
             System::nanoTime);
     compute.keepFor(loop.thread());
+    compute.showIn(meters);
     this.forgetAborts = GgmlAbort.onAbort(loop::abandon);
   }
 
@@ -461,7 +466,7 @@ public final class Baton implements AutoCloseable {
             unplanned,
             peer == null ? null : peer.datagrams());
     long beganNs = startedNs + plan.measuringNs();
-    Generation generation = new Generation(plan, tokenizer, request, maxTokens, beganNs);
+    Generation generation = new Generation(plan, tokenizer, request, maxTokens, requests, beganNs);
     IntPredicate endOfGeneration = exactly ? token -> false : tokenizer::isEndOfGeneration;
     DecodeRequest decode =
         new DecodeRequest(
@@ -476,9 +481,11 @@ public final class Baton implements AutoCloseable {
     if (planned != null) {
       generation.tell(planned);
     }
+    requests.begins();
     try {
       generation.start(loop.submit(decode));
     } catch (RuntimeException e) {
+      requests.withdrawn();
       if (planned != null) {
         planned.abandoned();
       }
@@ -567,6 +574,14 @@ public final class Baton implements AutoCloseable {
   /** What computes here: the model, its kernels and its KV cache. */
   public NodeCompute compute() {
     return compute;
+  }
+
+  /**
+   * What requests did and how full the KV cache is, for monitoring: Prometheus' text format. Any
+   * thread, and after {@link #close} too.
+   */
+  public String metricsText() {
+    return PrometheusText.of(meters);
   }
 
   /** What serves the requests. */

@@ -41,6 +41,7 @@ public final class Generation implements AutoCloseable {
 
   private final Plan plan;
   private final AnswerText text;
+  private final RequestMeters meters;
   private final long startedNs;
 
   private final Object lock = new Object();
@@ -57,8 +58,14 @@ public final class Generation implements AutoCloseable {
   private AutoSplit.@Nullable Planned learner;
 
   Generation(
-      Plan plan, Tokenizer tokenizer, GenerateRequest request, int maxTokens, long startedNs) {
+      Plan plan,
+      Tokenizer tokenizer,
+      GenerateRequest request,
+      int maxTokens,
+      RequestMeters meters,
+      long startedNs) {
     this.plan = plan;
+    this.meters = meters;
     this.text = new AnswerText(tokenizer, request);
     this.startedNs = startedNs;
     this.tokens = new int[maxTokens];
@@ -80,6 +87,9 @@ public final class Generation implements AutoCloseable {
       public void onToken(int token) {
         synchronized (lock) {
           tokenNs[received] = System.nanoTime() - startedNs;
+          if (received > 0) {
+            meters.token(tokenNs[received] - tokenNs[received - 1]);
+          }
           tokens[received++] = token;
           lock.notifyAll();
         }
@@ -97,6 +107,7 @@ public final class Generation implements AutoCloseable {
       @Override
       public void onEnd(DecodeOutcome end) {
         try {
+          count(end);
           learnFrom(end);
         } catch (RuntimeException e) {
           LOG.log(System.Logger.Level.WARNING, "nothing was learnt from an answer: " + e);
@@ -108,6 +119,15 @@ public final class Generation implements AutoCloseable {
         }
       }
     };
+  }
+
+  private void count(DecodeOutcome end) {
+    long ttftNs;
+    synchronized (lock) {
+      ttftNs = received == 0 ? end.ttftNs() : tokenNs[0];
+    }
+    long wholeNs = System.nanoTime() - startedNs;
+    meters.ended(endOf(end.end()), end, ttftNs, wholeNs, plan.decision(), plan.unplanned());
   }
 
   private void learnFrom(DecodeOutcome end) {
@@ -216,7 +236,7 @@ public final class Generation implements AutoCloseable {
     double decodeSeconds = end.decodeNs() / 1e9;
     return new Report(
         plan.model(),
-        name(end.end()),
+        endOf(end.end()).word(),
         plan.prefillNode(),
         plan.decodeNode(),
         plan.boundaryLayer(),
@@ -266,13 +286,13 @@ public final class Generation implements AutoCloseable {
     return ns == 0 ? 0 : (end.promptTokens() - end.cachedTokens()) / (ns / 1e9);
   }
 
-  private String name(DecodeOutcome.End end) {
+  private RequestMeters.End endOf(DecodeOutcome.End end) {
     return switch (end) {
-      case END_OF_GENERATION -> "end";
-      case STOP -> "stop";
-      case LENGTH -> plan.contextEndsIt() ? "context" : "length";
-      case CANCELLED -> "cancelled";
-      case FAILED -> "failed";
+      case END_OF_GENERATION -> RequestMeters.End.END;
+      case STOP -> RequestMeters.End.STOP;
+      case LENGTH -> plan.contextEndsIt() ? RequestMeters.End.CONTEXT : RequestMeters.End.LENGTH;
+      case CANCELLED -> RequestMeters.End.CANCELLED;
+      case FAILED -> RequestMeters.End.FAILED;
     };
   }
 

@@ -24,6 +24,7 @@ import dev.baton.kvstream.Fidelity;
 import dev.baton.kvstream.NodeIdentity;
 import dev.baton.kvstream.NodeLimits;
 import dev.baton.kvstream.PrefillPeer;
+import dev.baton.metrics.Meters;
 import dev.baton.model.ModelBackend;
 import java.nio.file.Path;
 import java.util.List;
@@ -177,6 +178,11 @@ public final class NodeCompute implements AutoCloseable {
   /** The longest prompt and answer together that this node serves. */
   public int contextTokens() {
     return room.contextTokens();
+  }
+
+  /** Shows how full the KV cache is, and what its kept prefixes bring. */
+  public void showIn(Meters meters) {
+    KvMeters.show(room.cache(), meters);
   }
 
   public Kernels kernels() {

@@ -1,10 +1,13 @@
 package dev.baton.cluster;
 
+import dev.baton.exposition.PrometheusText;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kvstream.ClusterKey;
 import dev.baton.kvstream.NodeLimits;
+import dev.baton.kvstream.OrderReport;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
+import dev.baton.metrics.Meters;
 import dev.baton.prefill.PrefillWorker;
 import java.time.Duration;
 import java.util.function.Consumer;
@@ -17,10 +20,14 @@ import org.jspecify.annotations.Nullable;
 public final class PrefillNode implements AutoCloseable {
   private final PrefillWorker worker;
   private final StreamNode stream;
+  private final Meters meters;
+  private final OrderMeters orders;
 
-  private PrefillNode(PrefillWorker worker, StreamNode stream) {
+  private PrefillNode(PrefillWorker worker, StreamNode stream, Meters meters, OrderMeters orders) {
     this.worker = worker;
     this.stream = stream;
+    this.meters = meters;
+    this.orders = orders;
   }
 
   /**
@@ -40,6 +47,10 @@ public final class PrefillNode implements AutoCloseable {
       @Nullable ClusterKey key) {
     PrefillWorker worker =
         new PrefillWorker(compute.model(), compute.cache(), maxChunkTokens, System::nanoTime);
+    Meters meters = new Meters();
+    compute.showIn(meters);
+    OrderMeters orders = new OrderMeters(meters, worker);
+    worker.onOrderEnd(orders::ended);
     try {
       StreamConfig config =
           StreamConfig.builder().listen(listen).clusterKey(key).leaseNs(lease.toNanos()).build();
@@ -51,7 +62,7 @@ public final class PrefillNode implements AutoCloseable {
       compute.keepFor(worker.thread());
       compute.keepFor(stream.thread());
       worker.onFailure(stream::fail);
-      return new PrefillNode(worker, stream);
+      return new PrefillNode(worker, stream, meters, orders);
     } catch (RuntimeException | Error e) {
       worker.close();
       throw e;
@@ -69,6 +80,19 @@ public final class PrefillNode implements AutoCloseable {
    */
   public void onFailure(Consumer<String> action) {
     stream.onFailure(action);
+  }
+
+  /**
+   * Has {@code action} told what became of each order from now on. On the stream's thread: it may
+   * not wait.
+   */
+  public void onOrderEnd(Consumer<OrderReport> action) {
+    orders.tell(action);
+  }
+
+  /** What orders did and how full the KV cache is: Prometheus' text format. Any thread. */
+  public String metricsText() {
+    return PrometheusText.of(meters);
   }
 
   /** HOST:PORT that decode nodes connect to. */
