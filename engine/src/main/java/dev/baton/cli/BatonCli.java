@@ -53,6 +53,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "                    the key that all nodes share, or its file; see 'baton key --help'",
       "  BATON_JAVA_HOME   the JDK that the launcher uses",
       "  BATON_JAVA_OPTS   more options for the JVM, e.g. -Xmx8g",
+      "  BATON_LOG         off, error, warning, info or debug: what is logged to stderr (default:"
+          + " warning)",
       "  BATON_TRACE       1: stack traces with errors",
       "  NO_COLOR          no colours, on a terminal too",
       "",
@@ -66,17 +68,20 @@ public final class BatonCli {
   static final int WRONG_USAGE = 2;
   static final int INTERRUPTED = 130;
 
-  private static final String LOG_FORMAT = "java.util.logging.SimpleFormatter.format";
   private static final int HELP_COLUMNS = 110;
   private static final int ATTEMPTS = 50;
   private static final long ATTEMPTS_APART_NS = 10_000_000;
 
   /** Runs a command and ends the process with its exit code. */
   public static void main(String[] args) {
-    if (System.getProperty(LOG_FORMAT) == null) {
-      System.setProperty(LOG_FORMAT, "baton: %5$s%n"); // one line, as all that people are told
+    Terminal terminal = Terminal.ofThisProcess();
+    int status;
+    try {
+      LogSettings.use(terminal.env());
+      status = runWords(terminal, args);
+    } catch (IllegalArgumentException e) {
+      status = Failure.report(e, terminal);
     }
-    int status = runWords(Terminal.ofThisProcess(), args);
     if (GgmlAbort.reason() != null) {
       Runtime.getRuntime().halt(status); // the library's own end would wait for its lost thread
     }

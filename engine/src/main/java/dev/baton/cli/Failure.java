@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Says why a command failed, in one line, and gives the exit code. */
 final class Failure {
-  private static final String TRACE = "BATON_TRACE";
+  static final String TRACE = "BATON_TRACE";
 
   /** Enough for every model; less than that was somebody's wish. */
   private static final long LEAST_HEAP_MB = 256;

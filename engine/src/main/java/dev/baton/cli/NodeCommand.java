@@ -103,6 +103,11 @@ final class NodeCommand implements Callable<Integer> {
       description = "End when stdin does: the node belongs to the process at its other end.")
   private boolean child;
 
+  @Option(
+      names = "--verbose",
+      description = "Print a line for each order to stderr, once it has ended.")
+  private boolean verbose;
+
   private volatile boolean ready;
   private volatile @Nullable String failure;
 
@@ -123,6 +128,7 @@ final class NodeCommand implements Callable<Integer> {
     }
     try (CleanEnd _ = CleanEnd.with(this::end);
         StatusLine status = new StatusLine(terminal, System::nanoTime);
+        OrderLines lines = new OrderLines(terminal);
         NodeCompute compute =
             NodeCompute.open(
                 file,
@@ -134,6 +140,9 @@ final class NodeCommand implements Callable<Integer> {
             PrefillNode.launch(compute, listen, maxChunk, Duration.ofMillis(leaseMs), key)) {
       Runnable forget = GgmlAbort.onAbort(why -> giveUp(node, why));
       node.onFailure(this::failed);
+      if (verbose) {
+        node.onOrderEnd(lines::add);
+      }
       status.clear();
       if (!child) {
         compute.notices().forEach(terminal::note);
