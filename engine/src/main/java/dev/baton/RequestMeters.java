@@ -48,6 +48,7 @@ final class RequestMeters {
   private final Histogram queue;
   private final Histogram firstToken;
   private final Histogram betweenTokens;
+  private final Histogram longestStall;
   private final Histogram whole;
   private final Histogram planned;
   private final TransferMeters transfers;
@@ -77,6 +78,9 @@ final class RequestMeters {
         meters.histogram(
             Series.of("baton_inter_token_seconds", "From one token of an answer to the next."),
             GAPS);
+    longestStall =
+        meters.histogram(
+            Series.of("baton_longest_stall_seconds", "The longest gap in each answer."), GAPS);
     whole =
         meters.histogram(
             Series.of("baton_request_seconds", "From the request to its end, however it ended."),
@@ -130,6 +134,9 @@ final class RequestMeters {
     cachedTokens.add(outcome.cachedTokens());
     outputTokens.add(outcome.outputTokens());
     whole.record(wholeNs);
+    if (outcome.longestStallNs() > 0) {
+      longestStall.record(outcome.longestStallNs());
+    }
     RequestTimeline timeline = outcome.timeline();
     if (timeline.admittedNs() != 0) {
       queue.record(timeline.admittedNs() - timeline.submittedNs());

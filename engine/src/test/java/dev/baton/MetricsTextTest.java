@@ -161,6 +161,7 @@ class MetricsTextTest {
       assertTrue(output >= 17 && output < 216, samples.toString());
       assertSample(3, samples, "baton_time_to_first_token_seconds_count");
       assertSample(4, samples, "baton_queue_seconds_count");
+      assertTrue(samples.getOrDefault("baton_longest_stall_seconds_count", 0.0) >= 2);
       assertSample(4, samples, "baton_request_seconds_count");
       assertSample(output - 3, samples, "baton_inter_token_seconds_count");
       after = baton.metricsText();
