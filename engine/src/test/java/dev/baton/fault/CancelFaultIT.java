@@ -26,6 +26,7 @@ class CancelFaultIT {
       for (int i = 0; i < 12; i++) {
         Split split = i % 3 == 0 ? new Split.At(2) : new Split.Remote();
         RelayedNodes.Answer wanted = nodes.local(LONG);
+        nodes.forgetPrefixes();
         nodes.relay.suffer(new Fault.Bandwidth(30_000_000, 4 << 20));
         try (Generation generation = nodes.baton.generate(LONG.withSplit(split))) {
           long point = random.nextLong(RelayedNodes.WHOLE_CONTEXT_KV_BYTES / 4);

@@ -156,7 +156,13 @@ final class RelayedNodes implements AutoCloseable {
         request.prompt(), prompt -> answer(request.withSplit(new Split.Local())));
   }
 
+  /** So that the next prompt's KV travels, though the prompt was answered before. */
+  void forgetPrefixes() {
+    baton.compute().cache().prefixes().clear();
+  }
+
   Answer answer(GenerateRequest request) {
+    forgetPrefixes();
     try (Generation generation = baton.generate(request)) {
       return answer(generation);
     }
