@@ -8,13 +8,19 @@ package dev.baton.schedule;
  *
  * <p>Where nobody decodes, chunks are as large as configured; but behind a prompt that ends in the
  * batch, whose first token waits for the batch, others' chunks are bounded as well. One chunk a
- * step always gets {@link #UNIT_TOKENS}, so that prompts get on whatever the bound.
+ * step always gets {@link #LEAST_TOKENS}, so that prompts get on whatever the bound.
  *
  * <p>Allocates nothing. One thread.
  */
 public final class StepBudget {
-  /** Chunks that do not end a prompt are of whole units: what kernels and attention tiles like. */
-  public static final int UNIT_TOKENS = 16;
+  /** One chunk a step gets so many, whatever the bound: less is hardly cheaper. */
+  public static final int LEAST_TOKENS = 16;
+
+  /**
+   * Bounded chunks that do not end a prompt are of whole units, as kernels like it. Deep in a
+   * prompt, where few tokens fit, larger units would leave much of the time unused.
+   */
+  static final int UNIT_TOKENS = 8;
 
   /** The bound where none is asked for and steps are short. */
   public static final long DEFAULT_STALL_NS = 50_000_000;
@@ -77,10 +83,10 @@ public final class StepBudget {
   /**
    * A pass that has mostly to wait for weights takes no longer with some tokens more, and then it
    * does: so what a token adds says little of chunks larger than those seen. But no token is dearer
-   * than all of a smaller chunk's pass made it, and one unit more may be tried.
+   * than all of a smaller chunk's pass made it, and a little more may be tried.
    */
   private int largest(double passNs) {
-    return Math.max(provenTokens + UNIT_TOKENS, (int) (provenTokens * passNs / provenNs));
+    return Math.max(provenTokens + LEAST_TOKENS, (int) (provenTokens * passNs / provenNs));
   }
 
   /**
@@ -117,14 +123,14 @@ public final class StepBudget {
   private int fit(int tokens, int room, double tokenNs) {
     int chunk = room;
     if (timed) {
-      double inTime = tokenNs > 0 ? Math.max(0, leftNs / tokenNs) : UNIT_TOKENS;
+      double inTime = tokenNs > 0 ? Math.max(0, leftNs / tokenNs) : LEAST_TOKENS;
       chunk = (int) Math.min(room, inTime);
     }
     if (chunk < tokens && (timed || given > 0)) {
       chunk -= chunk % UNIT_TOKENS;
     }
     if (given == 0) {
-      chunk = Math.max(chunk, Math.min(tokens, Math.min(chunkTokens, UNIT_TOKENS)));
+      chunk = Math.max(chunk, Math.min(tokens, Math.min(chunkTokens, LEAST_TOKENS)));
     }
     given += chunk;
     leftNs -= chunk * tokenNs;
