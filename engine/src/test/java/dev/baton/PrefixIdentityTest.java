@@ -24,7 +24,9 @@ import dev.baton.kvstream.StreamNode;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
@@ -95,6 +97,56 @@ class PrefixIdentityTest {
     }
   }
 
+  /** Prompts that begin alike, at once: whatever the one leaves behind the next one finds. */
+  @Test
+  void shouldGiveTheSameBitsToManyAtOnceThatBeginAlike() throws Exception {
+    try (NodeCompute there =
+            NodeCompute.open(BatonProcess.TINY, KernelsConfig.defaults(), _ -> {});
+        NodeCompute here = NodeCompute.open(BatonProcess.TINY, KernelsConfig.defaults(), _ -> {});
+        PrefillNode node =
+            PrefillNode.launch(there, "127.0.0.1:0", 512, Duration.ofSeconds(20), null);
+        StreamNode stream =
+            StreamNode.launch(
+                StreamConfig.builder().leaseNs(TimeUnit.SECONDS.toNanos(20)).build(),
+                here.identity("decode"),
+                null);
+        PrefillPeer peer = stream.connect(node.endpoint());
+        DecodeLoop loop = new DecodeLoop(here.model(), here.cache(), 8, 64, System::nanoTime)) {
+      int layers = here.model().shape().layers();
+      SplittableRandom random = new SplittableRandom(3);
+      for (int round = 0; round < 60; round++) {
+        here.cache().prefixes().clear();
+        if (round % 3 == 0) {
+          there.cache().prefixes().clear();
+        }
+        int[] head = random(260, round);
+        List<Answer> answers = new ArrayList<>();
+        List<int[]> prompts = new ArrayList<>();
+        List<Integer> boundaries = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+          int[] prompt = Arrays.copyOf(head, 20 + random.nextInt(240));
+          int boundary = random.nextInt(layers + 1);
+          Answer answer = new Answer();
+          var _ = loop.submit(request(prompt, remote(peer, boundary), true, answer));
+          answers.add(answer);
+          prompts.add(prompt);
+          boundaries.add(boundary);
+        }
+        for (int i = 0; i < answers.size(); i++) {
+          String what =
+              "round " + round + ", " + prompts.get(i).length + " tokens at " + boundaries.get(i);
+          DecodeOutcome outcome = answers.get(i).ended.get(120, TimeUnit.SECONDS);
+          assertNull(outcome.failure(), what);
+          assertNull(outcome.fallback(), what + ", " + outcome.cachedTokens() + " cached");
+          Answer alone = new Answer();
+          var _ = loop.submit(request(prompts.get(i), null, false, alone));
+          DecodeOutcome _ = alone.ended.get(120, TimeUnit.SECONDS);
+          assertArrayEquals(alone.logits, answers.get(i).logits, what);
+        }
+      }
+    }
+  }
+
   private static @Nullable RemotePrefill remote(PrefillPeer peer, int boundary) {
     return boundary == 0
         ? null
@@ -105,19 +157,15 @@ class PrefixIdentityTest {
       DecodeLoop loop, int[] prompt, @Nullable RemotePrefill remote, boolean reuse)
       throws Exception {
     Answer answer = new Answer();
-    var _ =
-        loop.submit(
-            new DecodeRequest(
-                prompt,
-                ANSWER,
-                SamplingParams.greedy(),
-                token -> false,
-                null,
-                remote,
-                reuse,
-                answer));
+    var _ = loop.submit(request(prompt, remote, reuse, answer));
     answer.ended.get(120, TimeUnit.SECONDS);
     return answer;
+  }
+
+  private static DecodeRequest request(
+      int[] prompt, @Nullable RemotePrefill remote, boolean reuse, Answer answer) {
+    return new DecodeRequest(
+        prompt, ANSWER, SamplingParams.greedy(), token -> false, null, remote, reuse, answer);
   }
 
   private static int[] random(int length, long seed) {

@@ -62,9 +62,15 @@ final class PrefillJob implements KvSource, Turns.Work {
     if (!sendsRows() || isUnwanted()) {
       return true;
     }
-    int end = order.tokens().length;
+    int all = order.tokens().length;
     int at = Math.min(doneTokens, sender.rowsFrom());
-    return at == end || sender.rowsRoom() >= order.chunks().next(end - at);
+    if (at == all) {
+      return true;
+    }
+    // Of tokens that the other node has no rows are sent.
+    int end = at + order.chunks().next(all - at);
+    int rows = end - Math.max(at, order.firstToken());
+    return rows <= 0 || sender.rowsRoom() >= rows;
   }
 
   /**
