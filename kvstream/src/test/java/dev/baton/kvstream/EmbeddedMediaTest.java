@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.kvstream.EmbeddedMedia.Terms;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -51,21 +52,29 @@ class EmbeddedMediaTest {
         PrefillPeer peer = decode.connect(prefill.endpoint())) {
       assertTrue(peer.isAlive());
       long counted = 2 * terms.nodeBytes(1);
-      long length = 0;
+      // The KV stream opens behind the proof, a moment after the peer is there.
+      assertTrue(
+          Nodes.await(() -> length(parent) > 0.95 * counted, 10_000),
+          () -> length(parent) + " of " + counted);
       for (Path file : files(parent)) {
-        length += Files.size(file);
         if (Files.size(file) > 0) {
           assertTrue(allocated(file) >= Files.size(file), () -> file + " is sparse");
         }
       }
-      assertTrue(length <= counted && length > 0.95 * counted, length + " of " + counted);
+      assertTrue(length(parent) <= counted, () -> length(parent) + " of " + counted);
     }
   }
 
-  private static List<Path> files(Path parent) throws IOException {
+  private static List<Path> files(Path parent) {
     try (Stream<Path> all = Files.walk(parent)) {
       return all.filter(Files::isRegularFile).toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
+  }
+
+  private static long length(Path parent) {
+    return files(parent).stream().mapToLong(file -> file.toFile().length()).sum();
   }
 
   /** Bytes on the disk. */

@@ -19,6 +19,7 @@ class KernelsAllocationTest {
   private static final KvWireType[] TYPES = KvWireType.values();
   private static final int WARM_UP_STEPS = 20_000;
   private static final int STEPS = 500;
+  private static final int STRETCHES = 5;
 
   /** Buffers of one layer. */
   private static final class Layer {
@@ -71,12 +72,16 @@ class KernelsAllocationTest {
       for (int i = 0; i < warmUpSteps; i++) {
         layer.step(kernels);
       }
-      threads.getCurrentThreadAllocatedBytes();
-      long before = threads.getCurrentThreadAllocatedBytes();
-      for (int i = 0; i < STEPS; i++) {
-        layer.step(kernels);
+      // The JIT may still swap code under one stretch; what steps allocate is in all of them.
+      long least = Long.MAX_VALUE;
+      for (int stretch = 0; stretch < STRETCHES && least > 0; stretch++) {
+        long before = threads.getCurrentThreadAllocatedBytes();
+        for (int i = 0; i < STEPS; i++) {
+          layer.step(kernels);
+        }
+        least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
       }
-      return threads.getCurrentThreadAllocatedBytes() - before;
+      return least;
     }
   }
 
