@@ -152,7 +152,8 @@ class StreamNodeTest {
       assertEquals(
           receiver.report().kvBytes() + receiver.report().hiddenBytes(),
           arrivals.stream().mapToLong(TransferTrace.Arrival::bytes).sum());
-      long errorNs = receiver.report().clockErrorNs();
+      // The report's is the last and best alignment; those before may have been worse.
+      long errorNs = receiver.report().clockErrorNs() + TimeUnit.MILLISECONDS.toNanos(1);
       for (TransferTrace.Arrival arrival : arrivals) {
         assertTrue(
             arrival.readyNs() <= arrival.sentNs()
