@@ -5,6 +5,7 @@ import dev.baton.kernel.KvGeometry;
 import dev.baton.kv.KvPool;
 import dev.baton.kv.KvSequence;
 import dev.baton.kv.Need;
+import dev.baton.kv.PrefixIndex;
 import dev.baton.kv.Retention;
 import dev.baton.kvstream.PrefixChain;
 import dev.baton.kvstream.Prompt;
@@ -62,21 +63,15 @@ final class PrefixReuse {
     if (this == NONE) {
       return from.reserve(slots);
     }
-    int found = cachedTokens(from, model);
-    if (KvPool.blocksFor(slots) - KvPool.blocksFor(found) > from.freeBlocks()) {
-      return null; // asked again and again, and no hit as long as it waits
+    PrefixIndex.Begun begun = from.prefixes().reserve(usable(), slots, need(model));
+    if (begun == null) {
+      return null;
     }
     pool = from;
     layers = LayerRange.all(model.shape().layers());
-    KvSequence sequence = from.prefixes().hit(usable(), slots, need(model));
-    int hit = sequence.capacityTokens();
-    if (!sequence.grow(slots)) {
-      sequence.close();
-      return null;
-    }
-    cachedTokens = hit;
-    keptBlocks = hit / KvGeometry.BLOCK_TOKENS;
-    return sequence;
+    cachedTokens = begun.cachedTokens();
+    keptBlocks = cachedTokens / KvGeometry.BLOCK_TOKENS;
+    return begun.sequence();
   }
 
   /** Tokens that were there and are not computed again. */

@@ -12,7 +12,6 @@ import dev.baton.arch.Weight;
 import dev.baton.arch.family.Families;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufIdentity;
-import dev.baton.gguf.GgufTensor;
 import dev.baton.kernel.ActivationKind;
 import dev.baton.kernel.Dequantizer;
 import dev.baton.kernel.Kernels;
@@ -154,15 +153,7 @@ public final class CpuModel implements ModelBackend {
   }
 
   private MemorySegment vector(Weight weight) {
-    GgufTensor tensor = file.tensor(weight.name());
-    int n = weight.cols();
-    MemorySegment floats = arena.allocate((long) n * Float.BYTES, 64);
-    try (Arena reading = Arena.ofConfined()) {
-      MemorySegment raw = reading.allocate(tensor.byteSize(), 64);
-      file.read(tensor, 0, raw);
-      new Dequantizer().row(tensor.type(), raw, 0, n, floats, 0);
-    }
-    return floats;
+    return Dequantizer.vector(file, file.tensor(weight.name()), arena);
   }
 
   private RopeTable table(Rope rope) {
@@ -294,11 +285,8 @@ public final class CpuModel implements ModelBackend {
     return Objects.requireNonNull(ropes.get(rope));
   }
 
-  /**
-   * Writes the embedding of {@code token} as floats to row {@code row} of {@code out} (.., dim).
-   */
-  void embed(int token, Dequantizer dequantizer, MemorySegment out, long row) {
-    embedding.read(token, dequantizer, out, row);
+  EmbeddingRows embedding() {
+    return embedding;
   }
 
   /** The forms in which the matrices that {@code value} is multiplied with want it. */

@@ -7,7 +7,6 @@ import dev.baton.arch.Value;
 import dev.baton.kernel.Activations;
 import dev.baton.kernel.AttentionLayer;
 import dev.baton.kernel.AttentionShape;
-import dev.baton.kernel.Dequantizer;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvView;
 import dev.baton.kernel.PackedMatrix;
@@ -49,7 +48,6 @@ public final class CpuPass implements LayerPass {
   private final Map<Integer, AttentionLayer> attentions = new HashMap<>();
   private final MemorySegment hidden; // (tokens, dim)
   private final List<List<Bound>> layers = new ArrayList<>();
-  private final Dequantizer dequantizer = new Dequantizer();
   private final List<Bound> output = new ArrayList<>();
   private final RowRuns all; // rows of the batch
   private final RowRuns wanted; // those that are wanted, moved together
@@ -237,14 +235,7 @@ public final class CpuPass implements LayerPass {
   @Override
   public void embed(TokenBatch tokens) {
     checkRows(tokens.rows());
-    for (int row = 0; row < tokens.rows(); row++) {
-      int token = tokens.token(row);
-      if (token < 0 || token >= shape.vocab()) {
-        throw new IllegalArgumentException(
-            "token " + token + " is outside the vocabulary of " + shape.vocab());
-      }
-      model.embed(token, dequantizer, hidden, row);
-    }
+    model.embedding().read(tokens, hidden);
   }
 
   @Override

@@ -8,7 +8,6 @@ import dev.baton.arch.Weight;
 import dev.baton.arch.family.Families;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufIdentity;
-import dev.baton.kernel.Dequantizer;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
@@ -240,17 +239,8 @@ public final class GgmlModel implements ModelBackend {
     return kernels.threads();
   }
 
-  /**
-   * Writes the embedding of {@code token} as floats to row {@code row} of {@code out} (.., dim).
-   *
-   * @throws IllegalArgumentException for a token that the vocabulary lacks
-   */
-  void embed(int token, Dequantizer dequantizer, MemorySegment out, long row) {
-    if (token < 0 || token >= shape.vocab()) {
-      throw new IllegalArgumentException(
-          "token " + token + " is outside the vocabulary of " + shape.vocab());
-    }
-    embedding.read(token, dequantizer, out, row);
+  EmbeddingRows embedding() {
+    return embedding;
   }
 
   @Override

@@ -2,7 +2,6 @@ package dev.baton.ggml;
 
 import dev.baton.arch.LayerRange;
 import dev.baton.arch.ModelShape;
-import dev.baton.kernel.Dequantizer;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
@@ -31,7 +30,6 @@ final class GgmlPass implements LayerPass {
   private final GgmlMasks masks;
   private final Arena arena = Arena.ofShared();
   private final MemorySegment hidden; // (maxTokens, dim)
-  private final Dequantizer dequantizer = new Dequantizer();
   private GgmlSession session;
   private boolean closed;
 
@@ -125,9 +123,7 @@ final class GgmlPass implements LayerPass {
   @Override
   public void embed(TokenBatch batch) {
     checkRows(batch.rows());
-    for (int row = 0; row < batch.rows(); row++) {
-      model.embed(batch.token(row), dequantizer, hidden, row);
-    }
+    model.embedding().read(batch, hidden);
   }
 
   @Override

@@ -99,7 +99,7 @@ final class GgmlWeights implements AutoCloseable {
       for (Upload upload : uploads) {
         progress.accept((double) done++ / uploads.size());
         if (upload.asFloats()) {
-          MemorySegment floats = floats(upload.from(), arena);
+          MemorySegment floats = Dequantizer.vector(file, upload.from(), arena);
           backends.tensorSet(upload.to(), floats, 0, floats.byteSize());
         } else {
           upload(backends, upload, piece);
@@ -117,15 +117,6 @@ final class GgmlWeights implements AutoCloseable {
       file.read(upload.from(), at, part);
       backends.tensorSet(upload.to(), part, at, part.byteSize());
     }
-  }
-
-  private MemorySegment floats(GgufTensor vector, Arena arena) {
-    MemorySegment data = arena.allocate(vector.byteSize(), Long.BYTES);
-    file.read(vector, 0, data);
-    int n = Math.toIntExact(vector.cols());
-    MemorySegment floats = arena.allocate((long) n * Float.BYTES, Float.BYTES);
-    new Dequantizer().row(vector.type(), data, 0, n, floats, 0);
-    return floats;
   }
 
   /** A weight that is held. */

@@ -1,7 +1,11 @@
 package dev.baton.kernel;
 
 import dev.baton.gguf.GgmlType;
+import dev.baton.gguf.GgufFile;
+import dev.baton.gguf.GgufTensor;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Objects;
@@ -20,6 +24,23 @@ public final class Dequantizer {
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final QuantBlock block = new QuantBlock();
+
+  /**
+   * A vector of a file as floats.
+   *
+   * @param memory gives it
+   * @throws dev.baton.gguf.GgufException when the file cannot be read, or is cut off meanwhile
+   */
+  public static MemorySegment vector(GgufFile file, GgufTensor vector, SegmentAllocator memory) {
+    int n = Math.toIntExact(vector.cols());
+    MemorySegment floats = memory.allocate((long) n * Float.BYTES, 64);
+    try (Arena reading = Arena.ofConfined()) {
+      MemorySegment raw = reading.allocate(vector.byteSize(), 64);
+      file.read(vector, 0, raw);
+      new Dequantizer().row(vector.type(), raw, 0, n, floats, 0);
+    }
+    return floats;
+  }
 
   /**
    * @param raw GGUF bytes

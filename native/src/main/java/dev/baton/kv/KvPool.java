@@ -133,16 +133,7 @@ public final class KvPool implements AutoCloseable {
    */
   public @Nullable KvSequence reserve(int tokens) {
     KvSequence sequence = open(tokens);
-    try {
-      if (sequence.grow(tokens)) {
-        return sequence;
-      }
-    } catch (RuntimeException | Error e) {
-      sequence.close();
-      throw e;
-    }
-    sequence.close();
-    return null;
+    return sequence.growOrClose(tokens) ? sequence : null;
   }
 
   /**

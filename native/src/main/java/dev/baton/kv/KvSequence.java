@@ -74,6 +74,19 @@ public final class KvSequence implements AutoCloseable {
     return pool.grow(table, KvPool.blocksFor(tokens));
   }
 
+  /** {@link #grow}, or gives all back where that cannot be. */
+  boolean growOrClose(int tokens) {
+    boolean grown = false;
+    try {
+      grown = grow(tokens);
+    } finally {
+      if (!grown) {
+        close();
+      }
+    }
+    return grown;
+  }
+
   /**
    * Makes sure that writing tokens [fromToken, toToken), which have slots, changes nobody else's: a
    * block that others have too is copied first. Whoever writes calls this; batches and imports do

@@ -83,19 +83,67 @@ public final class PrefixIndex {
   public KvSequence hit(byte[] chain, int maxTokens, Need need) {
     KvSequence sequence = pool.open(maxTokens);
     synchronized (pool) {
-      BlockTable table = sequence.table();
-      int most = Math.min(blocksOf(chain), table.capacity());
-      int found = 0;
-      for (KvBlock block; found < most && (block = find(chain, found, need)) != null; found++) {
-        pool.hold(block);
-        table.append(block.number);
-        sequence.mark(block.origin);
-      }
-      hits += found > 0 ? 1 : 0;
-      misses += found == 0 && most > 0 ? 1 : 0;
-      hitTokens += (long) found * KvGeometry.BLOCK_TOKENS;
+      int _ = take(sequence, chain, need);
     }
     return sequence;
+  }
+
+  /**
+   * Blocks for a prompt, and how it begins.
+   *
+   * @param cachedTokens of its tokens the first ones, whose KV is there
+   */
+  public record Begun(KvSequence sequence, int cachedTokens) {}
+
+  /**
+   * The blocks for {@code tokens} token slots, which begin as {@link #hit} has it.
+   *
+   * @return null when there are too few, which may be asked often: it takes and counts nothing
+   */
+  public @Nullable Begun reserve(byte[] chain, int tokens, Need need) {
+    KvSequence sequence;
+    int found;
+    synchronized (pool) {
+      if (!hasRoom(chain, tokens, need)) {
+        return null;
+      }
+      sequence = pool.open(tokens);
+      found = take(sequence, chain, need);
+    }
+    return sequence.growOrClose(tokens)
+        ? new Begun(sequence, found * KvGeometry.BLOCK_TOKENS)
+        : null;
+  }
+
+  /** Whether the blocks that the chain lacks can be had beside those that it finds. */
+  private boolean hasRoom(byte[] chain, int tokens, Need need) {
+    int wanted = KvPool.blocksFor(tokens);
+    int found = 0;
+    int idle = 0; // of those that are found, which could then not be given up
+    for (KvBlock block; found < Math.min(blocksOf(chain), wanted); found++) {
+      block = find(chain, found, need);
+      if (block == null) {
+        break;
+      }
+      idle += block.isQueued ? 1 : 0;
+    }
+    return wanted - found <= pool.freeBlocks() - idle;
+  }
+
+  /** Has the sequence begin with what is there; returns how many blocks that is. */
+  private int take(KvSequence sequence, byte[] chain, Need need) {
+    BlockTable table = sequence.table();
+    int most = Math.min(blocksOf(chain), table.capacity());
+    int found = 0;
+    for (KvBlock block; found < most && (block = find(chain, found, need)) != null; found++) {
+      pool.hold(block);
+      table.append(block.number);
+      sequence.mark(block.origin);
+    }
+    hits += found > 0 ? 1 : 0;
+    misses += found == 0 && most > 0 ? 1 : 0;
+    hitTokens += (long) found * KvGeometry.BLOCK_TOKENS;
+    return found;
   }
 
   /** How many tokens {@link #hit} would find; takes nothing. */

@@ -30,6 +30,7 @@ public final class EmbeddingRows implements AutoCloseable {
   private final int[] sums;
   private final byte[] bytes; // guarded by this
   private final CRC32C crc = new CRC32C(); // guarded by this
+  private final Dequantizer dequantizer = new Dequantizer(); // guarded by this
   private final Arena arena = Arena.ofShared();
   private final MemorySegment row; // guarded by this
 
@@ -50,12 +51,24 @@ public final class EmbeddingRows implements AutoCloseable {
   }
 
   /**
-   * Writes the embedding of {@code token} as floats to row {@code at} of {@code out} (.., dim).
+   * Writes the embeddings of a batch's tokens as floats to {@code out} (tokens, dim).
    *
-   * @throws IndexOutOfBoundsException for a token that the vocabulary lacks
-   * @throws ModelException when the file does not have that row any more
+   * @throws IllegalArgumentException for a token that the vocabulary lacks
+   * @throws ModelException when the file does not have such a row any more
    */
-  public synchronized void read(int token, Dequantizer dequantizer, MemorySegment out, long at) {
+  public void read(TokenBatch batch, MemorySegment out) {
+    for (int at = 0; at < batch.rows(); at++) {
+      int token = batch.token(at);
+      if (token < 0 || token >= sums.length) {
+        throw new IllegalArgumentException(
+            "token " + token + " is outside the vocabulary of " + sums.length);
+      }
+      read(token, out, at);
+    }
+  }
+
+  /** Locked for one row only: other passes need not wait for a whole batch. */
+  private synchronized void read(int token, MemorySegment out, long at) {
     // A file that was replaced by the same one is to be opened again.
     if (!isRead(token) && !(isOpenedAgain() && isRead(token))) {
       throw new ModelException(

@@ -5,6 +5,7 @@ import dev.baton.kernel.KvGeometry;
 import dev.baton.kv.KvPool;
 import dev.baton.kv.KvSequence;
 import dev.baton.kv.Need;
+import dev.baton.kv.PrefixIndex;
 import dev.baton.kv.Retention;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.PrefixChain;
@@ -41,15 +42,14 @@ final class PrefixBlocks {
    */
   @Nullable KvSequence begin() {
     byte[] usable = Arrays.copyOf(chain, usableBlocks() * PrefixChain.HASH_BYTES);
-    KvSequence sequence =
-        pool.prefixes().hit(usable, order.tokens().length, new Need(exactOnly, layers));
-    cachedTokens = sequence.capacityTokens();
-    keptBlocks = cachedTokens / KvGeometry.BLOCK_TOKENS;
-    if (!sequence.grow(order.tokens().length)) {
-      sequence.close();
+    PrefixIndex.Begun begun =
+        pool.prefixes().reserve(usable, order.tokens().length, new Need(exactOnly, layers));
+    if (begun == null) {
       return null;
     }
-    return sequence;
+    cachedTokens = begun.cachedTokens();
+    keptBlocks = cachedTokens / KvGeometry.BLOCK_TOKENS;
+    return begun.sequence();
   }
 
   /**
