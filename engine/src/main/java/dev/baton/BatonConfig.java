@@ -1,11 +1,11 @@
 package dev.baton;
 
-import dev.baton.cluster.KvDemand;
-import dev.baton.cluster.NodeCompute;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.ClusterKey;
 import dev.baton.kvstream.HostPort;
+import dev.baton.node.KvDemand;
+import dev.baton.node.NodeCompute;
 import dev.baton.plan.Objective;
 import java.nio.file.Path;
 import java.time.Duration;

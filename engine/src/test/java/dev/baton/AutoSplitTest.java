@@ -6,13 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.calibrate.PairProfile;
 import dev.baton.calibrate.ProfileStore;
-import dev.baton.cluster.NodeCompute;
-import dev.baton.cluster.PrefillNode;
 import dev.baton.decode.DecodeLoop;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
+import dev.baton.node.NodeCompute;
+import dev.baton.node.PrefillNode;
 import dev.baton.plan.PlanDecision;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -1,6 +1,6 @@
 package dev.baton;
 
-import dev.baton.cluster.JavaCommand;
+import dev.baton.node.JavaCommand;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.OutputStream;

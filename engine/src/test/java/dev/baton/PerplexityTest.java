@@ -5,10 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.baton.cluster.NodeCompute;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kernel.NativeKernels;
+import dev.baton.node.NodeCompute;
 import dev.baton.text.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -5,8 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.baton.cluster.NodeCompute;
-import dev.baton.cluster.PrefillNode;
 import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
 import dev.baton.decode.DecodeRequest;
@@ -21,6 +19,8 @@ import dev.baton.kvstream.PrefixQuery;
 import dev.baton.kvstream.Prompt;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
+import dev.baton.node.NodeCompute;
+import dev.baton.node.PrefillNode;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;

@@ -4,8 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
-import dev.baton.cluster.NodeCompute;
-import dev.baton.cluster.PrefillNode;
 import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
 import dev.baton.decode.DecodeRequest;
@@ -19,6 +17,8 @@ import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
+import dev.baton.node.NodeCompute;
+import dev.baton.node.PrefillNode;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;

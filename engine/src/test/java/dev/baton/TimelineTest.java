@@ -5,9 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.Timeline.Lane;
 import dev.baton.Timeline.Span;
-import dev.baton.cluster.NodeCompute;
-import dev.baton.cluster.PrefillNode;
 import dev.baton.kernel.KernelsConfig;
+import dev.baton.node.NodeCompute;
+import dev.baton.node.PrefillNode;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;

@@ -4,13 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
-import dev.baton.cluster.NodeCompute;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.NodeIdentity;
 import dev.baton.kvstream.NodeLimits;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
+import dev.baton.node.NodeCompute;
 import dev.baton.prefill.PrefillWorker;
 import java.util.Set;
 import java.util.stream.IntStream;

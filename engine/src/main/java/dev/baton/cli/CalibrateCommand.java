@@ -5,7 +5,7 @@ import dev.baton.BatonConfig;
 import dev.baton.Split;
 import dev.baton.calibrate.Calibration;
 import dev.baton.calibrate.PairProfile;
-import dev.baton.device.SpeedProfileFile;
+import dev.baton.clusterfile.SpeedProfileFile;
 import dev.baton.plan.LinkSpeed;
 import dev.baton.plan.SpeedProfile;
 import java.io.IOException;

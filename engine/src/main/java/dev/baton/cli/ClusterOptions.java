@@ -1,6 +1,6 @@
 package dev.baton.cli;
 
-import dev.baton.device.ClusterFile;
+import dev.baton.clusterfile.ClusterFile;
 import dev.baton.device.DeviceCatalog;
 import dev.baton.device.ModelArchitecture;
 import java.nio.file.InvalidPathException;

@@ -1,6 +1,6 @@
 package dev.baton.cli;
 
-import dev.baton.cluster.KvDemand;
+import dev.baton.node.KvDemand;
 import picocli.CommandLine.Option;
 
 /** {@code --ctx-size}: shared by the commands that compute. */

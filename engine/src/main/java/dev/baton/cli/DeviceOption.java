@@ -1,6 +1,6 @@
 package dev.baton.cli;
 
-import dev.baton.cluster.NodeCompute;
+import dev.baton.node.NodeCompute;
 import picocli.CommandLine.Option;
 
 /** {@code --device}: shared by the commands that compute. */

@@ -1,12 +1,12 @@
 package dev.baton.cli;
 
-import dev.baton.cluster.NodeCompute;
 import dev.baton.ggml.GgmlDevice;
 import dev.baton.ggml.GgmlException;
 import dev.baton.ggml.GgmlLibrary;
 import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KernelsConfig;
+import dev.baton.node.NodeCompute;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

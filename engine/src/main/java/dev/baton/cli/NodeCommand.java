@@ -1,12 +1,12 @@
 package dev.baton.cli;
 
 import dev.baton.BatonConfig;
-import dev.baton.cluster.KvDemand;
-import dev.baton.cluster.NodeCompute;
-import dev.baton.cluster.PrefillNode;
 import dev.baton.ggml.GgmlAbort;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kvstream.ClusterKey;
+import dev.baton.node.KvDemand;
+import dev.baton.node.NodeCompute;
+import dev.baton.node.PrefillNode;
 import dev.baton.text.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;

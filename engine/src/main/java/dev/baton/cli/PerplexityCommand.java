@@ -2,8 +2,8 @@ package dev.baton.cli;
 
 import dev.baton.Perplexity;
 import dev.baton.Report;
-import dev.baton.cluster.NodeCompute;
 import dev.baton.kernel.KvWireType;
+import dev.baton.node.NodeCompute;
 import dev.baton.text.Tokenizer;
 import dev.baton.text.Vocabulary;
 import java.util.Locale;

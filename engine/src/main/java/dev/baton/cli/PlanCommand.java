@@ -1,6 +1,6 @@
 package dev.baton.cli;
 
-import dev.baton.device.ClusterFile;
+import dev.baton.clusterfile.ClusterFile;
 import dev.baton.plan.Objective;
 import dev.baton.plan.PlanChange;
 import dev.baton.plan.PlanDecision;

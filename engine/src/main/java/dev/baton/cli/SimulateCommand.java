@@ -1,6 +1,6 @@
 package dev.baton.cli;
 
-import dev.baton.device.ClusterFile;
+import dev.baton.clusterfile.ClusterFile;
 import dev.baton.device.ModelArchitecture;
 import dev.baton.sim.Policy;
 import dev.baton.sim.Simulation;

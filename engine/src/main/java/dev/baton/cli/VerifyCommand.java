@@ -2,8 +2,8 @@ package dev.baton.cli;
 
 import dev.baton.Perplexity;
 import dev.baton.Verification;
-import dev.baton.cluster.KvDemand;
-import dev.baton.cluster.NodeCompute;
+import dev.baton.node.KvDemand;
+import dev.baton.node.NodeCompute;
 import dev.baton.text.Tokenizer;
 import dev.baton.text.Vocabulary;
 import java.util.Locale;

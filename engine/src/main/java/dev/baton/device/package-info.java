@@ -1,8 +1,7 @@
 /**
  * What devices nobody measured yet can do: data sheets ({@link dev.baton.device.Device}), what
  * models cost ({@link dev.baton.device.ModelArchitecture}), and speeds fitted to what others
- * published ({@link dev.baton.device.SpeedModel}). Start at {@link dev.baton.device.DeviceCatalog};
- * {@link dev.baton.device.ClusterFile} makes a cluster of them.
+ * published ({@link dev.baton.device.SpeedModel}). Start at {@link dev.baton.device.DeviceCatalog}.
  */
 @NullMarked
 package dev.baton.device;

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.BatonProcess;
 import dev.baton.catalog.ModelCatalog;
-import dev.baton.cluster.NodeCompute;
 import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
 import dev.baton.decode.RemotePrefill;
@@ -21,6 +20,7 @@ import dev.baton.kvstream.PrefillTarget;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
 import dev.baton.kvstream.TransferReport;
+import dev.baton.node.NodeCompute;
 import java.lang.reflect.Proxy;
 import java.util.List;
 import java.util.Map;

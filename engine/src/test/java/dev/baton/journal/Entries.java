@@ -5,28 +5,28 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Entries for tests. */
-final class Entries {
+public final class Entries {
   /** Of a prompt, unless it says otherwise. */
-  static final int TOKENS = 4000;
+  public static final int TOKENS = 4000;
 
   private Entries() {}
 
-  static JournalEntry numbered(int number) {
+  public static JournalEntry numbered(int number) {
     return entry(
         number, new JournalEntry.Phases(1, 0.5, 2), new JournalEntry.Phases(1, 1, 2), null);
   }
 
-  static JournalEntry measured(JournalEntry.Phases modelled, JournalEntry.Phases measured) {
+  public static JournalEntry measured(JournalEntry.Phases modelled, JournalEntry.Phases measured) {
     return entry(64, modelled, measured, null);
   }
 
   /** Of a prompt that the decode node had to itself. */
-  static JournalEntry alone(
+  public static JournalEntry alone(
       int promptTokens, JournalEntry.Phases modelled, JournalEntry.Phases measured) {
     return entry(null, promptTokens, 64, modelled, measured, null);
   }
 
-  static JournalEntry entry(
+  public static JournalEntry entry(
       int outputTokens,
       JournalEntry.Phases modelled,
       JournalEntry.Phases measured,

@@ -1,6 +1,6 @@
 package dev.baton.journal;
 
-import dev.baton.cluster.JavaCommand;
+import dev.baton.node.JavaCommand;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,7 +1,7 @@
 package dev.baton.bench.micro;
 
 import dev.baton.bench.report.WrongResult;
-import dev.baton.cluster.JavaCommand;
+import dev.baton.node.JavaCommand;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;

@@ -2,7 +2,7 @@ package dev.baton.bench.peer;
 
 import dev.baton.bench.process.ChildProcess;
 import dev.baton.bench.report.WrongResult;
-import dev.baton.device.TomlSection;
+import dev.baton.clusterfile.TomlSection;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

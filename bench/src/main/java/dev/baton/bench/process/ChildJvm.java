@@ -1,7 +1,7 @@
 package dev.baton.bench.process;
 
 import dev.baton.bench.report.WrongResult;
-import dev.baton.cluster.JavaCommand;
+import dev.baton.node.JavaCommand;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.Writer;

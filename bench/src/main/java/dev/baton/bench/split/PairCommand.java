@@ -10,7 +10,7 @@ import dev.baton.bench.report.WrongResult;
 import dev.baton.bench.stream.PinnedNode;
 import dev.baton.calibrate.Calibration;
 import dev.baton.cli.ContextOption;
-import dev.baton.cluster.NodeCompute;
+import dev.baton.node.NodeCompute;
 import dev.baton.plan.PlanDecision;
 import java.io.PrintStream;
 import java.nio.file.Path;

@@ -2,7 +2,7 @@ package dev.baton.bench.split;
 
 import dev.baton.bench.report.Machine;
 import dev.baton.bench.stream.OneCore;
-import dev.baton.cluster.NodeCompute;
+import dev.baton.node.NodeCompute;
 import org.jspecify.annotations.Nullable;
 
 /**

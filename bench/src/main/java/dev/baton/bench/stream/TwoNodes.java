@@ -1,8 +1,6 @@
 package dev.baton.bench.stream;
 
 import dev.baton.bench.report.WrongResult;
-import dev.baton.cluster.KvDemand;
-import dev.baton.cluster.NodeCompute;
 import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
 import dev.baton.decode.DecodeRequest;
@@ -15,6 +13,8 @@ import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
+import dev.baton.node.KvDemand;
+import dev.baton.node.NodeCompute;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.baton.bench.model.SyntheticModels;
-import dev.baton.cluster.JavaCommand;
 import dev.baton.kernel.NativeKernels;
+import dev.baton.node.JavaCommand;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
