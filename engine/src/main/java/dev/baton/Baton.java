@@ -94,7 +94,7 @@ public final class Baton implements AutoCloseable {
     this.loop =
         new DecodeLoop(
             compute.model(),
-            compute.cache(),
+            compute.pool(),
             config.maxSessions(),
             config.chunks().largestTokens(),
             config.maxStallNs(),

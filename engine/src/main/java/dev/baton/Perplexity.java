@@ -47,7 +47,7 @@ public record Perplexity(double perplexity, double standardError, int windows, i
    *     predictions are no numbers
    */
   public static Perplexity measure(
-      ModelBackend model, KvPool cache, int[] tokens, Setting setting, DoubleConsumer progress) {
+      ModelBackend model, KvPool pool, int[] tokens, Setting setting, DoubleConsumer progress) {
     int windows = requireWindows(model, tokens);
     try (Scorer scorer = new Scorer(model, setting)) {
       int[] window = new int[WINDOW];
@@ -56,7 +56,7 @@ public record Perplexity(double perplexity, double standardError, int windows, i
         if (setting.bos() >= 0) {
           window[0] = setting.bos();
         }
-        try (KvSequence sequence = cache.reserve(WINDOW)) {
+        try (KvSequence sequence = pool.reserve(WINDOW)) {
           if (sequence == null) {
             throw new BatonException(
                 "no room in the KV cache for a window of " + WINDOW + " tokens");

@@ -55,8 +55,8 @@ public record Verification(
   public record Difference(
       int place, int chosen, int referenceChosen, double margin, double referenceMargin) {}
 
-  /** A model with its cache. */
-  public record Side(ModelBackend model, KvPool cache) {}
+  /** A model with its pool of KV blocks. */
+  public record Side(ModelBackend model, KvPool pool) {}
 
   /**
    * Compares two backends of the same model.
@@ -107,7 +107,7 @@ public record Verification(
       this.batch = new TokenBatch(chunkTokens);
       this.logits =
           arena.allocate((long) ROWS_PER_PRODUCT * model.shape().vocab() * Float.BYTES, 64);
-      KvSequence blocks = side.cache().reserve(Perplexity.WINDOW);
+      KvSequence blocks = side.pool().reserve(Perplexity.WINDOW);
       if (blocks == null) {
         pass.close();
         arena.close();

@@ -44,7 +44,7 @@ class AutoSplitTest {
                 null);
         PrefillPeer peer = stream.connect(node.endpoint());
         DecodeLoop loop =
-            new DecodeLoop(compute.model(), compute.cache(), 8, CHUNK, System::nanoTime)) {
+            new DecodeLoop(compute.model(), compute.pool(), 8, CHUNK, System::nanoTime)) {
       BatonConfig config =
           BatonConfig.builder(BatonProcess.TINY)
               .prefill(node.endpoint())

@@ -94,7 +94,7 @@ class BatonTest {
       String alone = text(requests.get(i).withSplit(new Split.Local()));
       assertEquals(alone, texts.get(i), "request " + i);
     }
-    assertEquals(baton.compute().cache().totalBlocks(), baton.compute().cache().freeBlocks());
+    assertEquals(baton.compute().pool().totalBlocks(), baton.compute().pool().freeBlocks());
   }
 
   @Test
@@ -123,7 +123,7 @@ class BatonTest {
       assertEquals("cancelled", answer.report().end());
       assertNull(answer.next());
     }
-    assertEquals(baton.compute().cache().totalBlocks(), baton.compute().cache().freeBlocks());
+    assertEquals(baton.compute().pool().totalBlocks(), baton.compute().pool().freeBlocks());
   }
 
   @Test

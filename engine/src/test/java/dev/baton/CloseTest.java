@@ -98,7 +98,7 @@ class CloseTest {
                   })
               .getMessage();
       assertEquals("the engine was closed", why);
-      assertEquals(BLOCKS, baton.compute().cache().freeBlocks());
+      assertEquals(BLOCKS, baton.compute().pool().freeBlocks());
     }
     assertTrue(best <= LIMIT_MS, best + " ms");
   }
@@ -217,7 +217,7 @@ class CloseTest {
           }
           until.countDown();
           await(there::isClosed);
-          assertEquals(BLOCKS, compute.cache().freeBlocks());
+          assertEquals(BLOCKS, compute.pool().freeBlocks());
         }
       }
       assertTrue(best <= LIMIT_MS, best + " ms");

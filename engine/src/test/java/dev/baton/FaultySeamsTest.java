@@ -211,17 +211,17 @@ class FaultySeamsTest {
     }
 
     void assertBlocksAreBack() throws InterruptedException {
-      assertAllFree(baton.compute().cache());
+      assertAllFree(baton.compute().pool());
       if (prefill != null) {
-        assertAllFree(prefill.cache());
+        assertAllFree(prefill.pool());
       }
     }
 
-    private static void assertAllFree(KvPool cache) throws InterruptedException {
-      for (int i = 0; i < 1000 && cache.freeBlocks() < cache.totalBlocks(); i++) {
+    private static void assertAllFree(KvPool pool) throws InterruptedException {
+      for (int i = 0; i < 1000 && pool.freeBlocks() < pool.totalBlocks(); i++) {
         Thread.sleep(10);
       }
-      assertEquals(cache.totalBlocks(), cache.freeBlocks());
+      assertEquals(pool.totalBlocks(), pool.freeBlocks());
     }
 
     @Override

@@ -125,7 +125,7 @@ class LimitsIT {
             StreamNode.launch(StreamConfig.builder().build(), compute.identity("decode"), null);
         PrefillPeer peer = stream.connect(endpoint);
         DecodeLoop loop =
-            new DecodeLoop(compute.model(), compute.cache(), 8, USUAL_CHUNK, System::nanoTime)) {
+            new DecodeLoop(compute.model(), compute.pool(), 8, USUAL_CHUNK, System::nanoTime)) {
       BatonConfig config =
           BatonConfig.builder(BatonProcess.TINY).prefill(endpoint).chunkTokens(USUAL_CHUNK).build();
       AutoSplit.Pair pair = new AutoSplit.Pair(config, compute, "tiny", () -> peer, loop);

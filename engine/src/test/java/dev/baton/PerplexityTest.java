@@ -41,7 +41,7 @@ class PerplexityTest {
                   BatonException.class,
                   () ->
                       Perplexity.measure(
-                          node.model(), node.cache(), new int[511], setting(512), done -> {}))
+                          node.model(), node.pool(), new int[511], setting(512), done -> {}))
               .getMessage();
       assertTrue(message.contains("511"), message);
     }
@@ -72,7 +72,7 @@ class PerplexityTest {
     try (NodeCompute node = NodeCompute.open(BatonProcess.TINY, kernels, done -> {})) {
       int[] tokens = Tokenizer.from(node.model().file().metadata()).encode(text, true, false);
       Perplexity result =
-          Perplexity.measure(node.model(), node.cache(), tokens, setting, done -> {});
+          Perplexity.measure(node.model(), node.pool(), tokens, setting, done -> {});
       assertEquals(14, result.windows());
       assertEquals(14 * 255, result.scoredTokens());
       return result.perplexity();

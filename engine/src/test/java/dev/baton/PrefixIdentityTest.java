@@ -53,8 +53,8 @@ class PrefixIdentityTest {
                 here.identity("decode"),
                 null);
         PrefillPeer peer = stream.connect(node.endpoint());
-        DecodeLoop alone = new DecodeLoop(apart.model(), apart.cache(), 1, 512, System::nanoTime);
-        DecodeLoop loop = new DecodeLoop(here.model(), here.cache(), 2, 64, System::nanoTime)) {
+        DecodeLoop alone = new DecodeLoop(apart.model(), apart.pool(), 1, 512, System::nanoTime);
+        DecodeLoop loop = new DecodeLoop(here.model(), here.pool(), 2, 64, System::nanoTime)) {
       int layers = here.model().shape().layers();
       // Whoever computed the last turn, whoever computes this one.
       int[] boundaries = {layers, layers, 2, 2, 0, layers, 3, 0, 0, 1, layers};
@@ -64,7 +64,7 @@ class PrefixIdentityTest {
         String what = "turn " + turn + ", " + prompt.length + " tokens at " + boundaries[turn];
         boolean forgets = turn == 2 || turn == 5; // then only the other node has its beginning
         if (forgets) {
-          here.cache().prefixes().clear();
+          here.pool().prefixes().clear();
         }
         Answer wanted = answer(alone, prompt, null, false);
         Answer got = answer(loop, prompt, remote(peer, boundaries[turn]), true);
@@ -87,13 +87,13 @@ class PrefixIdentityTest {
         prompt = joined(prompt, got.tokens, random(20, 100 + turn));
       }
       assertEquals(4, computedThere);
-      assertTrue(there.cache().prefixes().counts().hitTokens() > 500);
-      assertTrue(here.cache().prefixes().counts().hitTokens() > 2_000);
+      assertTrue(there.pool().prefixes().counts().hitTokens() > 500);
+      assertTrue(here.pool().prefixes().counts().hitTokens() > 2_000);
       for (int i = 0; i < 500 && node.sessions() > 0; i++) {
         Thread.sleep(10);
       }
-      assertEquals(here.cache().totalBlocks(), here.cache().freeBlocks());
-      assertEquals(there.cache().totalBlocks(), there.cache().freeBlocks());
+      assertEquals(here.pool().totalBlocks(), here.pool().freeBlocks());
+      assertEquals(there.pool().totalBlocks(), there.pool().freeBlocks());
     }
   }
 
@@ -111,13 +111,13 @@ class PrefixIdentityTest {
                 here.identity("decode"),
                 null);
         PrefillPeer peer = stream.connect(node.endpoint());
-        DecodeLoop loop = new DecodeLoop(here.model(), here.cache(), 8, 64, System::nanoTime)) {
+        DecodeLoop loop = new DecodeLoop(here.model(), here.pool(), 8, 64, System::nanoTime)) {
       int layers = here.model().shape().layers();
       SplittableRandom random = new SplittableRandom(3);
       for (int round = 0; round < 60; round++) {
-        here.cache().prefixes().clear();
+        here.pool().prefixes().clear();
         if (round % 3 == 0) {
-          there.cache().prefixes().clear();
+          there.pool().prefixes().clear();
         }
         int[] head = random(260, round);
         List<Answer> answers = new ArrayList<>();

@@ -212,7 +212,7 @@ class ProcessIT {
   /** The answer to the long prompt; the node, if there is one, is killed on the way. */
   private static String answer(BatonConfig config, BatonProcess node) throws InterruptedException {
     try (Baton baton = Baton.open(config)) {
-      int free = baton.compute().cache().freeBlocks();
+      int free = baton.compute().pool().freeBlocks();
       StringBuilder text = new StringBuilder();
       Report report;
       try (Generation generation = baton.generate(GenerateRequest.of(STORY).withMaxTokens(20))) {
@@ -239,7 +239,7 @@ class ProcessIT {
           assertEquals(3, next.report().outputTokens());
         }
       }
-      assertEquals(free, baton.compute().cache().freeBlocks());
+      assertEquals(free, baton.compute().pool().freeBlocks());
       return text.toString();
     }
   }

@@ -46,7 +46,7 @@ class SlowLinkTest {
                 null);
         PrefillPeer peer = stream.connect(node.endpoint());
         DecodeLoop loop =
-            new DecodeLoop(compute.model(), compute.cache(), 2, 128, System::nanoTime)) {
+            new DecodeLoop(compute.model(), compute.pool(), 2, 128, System::nanoTime)) {
       int[] prompt = new SplittableRandom(3).ints(900, 2, 2000).toArray();
       int layers = compute.model().shape().layers();
       Answer wanted = answer(loop, prompt, null);
@@ -72,7 +72,7 @@ class SlowLinkTest {
         Thread.sleep(10);
       }
       assertEquals(0, node.sessions());
-      assertEquals(compute.cache().totalBlocks(), compute.cache().freeBlocks());
+      assertEquals(compute.pool().totalBlocks(), compute.pool().freeBlocks());
     }
   }
 

@@ -74,7 +74,7 @@ class SlowedNodeIT {
                 null);
         PrefillPeer peer = stream.connect(node.awaitReady());
         DecodeLoop loop =
-            new DecodeLoop(compute.model(), compute.cache(), 2, CHUNK, System::nanoTime)) {
+            new DecodeLoop(compute.model(), compute.pool(), 2, CHUNK, System::nanoTime)) {
       BatonConfig config =
           BatonConfig.builder(BatonProcess.TINY).prefill("127.0.0.1:9").chunkTokens(CHUNK).build();
       AutoSplit.Pair pair = new AutoSplit.Pair(config, compute, "tiny", () -> peer, loop);

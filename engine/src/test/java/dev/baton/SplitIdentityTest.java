@@ -101,8 +101,7 @@ class SplitIdentityTest {
                 decode.identity("decode"),
                 null);
         PrefillPeer peer = stream.connect(node.endpoint());
-        DecodeLoop loop =
-            new DecodeLoop(decode.model(), decode.cache(), 2, 512, System::nanoTime)) {
+        DecodeLoop loop = new DecodeLoop(decode.model(), decode.pool(), 2, 512, System::nanoTime)) {
       int context = decode.model().shape().context();
       for (int length : new int[] {1, 2, 63, 64, 65, 200, context - ANSWER}) {
         int[] prompt = prompt(length, length);
@@ -140,9 +139,9 @@ class SplitIdentityTest {
       }
       assertEquals(0, node.sessions());
     }
-    assertEquals(decode.cache().totalBlocks(), decode.cache().freeBlocks());
+    assertEquals(decode.pool().totalBlocks(), decode.pool().freeBlocks());
     assertEquals(
-        NODES.get(prefillIsa).cache().totalBlocks(), NODES.get(prefillIsa).cache().freeBlocks());
+        NODES.get(prefillIsa).pool().totalBlocks(), NODES.get(prefillIsa).pool().freeBlocks());
   }
 
   private static void assertSame(Answer wanted, Answer got, String what) {
@@ -153,7 +152,7 @@ class SplitIdentityTest {
   }
 
   private static Answer answerLocally(NodeCompute node, int[] prompt, int chunk) throws Exception {
-    try (DecodeLoop loop = new DecodeLoop(node.model(), node.cache(), 1, chunk, System::nanoTime)) {
+    try (DecodeLoop loop = new DecodeLoop(node.model(), node.pool(), 1, chunk, System::nanoTime)) {
       return answer(loop, prompt, null);
     }
   }

@@ -25,7 +25,7 @@ class UnusedCapabilityTest {
     try (NodeCompute compute =
             NodeCompute.open(BatonProcess.TINY, KernelsConfig.defaults(), done -> {});
         PrefillWorker worker =
-            new PrefillWorker(compute.model(), compute.cache(), 128, System::nanoTime);
+            new PrefillWorker(compute.model(), compute.pool(), 128, System::nanoTime);
         StreamNode node =
             StreamNode.launch(
                 StreamConfig.builder().listen("127.0.0.1:0").build(), plain(compute), worker);

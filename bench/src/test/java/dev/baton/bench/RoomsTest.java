@@ -70,6 +70,7 @@ class RoomsTest {
           List.of(
               "dev.baton.bench",
               "dev.baton.bench.compare",
+              "dev.baton.bench.energy",
               "dev.baton.bench.fit",
               "dev.baton.bench.load",
               "dev.baton.bench.micro",

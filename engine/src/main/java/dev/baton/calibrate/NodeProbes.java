@@ -305,8 +305,8 @@ final class NodeProbes {
 
   /** This node's profile. */
   SpeedProfile profile() {
-    Line step =
-        Line.through(
+    LinearFit step =
+        LinearFit.through(
             steps.stream().mapToDouble(NodeProbes::contextOf).toArray(),
             steps.stream().mapToDouble(Probe::stepSeconds).toArray());
     double batch = Objects.requireNonNull(together).stepSeconds();
@@ -387,9 +387,9 @@ final class NodeProbes {
    */
   LinkSpeed link() {
     Probe small = chunks.getFirst();
-    Series one = links.getFirst().bytesPerSecond();
-    Series several = links.getLast().bytesPerSecond();
-    Series best = one.median() > several.median() ? one : several;
+    Samples one = links.getFirst().bytesPerSecond();
+    Samples several = links.getLast().bytesPerSecond();
+    Samples best = one.median() > several.median() ? one : several;
     double lossy = coarse ? 0 : rate(links.get(1).bytesPerSecond());
     return new LinkSpeed(
         Math.max(0, small.order().median()),
@@ -426,7 +426,7 @@ final class NodeProbes {
   }
 
   /** Few bytes come all at once, as if the link knew no limit. */
-  private double rate(Series bytesPerSecond) {
+  private double rate(Samples bytesPerSecond) {
     double rate = bytesPerSecond.median();
     return isLinkSlow() ? Math.min(rate, linkBytesPerSecond) : rate;
   }

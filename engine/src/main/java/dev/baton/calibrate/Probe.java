@@ -21,13 +21,13 @@ final class Probe {
   private final int batch;
   private final @Nullable RemotePrefill remote;
   private final @Nullable Probe beside;
-  private final Series compute = new Series();
-  private final Series output = new Series();
-  private final Series step = new Series();
-  private final Series stepOverBeside = new Series();
-  private final Series order = new Series();
-  private final Series tail = new Series();
-  private final Series bytesPerSecond = new Series();
+  private final Samples compute = new Samples();
+  private final Samples output = new Samples();
+  private final Samples step = new Samples();
+  private final Samples stepOverBeside = new Samples();
+  private final Samples order = new Samples();
+  private final Samples tail = new Samples();
+  private final Samples bytesPerSecond = new Samples();
   private double tookSeconds;
   private double besideSeconds = Double.MAX_VALUE;
   private double limitSeconds = Trial.NO_LIMIT;
@@ -107,7 +107,7 @@ final class Probe {
     if (remote != null && batch > 1) {
       return bytesPerSecond.isSettled();
     }
-    Series steps = beside == null ? step : stepOverBeside;
+    Samples steps = beside == null ? step : stepOverBeside;
     return (batch > 1 || compute.isSettled()) && (!isOfSteps() || steps.isSettled());
   }
 
@@ -130,17 +130,17 @@ final class Probe {
   }
 
   /** Computing the prompt. */
-  Series compute() {
+  Samples compute() {
     return compute;
   }
 
   /** From the prompt's end until the first token. */
-  Series output() {
+  Samples output() {
     return output;
   }
 
   /** A decode step. */
-  Series step() {
+  Samples step() {
     return step;
   }
 
@@ -155,17 +155,17 @@ final class Probe {
   }
 
   /** From an order until the prefill node computes. */
-  Series order() {
+  Samples order() {
     return order;
   }
 
   /** From the end of the prefill node's computing until the last byte is here. */
-  Series tail() {
+  Samples tail() {
     return tail;
   }
 
   /** Bytes a second, of all requests of the batch together. */
-  Series bytesPerSecond() {
+  Samples bytesPerSecond() {
     return bytesPerSecond;
   }
 }

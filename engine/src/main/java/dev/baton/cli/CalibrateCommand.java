@@ -73,7 +73,7 @@ final class CalibrateCommand implements Callable<Integer> {
             .build();
     Calibration.Effort effort = coarse ? Calibration.Effort.COARSE : Calibration.Effort.FULL;
     Thread measuring = Thread.currentThread();
-    try (CleanEnd _ = CleanEnd.with(() -> interrupt(measuring));
+    try (GracefulShutdown _ = GracefulShutdown.with(() -> interrupt(measuring));
         StatusLine status = new StatusLine(terminal, System::nanoTime);
         Baton baton =
             Baton.open(config, done -> status.show("loading " + model.nameOrPath(), done))) {

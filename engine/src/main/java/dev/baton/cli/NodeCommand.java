@@ -126,7 +126,7 @@ final class NodeCommand implements Callable<Integer> {
     if (!child) {
       requireVocabulary(file);
     }
-    try (CleanEnd _ = CleanEnd.with(this::end);
+    try (GracefulShutdown _ = GracefulShutdown.with(this::end);
         StatusLine status = new StatusLine(terminal, System::nanoTime);
         OrderLines lines = new OrderLines(terminal);
         NodeCompute compute =

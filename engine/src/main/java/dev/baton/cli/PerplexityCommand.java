@@ -58,7 +58,7 @@ final class PerplexityCommand implements Callable<Integer> {
       Perplexity result =
           Perplexity.measure(
               compute.model(),
-              compute.cache(),
+              compute.pool(),
               tokens,
               new Perplexity.Setting(bos, text.chunk(), wire.type()),
               done -> status.show("scoring", done));

@@ -205,7 +205,7 @@ final class RunCommand implements Callable<Integer> {
         new GenerateRequest(text, system, raw, maxTokens, params, stop, where, null, special);
     String chatNote = checkModel(modelFile);
     BatonConfig config = explain ? builder.split(new Split.Auto()).build() : builder.build();
-    try (CleanEnd end = CleanEnd.with(this::cancel);
+    try (GracefulShutdown end = GracefulShutdown.with(this::cancel);
         StatusLine status = new StatusLine(terminal, System::nanoTime);
         Baton baton =
             Baton.open(config, done -> status.show("loading " + model.nameOrPath(), done))) {
@@ -268,7 +268,7 @@ final class RunCommand implements Callable<Integer> {
     }
   }
 
-  private int answer(Baton baton, GenerateRequest request, StatusLine status, CleanEnd end)
+  private int answer(Baton baton, GenerateRequest request, StatusLine status, GracefulShutdown end)
       throws InterruptedException {
     StringBuilder whole = new StringBuilder();
     try (Generation generation = baton.generate(request)) {

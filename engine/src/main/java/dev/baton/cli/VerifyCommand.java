@@ -75,8 +75,8 @@ final class VerifyCommand implements Callable<Integer> {
       int most = (int) Math.min(tokens.length, (long) windows * Perplexity.WINDOW);
       Verification result =
           Verification.of(
-              new Verification.Side(tried.model(), tried.cache()),
-              new Verification.Side(reference.model(), reference.cache()),
+              new Verification.Side(tried.model(), tried.pool()),
+              new Verification.Side(reference.model(), reference.pool()),
               java.util.Arrays.copyOf(tokens, most),
               vocabulary.framing().addsBos() ? vocabulary.special().bos() : Vocabulary.NONE,
               text.chunk(),

@@ -9,13 +9,13 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The room that a node has for KV: its cache, and the context that it serves.
+ * The room that a node has for KV: its blocks, and the context that it serves.
  *
- * @param cache the caller closes it
+ * @param pool the caller closes it
  * @param contextTokens the longest prompt and answer together, at most the model's own context
  * @param notice one line for people where memory says how long that is, or does not have it
  */
-record KvRoom(KvPool cache, int contextTokens, @Nullable String notice) {
+record KvRoom(KvPool pool, int contextTokens, @Nullable String notice) {
   /** What no context is made shorter than because memory is small. */
   static final int LEAST_CONTEXT_TOKENS = 512;
 
@@ -42,9 +42,9 @@ record KvRoom(KvPool cache, int contextTokens, @Nullable String notice) {
     boolean asked = demand.contextTokens() > 0;
     int least = asked ? perContext : KvPool.blocksFor(Math.min(own, LEAST_CONTEXT_TOKENS));
     long wanted = Math.max(least, Math.min((long) contexts * perContext, fitting));
-    KvPool cache = take(model, (int) Math.min(wanted, MOST_BLOCKS), least, KvDemand.CONTEXT_OPTION);
-    int served = (int) Math.min(context, tokens(cache.totalBlocks()));
-    return new KvRoom(cache, served, notice(model, asked, served, fitting));
+    KvPool pool = take(model, (int) Math.min(wanted, MOST_BLOCKS), least, KvDemand.CONTEXT_OPTION);
+    int served = (int) Math.min(context, tokens(pool.totalBlocks()));
+    return new KvRoom(pool, served, notice(model, asked, served, fitting));
   }
 
   private static @Nullable String notice(

@@ -171,8 +171,8 @@ public final class NodeCompute implements AutoCloseable {
     return model;
   }
 
-  public KvPool cache() {
-    return room.cache();
+  public KvPool pool() {
+    return room.pool();
   }
 
   /** The longest prompt and answer together that this node serves. */
@@ -182,7 +182,7 @@ public final class NodeCompute implements AutoCloseable {
 
   /** Shows how full the KV cache is, and what its kept prefixes bring. */
   public void showIn(Meters meters) {
-    KvMeters.show(room.cache(), meters);
+    KvMeters.show(room.pool(), meters);
   }
 
   public Kernels kernels() {
@@ -270,7 +270,7 @@ public final class NodeCompute implements AutoCloseable {
   }
 
   private void free() {
-    room.cache().close();
+    room.pool().close();
     model.close();
     choice.kernels().close();
   }

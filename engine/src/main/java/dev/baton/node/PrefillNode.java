@@ -46,7 +46,7 @@ public final class PrefillNode implements AutoCloseable {
       Duration lease,
       @Nullable ClusterKey key) {
     PrefillWorker worker =
-        new PrefillWorker(compute.model(), compute.cache(), maxChunkTokens, System::nanoTime);
+        new PrefillWorker(compute.model(), compute.pool(), maxChunkTokens, System::nanoTime);
     Meters meters = new Meters();
     compute.showIn(meters);
     OrderMeters orders = new OrderMeters(meters, worker);
@@ -56,7 +56,7 @@ public final class PrefillNode implements AutoCloseable {
           StreamConfig.builder().listen(listen).clusterKey(key).leaseNs(lease.toNanos()).build();
       String name =
           "prefill node pid " + ProcessHandle.current().pid() + " (" + compute.description() + ")";
-      int roomTokens = Math.multiplyExact(compute.cache().totalBlocks(), KvGeometry.BLOCK_TOKENS);
+      int roomTokens = Math.multiplyExact(compute.pool().totalBlocks(), KvGeometry.BLOCK_TOKENS);
       NodeLimits limits = new NodeLimits(maxChunkTokens, roomTokens, PrefillWorker.MAX_ORDERS);
       StreamNode stream = StreamNode.launch(config, compute.identity(name, limits), worker);
       compute.keepFor(worker.thread());

@@ -48,7 +48,7 @@ final class SimulatedNode {
 
   private final ClusterNode node;
   private final EventQueue events;
-  private final PrefixCache cache;
+  private final SimulatedPrefixIndex prefixes;
   private final Deque<Prefill> ready = new ArrayDeque<>();
   private int nextChunk;
   private final List<Answer> joining = new ArrayList<>();
@@ -64,10 +64,10 @@ final class SimulatedNode {
   private double prefillSeconds;
   private double decodeSeconds;
 
-  SimulatedNode(ClusterNode node, EventQueue events, PrefixCache cache) {
+  SimulatedNode(ClusterNode node, EventQueue events, SimulatedPrefixIndex prefixes) {
     this.node = node;
     this.events = events;
-    this.cache = cache;
+    this.prefixes = prefixes;
   }
 
   /** What the node was given as. */
@@ -76,8 +76,8 @@ final class SimulatedNode {
   }
 
   /** The prompts it remembers. */
-  PrefixCache cache() {
-    return cache;
+  SimulatedPrefixIndex prefixes() {
+    return prefixes;
   }
 
   /** Answers that are being written or about to be. */

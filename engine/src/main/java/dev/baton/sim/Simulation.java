@@ -82,7 +82,7 @@ public final class Simulation {
     long blockBytes = model.kvBytes(KvWireType.F16) * model.layers() * Trace.BLOCK_TOKENS;
     for (ClusterNode node : cluster.nodes()) {
       long blocks = roomBytes.getOrDefault(node.name(), 0L) / blockBytes;
-      SimulatedNode simulated = new SimulatedNode(node, events, new PrefixCache(blocks));
+      SimulatedNode simulated = new SimulatedNode(node, events, new SimulatedPrefixIndex(blocks));
       nodes.add(simulated);
       byName.put(node.name(), simulated);
     }
@@ -157,7 +157,7 @@ public final class Simulation {
         request,
         new Cluster(
             nodes.stream().map(node -> node.seen(now, node.node().decodes())).toList(), links),
-        nodes.stream().map(node -> node.cache().cachedTokens(request)).toList(),
+        nodes.stream().map(node -> node.prefixes().cachedTokens(request)).toList(),
         nodes.stream().map(SimulatedNode::sequences).toList());
   }
 
@@ -194,7 +194,7 @@ public final class Simulation {
       Situation situation = situation(request, arrival);
       SplitPlan plan = policy.choose(situation);
       SimulatedNode here = node(plan.decodeNode());
-      cachedTokens = here.cache().cachedTokens(request);
+      cachedTokens = here.prefixes().cachedTokens(request);
       PromptWork work =
           new PromptWork(model, plan, here.node(), request.promptTokens(), cachedTokens);
       ClusterNode there = plan.prefillNode();
@@ -260,7 +260,7 @@ public final class Simulation {
     private void firstToken(SplitPlan plan, double now) {
       ttft = now - arrival;
       SimulatedNode here = node(plan.decodeNode());
-      here.cache().keep(request);
+      here.prefixes().keep(request);
       if (request.outputTokens() == 1) {
         lastToken(plan, now);
         return;

@@ -43,7 +43,7 @@ class TrialTest {
           KernelsConfig.fromEnvironment(System.getenv()).withThreads(1),
           done -> {});
   private final DecodeLoop loop =
-      new DecodeLoop(compute.model(), compute.cache(), 4, CHUNK, System::nanoTime);
+      new DecodeLoop(compute.model(), compute.pool(), 4, CHUNK, System::nanoTime);
   private final Trial trial = new Trial(loop, compute.model().shape().vocab());
 
   @AfterEach
@@ -150,7 +150,7 @@ class TrialTest {
   }
 
   private boolean isIdle() {
-    return compute.cache().freeBlocks() == compute.cache().totalBlocks();
+    return compute.pool().freeBlocks() == compute.pool().totalBlocks();
   }
 
   private CompletableFuture<List<DecodeOutcome>> start(int outputTokens) {

@@ -37,7 +37,7 @@ class FullFaultIT {
     BatonConfig config =
         BatonConfig.builder(BatonProcess.TINY).split(new Split.Local()).kvTokens(1024).build();
     try (Baton baton = Baton.open(config)) {
-      int blocks = baton.compute().cache().totalBlocks();
+      int blocks = baton.compute().pool().totalBlocks();
       List<Generation> waiting = new ArrayList<>();
       for (int i = 0; i < 4; i++) {
         waiting.add(baton.generate(LONG.withSplit(new Split.Local())));
@@ -47,7 +47,7 @@ class FullFaultIT {
         RelayedNodes.assertSame(first, RelayedNodes.answer(generation));
         generation.close();
       }
-      assertTrue(RelayedNodes.await(() -> baton.compute().cache().freeBlocks() == blocks));
+      assertTrue(RelayedNodes.await(() -> baton.compute().pool().freeBlocks() == blocks));
     }
   }
 
@@ -62,7 +62,7 @@ class FullFaultIT {
                   () -> baton.generate(LONG.withSplit(new Split.Local())))
               .getMessage();
       assertTrue(message.contains("do not fit the KV cache of 512: shorten"), message);
-      assertEquals(baton.compute().cache().totalBlocks(), baton.compute().cache().freeBlocks());
+      assertEquals(baton.compute().pool().totalBlocks(), baton.compute().pool().freeBlocks());
     }
   }
 

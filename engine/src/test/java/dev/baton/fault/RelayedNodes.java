@@ -158,7 +158,7 @@ final class RelayedNodes implements AutoCloseable {
 
   /** So that the next prompt's KV travels, though the prompt was answered before. */
   void forgetPrefixes() {
-    baton.compute().cache().prefixes().clear();
+    baton.compute().pool().prefixes().clear();
   }
 
   Answer answer(GenerateRequest request) {
@@ -212,10 +212,10 @@ final class RelayedNodes implements AutoCloseable {
   void assertNothingIsLeft() {
     relay.suffer();
     relay.cut(false);
-    var cache = baton.compute().cache();
+    var pool = baton.compute().pool();
     assertTrue(
-        await(() -> cache.freeBlocks() == cache.totalBlocks()),
-        () -> cache.freeBlocks() + " of " + cache.totalBlocks() + " blocks are free here");
+        await(() -> pool.freeBlocks() == pool.totalBlocks()),
+        () -> pool.freeBlocks() + " of " + pool.totalBlocks() + " blocks are free here");
     List<String> refusals = new ArrayList<>();
     assertTrue(
         await(() -> wholeContextIsPrefilledThere(refusals)),

@@ -33,12 +33,12 @@ class KvRoomTest {
   private static KvRoom room(int contextTokens, int cacheTokens, long freeTokens) {
     KvDemand demand = new KvDemand(contextTokens, cacheTokens, 1);
     KvRoom room = KvRoom.of(demand, model, freeTokens * tokenBytes, 8);
-    room.cache().close();
+    room.pool().close();
     return room;
   }
 
   private static int tokens(KvRoom room) {
-    return room.cache().totalBlocks() * BLOCK;
+    return room.pool().totalBlocks() * BLOCK;
   }
 
   @Test

@@ -93,7 +93,7 @@ public class AttentionBenchmark {
 
   private final Arena arena = Arena.ofShared();
   private NativeKernels kernels;
-  private KvPool cache;
+  private KvPool pool;
   private KvSequence sequence;
   private MemorySegment queries; // (tokens, heads, headDim)
   private Activations out; // (tokens, heads * headDim)
@@ -112,15 +112,15 @@ public class AttentionBenchmark {
     long layerBytes =
         KvPool.blocksFor(context) * new KvGeometry(1, heads.keys, heads.dim).layerBytes();
     int count = Math.toIntExact(Math.ceilDiv(MatmulBenchmark.FAR_BYTES, layerBytes));
-    cache = new KvPool(new KvGeometry(count, heads.keys, heads.dim), KvPool.blocksFor(context));
+    pool = new KvPool(new KvGeometry(count, heads.keys, heads.dim), KvPool.blocksFor(context));
     float scale = (float) (1 / StrictMath.sqrt(heads.dim));
     AttentionShape shape =
         new AttentionShape(heads.queries, heads.keys, heads.dim, heads.dim, scale);
     layers =
         IntStream.range(0, count)
-            .mapToObj(layer -> new AttentionLayer(shape, cache.geometry(), layer, arena))
+            .mapToObj(layer -> new AttentionLayer(shape, pool.geometry(), layer, arena))
             .toList();
-    sequence = Objects.requireNonNull(cache.reserve(context));
+    sequence = Objects.requireNonNull(pool.reserve(context));
     SplittableRandom random = new SplittableRandom(SEED);
     MemorySegment keys = gaussians((long) context * heads.keys * heads.dim, random);
     MemorySegment values = gaussians((long) context * heads.keys * heads.dim, random);
@@ -181,7 +181,7 @@ public class AttentionBenchmark {
   @TearDown(Level.Trial)
   public void close() {
     sequence.close();
-    cache.close();
+    pool.close();
     kernels.close();
     arena.close();
   }

@@ -1,6 +1,6 @@
 package dev.baton.bench.micro;
 
-import dev.baton.bench.process.LifeLine;
+import dev.baton.bench.process.ParentWatch;
 import dev.baton.kernel.CpuPeaks;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.NativeKernels;
@@ -41,7 +41,7 @@ public final class CeilingProfiler implements InternalProfiler {
   public void beforeIteration(BenchmarkParams benchmark, IterationParams iteration) {
     if (!held) {
       // JMH would let this process end its trial though the command that wants it is gone.
-      LifeLine.hold();
+      ParentWatch.hold();
       held = true;
     }
     String threads = benchmark.getParam(THREADS);

@@ -1,5 +1,6 @@
 package dev.baton.bench.pareto;
 
+import dev.baton.bench.energy.EnergyMeter;
 import dev.baton.bench.model.HeldOutText;
 import dev.baton.bench.process.ChildJvm;
 import dev.baton.bench.report.Progress;
@@ -162,7 +163,7 @@ public final class ParetoCommand implements Callable<Integer> {
       trials.put(
           model.getKey(), new Trials(model.getKey(), model.getValue(), score(model.getValue())));
     }
-    Optional<EnergyMeter> meter = EnergyMeter.find(EnergyMeter.POWERCAP);
+    Optional<EnergyMeter> meter = EnergyMeter.ofPackages(EnergyMeter.POWERCAP);
     for (int round = 0; round < rounds; round++) {
       for (Trials one : trials.values()) {
         progress.show(one.model() + ": round " + (round + 1) + " of " + rounds);

@@ -30,7 +30,7 @@ import java.util.List;
  * @param tokens it is for this model
  * @param contextTokens that the model takes
  * @param weightBytes of its tensors, as in the file
- * @param kvBytesPerToken of its cache
+ * @param kvBytesPerToken of its pool
  */
 record TextScore(
     double bits,
@@ -140,7 +140,7 @@ record TextScore(
     private final CpuModel model;
     private final CpuPass forward;
     private final TokenBatch batch = new TokenBatch(CHUNK);
-    private final KvPool cache;
+    private final KvPool pool;
     private final int longest;
     private final int vocab;
     private final Arena arena = Arena.ofConfined();
@@ -150,7 +150,7 @@ record TextScore(
       this.model = model;
       this.longest = longest;
       this.forward = new CpuPass(model, CHUNK);
-      this.cache = new KvPool(model.kvGeometry(), KvPool.blocksFor(longest));
+      this.pool = new KvPool(model.kvGeometry(), KvPool.blocksFor(longest));
       this.vocab = model.shape().vocab();
       this.logits = arena.allocate((long) ROWS * vocab * Float.BYTES, 64);
     }
@@ -158,9 +158,9 @@ record TextScore(
     /** Of all tokens but the first. */
     double bits(int[] ids) {
       double nats = 0;
-      try (KvSequence sequence = cache.reserve(longest)) {
+      try (KvSequence sequence = pool.reserve(longest)) {
         if (sequence == null) {
-          throw new IllegalStateException("the cache was made for the longest segment");
+          throw new IllegalStateException("the pool was made for the longest segment");
         }
         for (int at = 0; at < ids.length - 1; at += CHUNK) {
           int count = Math.min(CHUNK, ids.length - 1 - at);
@@ -195,7 +195,7 @@ record TextScore(
     @Override
     public void close() {
       forward.close();
-      cache.close();
+      pool.close();
       arena.close();
     }
   }

@@ -1,5 +1,6 @@
 package dev.baton.bench.pareto;
 
+import dev.baton.bench.energy.EnergyMeter;
 import dev.baton.bench.peer.BatonProcess;
 import dev.baton.bench.report.Spread;
 import dev.baton.bench.report.WrongResult;
@@ -74,7 +75,12 @@ final class Trials {
       double prefillRate = process.prefill(prompt);
       double decodeRate = process.decode(prompt, output, 1);
       double took = prompt / prefillRate + output / decodeRate;
-      joules.add(meter == null ? took * setting.watts : meter.joules());
+      joules.add(
+          meter == null
+              ? took * setting.watts
+              : meter
+                  .stop(took)
+                  .orElseThrow(() -> new IOException("the energy counters stopped answering")));
       prefill.add(prefillRate);
       decode.add(decodeRate);
       seconds.add(took);

@@ -28,7 +28,7 @@ final class BatonSpeed implements AutoCloseable {
   private final CpuModel model;
   private final CpuPass forward;
   private final TokenBatch batch;
-  private final KvPool cache;
+  private final KvPool pool;
   private final KvSequence[] sequences;
   private final int[] filled; // positions of each sequence whose KV stands
   private final int[] tokens;
@@ -54,7 +54,7 @@ final class BatonSpeed implements AutoCloseable {
     this.forward = new CpuPass(model, rows);
     this.batch = new TokenBatch(rows);
     int room = Math.max(context, PROOF_TOKENS);
-    this.cache = new KvPool(model.kvGeometry(), sequenceCount * KvPool.blocksFor(room));
+    this.pool = new KvPool(model.kvGeometry(), sequenceCount * KvPool.blocksFor(room));
     this.sequences = new KvSequence[sequenceCount];
     Arrays.setAll(sequences, i -> reserve(room));
     this.filled = new int[sequenceCount];
@@ -65,9 +65,9 @@ final class BatonSpeed implements AutoCloseable {
   }
 
   private KvSequence reserve(int context) {
-    KvSequence sequence = cache.reserve(context);
+    KvSequence sequence = pool.reserve(context);
     if (sequence == null) {
-      throw new IllegalStateException("the cache was made for all sequences");
+      throw new IllegalStateException("the pool was made for all sequences");
     }
     return sequence;
   }
@@ -150,7 +150,7 @@ final class BatonSpeed implements AutoCloseable {
     }
     arena.close();
     forward.close();
-    cache.close();
+    pool.close();
     model.close();
     kernels.close();
   }

@@ -20,15 +20,15 @@ final class PredictionPlot {
   private final List<SplitRow> rows;
   private final Metric measured;
   private final Metric predicted;
-  private final Looks looks;
+  private final SplitStyle style;
   private final LogAxis x;
   private final LogAxis y;
 
-  private PredictionPlot(List<SplitRow> rows, Metric measured, Metric predicted, Looks looks) {
+  private PredictionPlot(List<SplitRow> rows, Metric measured, Metric predicted, SplitStyle style) {
     this.rows = rows;
     this.measured = measured;
     this.predicted = predicted;
-    this.looks = looks;
+    this.style = style;
     double least = Double.MAX_VALUE;
     double most = 0;
     for (SplitRow row : rows) {
@@ -63,8 +63,8 @@ final class PredictionPlot {
 
   /** Of at least one such row. */
   static String svg(
-      List<SplitRow> rows, Metric measured, Metric predicted, Looks looks, String id) {
-    return new PredictionPlot(predicted(rows, predicted), measured, predicted, looks).draw(id);
+      List<SplitRow> rows, Metric measured, Metric predicted, SplitStyle style, String id) {
+    return new PredictionPlot(predicted(rows, predicted), measured, predicted, style).draw(id);
   }
 
   private String draw(String id) {
@@ -99,7 +99,7 @@ final class PredictionPlot {
       double was = row.of(measured).median();
       double said = row.of(predicted).median();
       svg.dot(
-          "point " + looks.fill(row.key().split()),
+          "point " + style.fill(row.key().split()),
           x.at(was),
           y.at(said),
           4,
@@ -107,8 +107,8 @@ final class PredictionPlot {
               Locale.ROOT,
               "%s: measured %s, predicted %s (%+.0f %%)",
               row.key().title(),
-              Looks.time(was),
-              Looks.time(said),
+              SplitStyle.time(was),
+              SplitStyle.time(said),
               100 * (said / was - 1)));
     }
     svg.text("", WIDTH - RIGHT - 8, HEIGHT - BOTTOM - 10, "end", "band: within 10 %");
@@ -120,11 +120,11 @@ final class PredictionPlot {
     double written = Double.NEGATIVE_INFINITY;
     for (double tick : x.ticks()) {
       svg.line("rule", LEFT, y.at(tick), WIDTH - RIGHT, y.at(tick))
-          .text("", LEFT - 8, y.at(tick) + 4, "end", Looks.time(tick));
+          .text("", LEFT - 8, y.at(tick) + 4, "end", SplitStyle.time(tick));
       svg.line("rule", x.at(tick), TOP, x.at(tick), bottom);
       if (x.at(tick) - written >= TICK_GAP) {
         written = x.at(tick);
-        svg.text("", written, bottom + 18, "middle", Looks.time(tick));
+        svg.text("", written, bottom + 18, "middle", SplitStyle.time(tick));
       }
     }
     svg.text("", 4, TOP - 14, "start", "predicted " + measured.title())

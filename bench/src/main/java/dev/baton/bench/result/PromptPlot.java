@@ -35,7 +35,7 @@ final class PromptPlot {
   private static final int MOST_LETTERS = 52;
 
   private final Comparison comparison;
-  private final Looks looks;
+  private final SplitStyle style;
   private final int top;
   private final LogAxis x;
   private final LogAxis y;
@@ -43,9 +43,9 @@ final class PromptPlot {
   /** A curve's name beside its end. */
   private record Label(String split, double y) {}
 
-  private PromptPlot(Comparison comparison, Looks looks, int headline) {
+  private PromptPlot(Comparison comparison, SplitStyle style, int headline) {
     this.comparison = comparison;
-    this.looks = looks;
+    this.style = style;
     this.top = TOP + headline;
     List<SplitRow> rows =
         comparison.bySplit().values().stream()
@@ -61,15 +61,15 @@ final class PromptPlot {
   }
 
   /** For a page that has the style and the title. */
-  static String svg(Comparison comparison, Looks looks, String id) {
-    PromptPlot plot = new PromptPlot(comparison, looks, 0);
+  static String svg(Comparison comparison, SplitStyle style, String id) {
+    PromptPlot plot = new PromptPlot(comparison, style, 0);
     return plot.draw(new Svg(id, WIDTH, HEIGHT, comparison.title(), plot.description()));
   }
 
   /** That of the first link, as a file of its own. */
   static String file(SplitResult result) {
     Comparison comparison = Comparison.of(result).getFirst();
-    PromptPlot plot = new PromptPlot(comparison, Looks.of(result.rows()), HEADLINE);
+    PromptPlot plot = new PromptPlot(comparison, SplitStyle.of(result.rows()), HEADLINE);
     Svg svg =
         new Svg("plot", WIDTH, HEIGHT + HEADLINE, comparison.title(), plot.description())
             .withStyle();
@@ -119,7 +119,7 @@ final class PromptPlot {
     labels()
         .forEach(label ->
             svg.text(
-                "name " + looks.fill(label.split()),
+                "name " + style.fill(label.split()),
                 WIDTH - RIGHT + 8,
                 label.y() + 4,
                 "start",
@@ -131,7 +131,7 @@ final class PromptPlot {
     double bottom = y.from();
     for (double tick : y.ticks()) {
       svg.line("rule", LEFT, y.at(tick), WIDTH - RIGHT, y.at(tick))
-          .text("", LEFT - 8, y.at(tick) + 4, "end", Looks.time(tick));
+          .text("", LEFT - 8, y.at(tick) + 4, "end", SplitStyle.time(tick));
     }
     svg.text("", 4, top - 14, "start", "time to the first token");
     double written = Double.NEGATIVE_INFINITY;
@@ -156,7 +156,7 @@ final class PromptPlot {
 
   private void curve(Svg svg, String split, String look) {
     svg.polyline(
-        look + looks.stroke(split),
+        look + style.stroke(split),
         rows(split).stream()
             .flatMap(row ->
                 java.util.stream.Stream.of(
@@ -179,19 +179,19 @@ final class PromptPlot {
       Spread ttft = row.ttft();
       double at = x.at(row.key().promptTokens());
       double bar = at + aside;
-      svg.line("spread " + looks.stroke(split), bar, y.at(ttft.low()), bar, y.at(ttft.high()));
+      svg.line("spread " + style.stroke(split), bar, y.at(ttft.low()), bar, y.at(ttft.high()));
       svg.dot(
-          looks.fill(split),
+          style.fill(split),
           at,
           y.at(ttft.median()),
           2.5,
           row.key().title()
               + ": "
-              + Looks.time(ttft.median())
+              + SplitStyle.time(ttft.median())
               + " ("
-              + Looks.time(ttft.low())
+              + SplitStyle.time(ttft.low())
               + " to "
-              + Looks.time(ttft.high())
+              + SplitStyle.time(ttft.high())
               + ")");
     }
   }

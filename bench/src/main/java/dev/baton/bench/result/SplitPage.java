@@ -20,13 +20,13 @@ import java.util.stream.Stream;
 final class SplitPage {
   private final SplitResult result;
   private final List<Comparison> comparisons;
-  private final Looks looks;
+  private final SplitStyle style;
   private final Formatter html = new Formatter(new StringBuilder(), Locale.ROOT);
 
   private SplitPage(SplitResult result) {
     this.result = result;
     this.comparisons = Comparison.of(result);
-    this.looks = Looks.of(result.rows());
+    this.style = SplitStyle.of(result.rows());
   }
 
   /** Of at least one row. */
@@ -86,7 +86,7 @@ final class SplitPage {
       html.format(
           "<li><i class='%s' style='background:var(--c%s)'></i>%s</li>\n",
           split.equals(SplitRow.AUTO) ? "wide" : "",
-          looks.fill(split).substring(1),
+          style.fill(split).substring(1),
           escaped(meaning(split)));
     }
     html.format("</ul>\n");
@@ -122,7 +122,7 @@ final class SplitPage {
       html.format(
           "<figure>\n<h3>%s</h3>\n%s<figcaption>%s</figcaption>\n</figure>\n",
           escaped(comparison.title()),
-          PromptPlot.svg(comparison, looks, "prompt-" + comparison.link().replace('.', '-')),
+          PromptPlot.svg(comparison, style, "prompt-" + comparison.link().replace('.', '-')),
           escaped(comparison.autoNote().map(note -> sentence(note) + ".").orElse("")));
     }
     html.format("</div>\n");
@@ -147,7 +147,7 @@ final class SplitPage {
         escaped(sentence(TimelinePlot.claim(request))),
         TimelinePlot.svg(request, "way"),
         escaped(asked(request.key())),
-        Looks.time(request.timeline().clockErrorNs() / 1e6));
+        SplitStyle.time(request.timeline().clockErrorNs() / 1e6));
   }
 
   private static String asked(SplitRow.Key key) {
@@ -178,7 +178,7 @@ final class SplitPage {
     html.format(
         "<figure>\n<h3>%s</h3>\n%s</figure>\n",
         escaped(PredictionPlot.claim(rows, measured, predicted)),
-        PredictionPlot.svg(rows, measured, predicted, looks, predicted.column()));
+        PredictionPlot.svg(rows, measured, predicted, style, predicted.column()));
   }
 
   private void table() {
@@ -223,7 +223,7 @@ final class SplitPage {
     html.format(
         "<td class='words' data-v='%s'><i style='background:var(--c%s)'></i>%s</td>",
         escaped(key.split()),
-        looks.fill(key.split()).substring(1),
+        style.fill(key.split()).substring(1),
         escaped(SplitRow.splitTitle(key.split())));
     number(row.boundaryLayer());
     number(row.runs());
@@ -235,10 +235,10 @@ final class SplitPage {
         html.format(
             "<td data-v='%s'>%s<small>%s</small></td>",
             Double.toString(value.median()),
-            Looks.digits(value.median()),
+            SplitStyle.digits(value.median()),
             value.low() == value.high()
                 ? "&nbsp;"
-                : Looks.digits(value.low()) + "–" + Looks.digits(value.high()));
+                : SplitStyle.digits(value.low()) + "–" + SplitStyle.digits(value.high()));
       }
     }
     html.format("</tr>\n");

@@ -94,7 +94,7 @@ final class TimelinePlot {
     for (int i = 0; i * step <= endNs / 1e6; i++) {
       double at = x(i * step * 1e6);
       svg.line("rule", at, TOP - 6, at, bottom)
-          .text("", at, bottom + 16, "middle", Looks.digits(i * step));
+          .text("", at, bottom + 16, "middle", SplitStyle.digits(i * step));
     }
     svg.text("", LEFT - 14, bottom + 16, "end", "ms from the request");
     if (lastNs > endNs) {
@@ -103,7 +103,7 @@ final class TimelinePlot {
           WIDTH - RIGHT,
           bottom + 34,
           "end",
-          "decoding goes on until " + Looks.time(lastNs / 1e6) + " →");
+          "decoding goes on until " + SplitStyle.time(lastNs / 1e6) + " →");
     }
   }
 
@@ -146,11 +146,11 @@ final class TimelinePlot {
           Math.max(1, height - 1),
           span.what()
               + ": "
-              + Looks.digits(span.startNs() / 1e6)
+              + SplitStyle.digits(span.startNs() / 1e6)
               + " to "
-              + Looks.digits(span.endNs() / 1e6)
+              + SplitStyle.digits(span.endNs() / 1e6)
               + " ms"
-              + (span.bytes() == 0 ? "" : ", " + Looks.digits(span.bytes() / 1e3) + " kB"));
+              + (span.bytes() == 0 ? "" : ", " + SplitStyle.digits(span.bytes() / 1e3) + " kB"));
     }
   }
 
@@ -173,7 +173,7 @@ final class TimelinePlot {
               at + (at > WIDTH - 200 ? -6 : 6),
               TOP - 14,
               at > WIDTH - 200 ? "end" : "start",
-              "first token, " + Looks.time(ns / 1e6));
+              "first token, " + SplitStyle.time(ns / 1e6));
     }
   }
 

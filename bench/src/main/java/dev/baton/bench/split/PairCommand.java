@@ -5,7 +5,7 @@ import dev.baton.BatonConfig;
 import dev.baton.Generation;
 import dev.baton.Report;
 import dev.baton.Split;
-import dev.baton.bench.process.LifeLine;
+import dev.baton.bench.process.ParentWatch;
 import dev.baton.bench.report.WrongResult;
 import dev.baton.bench.stream.PinnedNode;
 import dev.baton.calibrate.Calibration;
@@ -77,7 +77,7 @@ public final class PairCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     BlockingQueue<String> lines = new LinkedBlockingQueue<>();
-    LifeLine.hold(lines::add);
+    ParentWatch.hold(lines::add);
     JsonMapper json = JsonMapper.shared();
     // The node has all that the machine can, whatever this process is held to.
     try (PinnedNode node = PinnedNode.start(setup(), Map.of("BATON_CPU_ISA", ""))) {

@@ -3,6 +3,7 @@ package dev.baton.bench.split;
 import dev.baton.Split;
 import dev.baton.arch.ModelShape;
 import dev.baton.arch.family.Families;
+import dev.baton.bench.energy.EnergyMeter;
 import dev.baton.bench.report.Progress;
 import dev.baton.bench.report.Provenance;
 import dev.baton.bench.report.WrongResult;

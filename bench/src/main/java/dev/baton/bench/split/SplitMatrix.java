@@ -1,5 +1,6 @@
 package dev.baton.bench.split;
 
+import dev.baton.bench.energy.EnergyMeter;
 import dev.baton.bench.report.Progress;
 import dev.baton.bench.result.SplitResult;
 import dev.baton.bench.result.SplitRow;

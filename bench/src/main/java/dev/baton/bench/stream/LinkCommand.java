@@ -1,6 +1,6 @@
 package dev.baton.bench.stream;
 
-import dev.baton.bench.process.LifeLine;
+import dev.baton.bench.process.ParentWatch;
 import java.io.PrintStream;
 import java.util.concurrent.Callable;
 import java.util.function.UnaryOperator;
@@ -34,7 +34,7 @@ public final class LinkCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    LifeLine.hold();
+    ParentWatch.hold();
     try (LinkComparison comparison = new LinkComparison(UnaryOperator.identity())) {
       LinkResult result =
           comparison.measure(Shape.named(shape).withTokens(tokens), mtuBytes, seconds, false);

@@ -1,6 +1,6 @@
 package dev.baton.bench.stream;
 
-import dev.baton.bench.process.LifeLine;
+import dev.baton.bench.process.ParentWatch;
 import dev.baton.bench.report.PartReport;
 import dev.baton.cli.ContextOption;
 import java.io.PrintStream;
@@ -45,7 +45,7 @@ public final class NodesCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    LifeLine.hold();
+    ParentWatch.hold();
     try (TwoNodes nodes = new TwoNodes(model, context.tokens())) {
       PartReport report =
           switch (part) {

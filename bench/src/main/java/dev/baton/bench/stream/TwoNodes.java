@@ -118,7 +118,7 @@ final class TwoNodes implements AutoCloseable {
     DecodeLoop loop =
         loops.computeIfAbsent(
             chunkTokens,
-            chunk -> new DecodeLoop(compute.model(), compute.cache(), 1, chunk, System::nanoTime));
+            chunk -> new DecodeLoop(compute.model(), compute.pool(), 1, chunk, System::nanoTime));
     List<Integer> tokens = new ArrayList<>();
     CompletableFuture<DecodeOutcome> end = new CompletableFuture<>();
     loop.submit(

@@ -58,8 +58,8 @@ final class SyntheticModelTest {
             KernelChoice.open(KernelsConfig.fromEnvironment(System.getenv()).withThreads(1))
                 .kernels();
         CpuModel model = CpuModel.load(file, kernels, _ -> {});
-        KvPool cache = new KvPool(model.kvGeometry(), 1);
-        KvSequence sequence = Objects.requireNonNull(cache.reserve(8));
+        KvPool pool = new KvPool(model.kvGeometry(), 1);
+        KvSequence sequence = Objects.requireNonNull(pool.reserve(8));
         CpuPass forward = new CpuPass(model, 8);
         Arena arena = Arena.ofConfined()) {
       TokenBatch batch = new TokenBatch(8).add(sequence, new int[] {1, 5, 300, 511}, 0, 4, 0, 1);

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.baton.bench.BenchCli;
+import dev.baton.bench.energy.EnergyMeter;
 import dev.baton.bench.model.HeldOutText;
 import dev.baton.bench.model.SyntheticModels;
 import dev.baton.bench.report.BenchResult;
@@ -86,7 +87,7 @@ final class ParetoCommandTest {
     assertTrue(tiny.path("bitsPerByte").asDouble() < 1, tiny.toString());
     assertTrue(random.path("bitsPerByte").asDouble() > 1.5, random.toString());
     double joules = tiny.path("joules").path("median").asDouble();
-    if (EnergyMeter.find(EnergyMeter.POWERCAP).isEmpty()) {
+    if (EnergyMeter.ofPackages(EnergyMeter.POWERCAP).isEmpty()) {
       assertEquals(100 * tiny.path("answerSeconds").path("median").asDouble(), joules, 1e-9);
     }
     assertEquals(joules * 1e-7, tiny.path("usd").asDouble(), joules * 1e-12);

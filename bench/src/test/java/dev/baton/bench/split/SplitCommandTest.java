@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import dev.baton.bench.energy.EnergyMeter;
 import dev.baton.bench.report.BenchResult;
 import dev.baton.bench.stream.ShapedLink;
 import dev.baton.node.JavaCommand;

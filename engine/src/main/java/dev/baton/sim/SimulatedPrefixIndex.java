@@ -10,11 +10,11 @@ import java.util.Map;
  * <p>An id stands for a block and everything before it ({@link TraceRequest#blocks}), so a block
  * counts only where those before it are there too.
  */
-final class PrefixCache {
+final class SimulatedPrefixIndex {
   private final long mostBlocks;
   private final Map<Integer, Boolean> blocks = new LinkedHashMap<>(16, 0.75f, true);
 
-  PrefixCache(long mostBlocks) {
+  SimulatedPrefixIndex(long mostBlocks) {
     this.mostBlocks = mostBlocks;
   }
 

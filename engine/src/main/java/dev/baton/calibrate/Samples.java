@@ -3,7 +3,7 @@ package dev.baton.calibrate;
 import java.util.Arrays;
 
 /** What repeated runs of one request took. */
-final class Series {
+final class Samples {
   /** Runs that agree so well need no further one. */
   private static final double AGREEMENT = 0.03;
 

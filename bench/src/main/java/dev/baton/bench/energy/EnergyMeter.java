@@ -1,4 +1,4 @@
-package dev.baton.bench.split;
+package dev.baton.bench.energy;
 
 import dev.baton.bench.result.Metric;
 import dev.baton.device.DeviceCatalog;
@@ -8,14 +8,18 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** What energy a request took, in joules, as far as the machine tells. One thread. */
-sealed interface EnergyMeter
+/** What energy a piece of work took, in joules, as far as the machine tells. One thread. */
+public sealed interface EnergyMeter
     permits EnergyMeter.Rapl, SampledPower, EnergyMeter.Both, EnergyMeter.Stated, EnergyMeter.None {
+  /** Where Linux shows the counters of processor packages. */
+  Path POWERCAP = Path.of("/sys/class/powercap");
+
   /** Where the figures come from, or why there are none; one line. */
   String source();
 
@@ -24,7 +28,7 @@ sealed interface EnergyMeter
     return Metric.ENERGY;
   }
 
-  /** A request begins. */
+  /** The work begins. */
   void start();
 
   /** It has ended, after so long: the joules since {@link #start}, where they are known. */
@@ -52,10 +56,16 @@ sealed interface EnergyMeter
     return watts == null ? new None() : watts;
   }
 
+  /** The processor packages' own counters, where this user may read them. */
+  static Optional<EnergyMeter> ofPackages(Path powercap) {
+    List<Counter> counters = Counter.find(powercap);
+    return counters.isEmpty() ? Optional.empty() : Optional.of(new Rapl(counters));
+  }
+
   private static @Nullable EnergyMeter ofProcessor() {
-    List<Counter> counters = Counter.find(Path.of("/sys/class/powercap"));
-    if (!counters.isEmpty()) {
-      return new Rapl(counters);
+    Optional<EnergyMeter> packages = ofPackages(POWERCAP);
+    if (packages.isPresent()) {
+      return packages.get();
     }
     boolean told =
         System.getProperty("os.name").startsWith("Mac")

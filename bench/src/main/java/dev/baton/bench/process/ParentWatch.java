@@ -7,8 +7,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.function.Consumer;
 
 /** Ends this process when stdin does: it belongs to the process at the other end. */
-public final class LifeLine {
-  private LifeLine() {}
+public final class ParentWatch {
+  private ParentWatch() {}
 
   /** For a process that is sent nothing. */
   public static void hold() {

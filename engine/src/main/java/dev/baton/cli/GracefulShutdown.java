@@ -8,14 +8,14 @@ import java.util.function.BooleanSupplier;
  * Ends a command's work when the process is told to end (Ctrl-C, SIGTERM): asks it to stop, and
  * holds the process until the work is put away or a moment has passed.
  */
-final class CleanEnd implements AutoCloseable {
+final class GracefulShutdown implements AutoCloseable {
   private static final long PATIENCE_MS = 3_000;
 
   private final CountDownLatch finished = new CountDownLatch(1);
   private final Thread hook;
   private volatile boolean asked;
 
-  private CleanEnd(BooleanSupplier stop) {
+  private GracefulShutdown(BooleanSupplier stop) {
     this.hook = new Thread(() -> end(stop), "baton-clean-end");
   }
 
@@ -24,8 +24,8 @@ final class CleanEnd implements AutoCloseable {
    *
    * @param stop asks the work to stop; false where that cannot be waited for
    */
-  static CleanEnd with(BooleanSupplier stop) {
-    CleanEnd end = new CleanEnd(stop);
+  static GracefulShutdown with(BooleanSupplier stop) {
+    GracefulShutdown end = new GracefulShutdown(stop);
     Runtime.getRuntime().addShutdownHook(end.hook);
     return end;
   }

@@ -1,7 +1,7 @@
 package dev.baton.calibrate;
 
 /** {@code y = start + slope * x}, neither of which is negative. */
-record Line(double start, double slope) {
+record LinearFit(double start, double slope) {
   /**
    * The line whose relative errors at some points have the least squares; a flat one where the
    * points fall or are all above one another.
@@ -9,7 +9,7 @@ record Line(double start, double slope) {
    * @param x at least one
    * @param y as many, positive
    */
-  static Line through(double[] x, double[] y) {
+  static LinearFit through(double[] x, double[] y) {
     double weights = 0;
     double meanX = 0;
     double meanY = 0;
@@ -31,6 +31,6 @@ record Line(double start, double slope) {
     // Not steeper than the line from the origin through the middle.
     double steepest = meanX == 0 ? 0 : meanY / meanX;
     double slope = spread == 0 ? 0 : Math.clamp(together / spread, 0, steepest);
-    return new Line(meanY - slope * meanX, slope);
+    return new LinearFit(meanY - slope * meanX, slope);
   }
 }

@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 
-class SeriesTest {
-  private static Series of(double... values) {
-    Series series = new Series();
+class SamplesTest {
+  private static Samples of(double... values) {
+    Samples series = new Samples();
     for (double value : values) {
       series.add(value);
     }
@@ -37,7 +37,7 @@ class SeriesTest {
 
   @Test
   void shouldGiveUpOnRunsThatNeverAgree() {
-    Series series = of(1, 2, 3, 4, 5, 6);
+    Samples series = of(1, 2, 3, 4, 5, 6);
     assertFalse(series.isSettled());
     series.add(7);
     assertTrue(series.isSettled());

@@ -1,4 +1,4 @@
-package dev.baton.bench.split;
+package dev.baton.bench.energy;
 
 import java.io.BufferedReader;
 import java.io.IOException;

@@ -9,11 +9,11 @@ import java.util.Locale;
  *
  * @param layers the splits that are layer numbers, in the order of their colours
  */
-record Looks(List<String> layers) {
+record SplitStyle(List<String> layers) {
   private static final List<String> NAMED = List.of(SplitRow.AUTO, SplitRow.LOCAL, SplitRow.REMOTE);
 
-  static Looks of(List<SplitRow> rows) {
-    return new Looks(
+  static SplitStyle of(List<SplitRow> rows) {
+    return new SplitStyle(
         rows.stream()
             .map(row -> row.key().split())
             .filter(split -> !NAMED.contains(split))
