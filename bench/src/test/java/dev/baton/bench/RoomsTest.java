@@ -1,5 +1,6 @@
 package dev.baton.bench;
 
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
@@ -16,6 +17,7 @@ import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.library.dependencies.SliceAssignment;
 import com.tngtech.archunit.library.dependencies.SliceIdentifier;
+import dev.baton.failure.ExplainedException;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
@@ -35,6 +37,7 @@ class RoomsTest {
           List.of(
               "dev.baton.arch",
               "dev.baton.arch.family",
+              "dev.baton.failure",
               "dev.baton.gguf",
               "dev.baton.kernel",
               "dev.baton.kv",
@@ -193,6 +196,17 @@ class RoomsTest {
           .should()
           .dependOnClassesThat()
           .resideInAPackage("dev.baton.cpu..");
+
+  /** One type to catch, whose message is for people. */
+  @ArchTest
+  static final ArchRule shouldTellUsersOfFailuresByOneType =
+      classes()
+          .that()
+          .areAssignableTo(RuntimeException.class)
+          .and()
+          .arePublic()
+          .should()
+          .beAssignableTo(ExplainedException.class);
 
   /** Each package by itself, those inside of others too. */
   @ArchTest

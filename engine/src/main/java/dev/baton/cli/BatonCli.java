@@ -78,7 +78,7 @@ public final class BatonCli {
     int status;
     try {
       LogSettings.use(terminal.env());
-      status = runWords(terminal, args);
+      status = run(terminal, CommandWords.of(args));
     } catch (IllegalArgumentException e) {
       status = Failure.report(e, terminal);
     }
@@ -86,16 +86,6 @@ public final class BatonCli {
       Runtime.getRuntime().halt(status); // the library's own end would wait for its lost thread
     }
     System.exit(status);
-  }
-
-  private static int runWords(Terminal terminal, String[] args) {
-    String[] words;
-    try {
-      words = CommandWords.of(args);
-    } catch (IllegalArgumentException e) {
-      return Failure.report(e, terminal);
-    }
-    return run(terminal, words);
   }
 
   /** Runs a command; never throws. */

@@ -1,15 +1,7 @@
 package dev.baton.cli;
 
-import dev.baton.BatonException;
-import dev.baton.arch.ModelException;
-import dev.baton.calibrate.CalibrationException;
-import dev.baton.catalog.CatalogException;
 import dev.baton.catalog.FileName;
-import dev.baton.ggml.GgmlException;
-import dev.baton.gguf.GgufException;
-import dev.baton.journal.JournalException;
-import dev.baton.kvstream.StreamException;
-import dev.baton.node.ClusterException;
+import dev.baton.failure.ExplainedException;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.AccessDeniedException;
@@ -43,7 +35,6 @@ final class Failure {
 
   private static String line(Throwable failure) {
     return switch (failure) {
-      case OutputException e -> "cannot write the result: " + oneLine(e.getMessage());
       case OutOfMemoryError e -> outOfMemory(oneLine(e.getMessage()));
       case InterruptedException _ -> "interrupted";
       case InvalidPathException e -> FileName.misfit(e.getInput());
@@ -94,17 +85,7 @@ final class Failure {
    * option's value.
    */
   private static boolean isKnown(Throwable failure) {
-    return failure instanceof BatonException
-        || failure instanceof CalibrationException
-        || failure instanceof CatalogException
-        || failure instanceof ClusterException
-        || failure instanceof GgmlException
-        || failure instanceof GgufException
-        || failure instanceof JournalException
-        || failure instanceof ModelException
-        || failure instanceof StreamException
-        || failure instanceof UserException
-        || failure instanceof OutputException
+    return failure instanceof ExplainedException
         || failure instanceof OutOfMemoryError
         || failure instanceof InterruptedException
         || failure instanceof IllegalArgumentException;

@@ -1,13 +1,17 @@
 package dev.baton.cli;
 
+import dev.baton.failure.ExplainedException;
 import java.io.IOException;
 
 /** The command's result cannot be written any more. */
-final class OutputException extends RuntimeException {
+final class OutputException extends ExplainedException {
   private static final long serialVersionUID = 1L;
 
+  private final boolean readerGone;
+
   OutputException(IOException cause) {
-    super(cause.getMessage(), cause);
+    super("cannot write the result: " + cause.getMessage(), cause);
+    this.readerGone = "Broken pipe".equals(cause.getMessage());
   }
 
   /**
@@ -15,6 +19,6 @@ final class OutputException extends RuntimeException {
    * to be said.
    */
   boolean isReaderGone() {
-    return "Broken pipe".equals(getMessage());
+    return readerGone;
   }
 }

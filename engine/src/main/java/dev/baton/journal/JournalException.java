@@ -1,12 +1,13 @@
 package dev.baton.journal;
 
+import dev.baton.failure.ExplainedException;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 
 /** The journal cannot be kept or read; the message says which, why, and what to do, in one line. */
-public final class JournalException extends RuntimeException {
+public final class JournalException extends ExplainedException {
   private static final long serialVersionUID = 1L;
 
   JournalException(String message, Throwable cause) {

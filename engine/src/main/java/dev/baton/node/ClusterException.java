@@ -1,7 +1,9 @@
 package dev.baton.node;
 
+import dev.baton.failure.ExplainedException;
+
 /** A node that cannot be started or reached; the message says which, why, and what to do. */
-public final class ClusterException extends RuntimeException {
+public final class ClusterException extends ExplainedException {
   private static final long serialVersionUID = 1L;
 
   public ClusterException(String message) {

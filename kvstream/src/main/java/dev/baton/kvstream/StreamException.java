@@ -1,9 +1,10 @@
 package dev.baton.kvstream;
 
+import dev.baton.failure.ExplainedException;
 import org.jspecify.annotations.Nullable;
 
 /** The stream or a peer cannot be used; the message says which, why, and what to do. */
-public final class StreamException extends RuntimeException {
+public final class StreamException extends ExplainedException {
   private static final long serialVersionUID = 1L;
 
   private final boolean noAnswer;

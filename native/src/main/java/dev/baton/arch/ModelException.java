@@ -1,7 +1,9 @@
 package dev.baton.arch;
 
+import dev.baton.failure.ExplainedException;
+
 /** A model that Baton cannot run; the message names the file, what was wrong and what to do. */
-public final class ModelException extends RuntimeException {
+public final class ModelException extends ExplainedException {
   private static final long serialVersionUID = 1L;
 
   public ModelException(String message) {

@@ -1,7 +1,9 @@
 package dev.baton.ggml;
 
+import dev.baton.failure.ExplainedException;
+
 /** Why ggml, or a device of it, cannot be used; the message says what to do, in one line. */
-public final class GgmlException extends RuntimeException {
+public final class GgmlException extends ExplainedException {
   private static final long serialVersionUID = 1L;
 
   public GgmlException(String message) {

@@ -1,7 +1,9 @@
 package dev.baton.gguf;
 
+import dev.baton.failure.ExplainedException;
+
 /** A GGUF file that cannot be read; the message names the file, the field and what to do. */
-public final class GgufException extends RuntimeException {
+public final class GgufException extends ExplainedException {
   private static final long serialVersionUID = 1L;
 
   public GgufException(String message) {
