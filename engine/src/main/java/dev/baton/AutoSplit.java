@@ -4,8 +4,8 @@ import dev.baton.calibrate.Calibration;
 import dev.baton.calibrate.PairProfile;
 import dev.baton.calibrate.ProfileStore;
 import dev.baton.calibrate.Trial;
-import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
+import dev.baton.decode.DecodeQueue;
 import dev.baton.journal.JournalEntry;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvWireType;
@@ -72,7 +72,7 @@ final class AutoSplit implements AutoCloseable {
       NodeCompute compute,
       String modelName,
       Supplier<@Nullable PrefillPeer> node,
-      DecodeLoop loop) {
+      DecodeQueue loop) {
     String there() {
       String named = config.prefill();
       return named == null ? CHILD : named;
@@ -136,7 +136,7 @@ final class AutoSplit implements AutoCloseable {
         trial, model(compute), compute.contextTokens(), largestChunkTokens, effort, progress);
   }
 
-  static Trial trial(NodeCompute compute, DecodeLoop loop) {
+  static Trial trial(NodeCompute compute, DecodeQueue loop) {
     return new Trial(loop, compute.model().shape().vocab());
   }
 

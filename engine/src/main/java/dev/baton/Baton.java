@@ -4,7 +4,7 @@ import dev.baton.calibrate.Calibration;
 import dev.baton.calibrate.CalibrationException;
 import dev.baton.calibrate.PairProfile;
 import dev.baton.catalog.CacheFolder;
-import dev.baton.decode.DecodeLoop;
+import dev.baton.decode.DecodeQueue;
 import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.decode.SamplingParams;
@@ -26,6 +26,8 @@ import dev.baton.node.PrefillLink;
 import dev.baton.plan.PlanDecision;
 import dev.baton.plan.SpeedProfile;
 import dev.baton.plan.SplitPlan;
+import dev.baton.schedule.Priority;
+import dev.baton.schedule.Scheduler;
 import dev.baton.text.ChatTemplate;
 import dev.baton.text.Tokenizer;
 import dev.baton.thread.Background;
@@ -68,7 +70,8 @@ public final class Baton implements AutoCloseable {
   private final BatonConfig config;
   private final NodeCompute compute;
   private final PrefillLink link;
-  private final DecodeLoop loop;
+  private final Scheduler scheduler;
+  private final DecodeQueue queue;
   private final Runnable forgetAborts;
   private final Meters meters = new Meters();
   private final RequestMeters requests = new RequestMeters(meters);
@@ -91,17 +94,16 @@ public final class Baton implements AutoCloseable {
     if (wantsRemote(config.split())) {
       link.connect(compute);
     }
-    this.loop =
-        new DecodeLoop(
+    this.scheduler =
+        new Scheduler(
             compute.model(),
-            compute.pool(),
-            config.maxSessions(),
-            config.chunks().largestTokens(),
-            config.maxStallNs(),
+            new Scheduler.Limits(
+                config.chunks().largestTokens(), config.maxSessions(), config.maxStallNs()),
             System::nanoTime);
-    compute.keepFor(loop.thread());
+    compute.keepFor(scheduler.thread());
+    this.queue = new DecodeQueue(scheduler, compute.model(), compute.pool(), System::nanoTime);
     compute.showIn(meters);
-    this.forgetAborts = GgmlAbort.onAbort(loop::abandon);
+    this.forgetAborts = GgmlAbort.onAbort(scheduler::abandon);
   }
 
   /** What a model's file says of text. */
@@ -134,7 +136,7 @@ public final class Baton implements AutoCloseable {
   }
 
   private AutoSplit.Pair pair() {
-    return new AutoSplit.Pair(config, compute, modelName(), link::connected, loop);
+    return new AutoSplit.Pair(config, compute, modelName(), link::connected, queue);
   }
 
   /**
@@ -183,7 +185,7 @@ public final class Baton implements AutoCloseable {
     return AutoSplit.calibration(
             compute,
             config.chunks().largestTokens(),
-            AutoSplit.trial(compute, loop),
+            AutoSplit.trial(compute, queue),
             effort,
             progress)
         .here();
@@ -405,7 +407,7 @@ public final class Baton implements AutoCloseable {
               .plan(
                   new AutoSplit.Ask(
                       prompt.length,
-                      exactly ? 0 : loop.cachedTokens(prompt),
+                      exactly ? 0 : queue.cachedTokens(prompt),
                       maxTokens,
                       exactly,
                       request.caller(),
@@ -477,13 +479,14 @@ public final class Baton implements AutoCloseable {
             stopOf(request),
             remote,
             !exactly,
+            Priority.INTERACTIVE,
             generation.listener());
     if (planned != null) {
       generation.tell(planned);
     }
     requests.begins();
     try {
-      generation.start(loop.submit(decode));
+      generation.start(queue.submit(decode));
     } catch (RuntimeException e) {
       requests.withdrawn();
       if (planned != null) {
@@ -585,8 +588,8 @@ public final class Baton implements AutoCloseable {
   }
 
   /** What serves the requests. */
-  DecodeLoop loop() {
-    return loop;
+  DecodeQueue queue() {
+    return queue;
   }
 
   /** Process id of the prefill node that this engine started, if it did. */
@@ -608,7 +611,7 @@ public final class Baton implements AutoCloseable {
     if (planner != null) {
       planner.stopMeasuring();
     }
-    loop.close();
+    scheduler.close();
     forgetAborts.run();
     if (planner != null) {
       planner.close();

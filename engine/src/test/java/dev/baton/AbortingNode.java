@@ -30,7 +30,7 @@ public final class AbortingNode {
   private static void abortInTheLibrary() {
     while (Thread.getAllStackTraces().entrySet().stream()
         .noneMatch(thread ->
-            thread.getKey().getName().equals("baton-prefill")
+            thread.getKey().getName().equals("baton-compute")
                 && Arrays.stream(thread.getValue())
                     .anyMatch(frame -> frame.getMethodName().equals("compute")))) {
       Thread.onSpinWait();

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.calibrate.PairProfile;
 import dev.baton.calibrate.ProfileStore;
-import dev.baton.decode.DecodeLoop;
+import dev.baton.decode.DecodeQueue;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
@@ -43,8 +43,8 @@ class AutoSplitTest {
                 compute.identity("decode"),
                 null);
         PrefillPeer peer = stream.connect(node.endpoint());
-        DecodeLoop loop =
-            new DecodeLoop(compute.model(), compute.pool(), 8, CHUNK, System::nanoTime)) {
+        DecodeQueue loop =
+            new DecodeQueue(compute.model(), compute.pool(), 8, CHUNK, System::nanoTime)) {
       BatonConfig config =
           BatonConfig.builder(BatonProcess.TINY)
               .prefill(node.endpoint())

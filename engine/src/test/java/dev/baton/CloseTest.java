@@ -160,7 +160,7 @@ class CloseTest {
           }
         };
     baton
-        .loop()
+        .queue()
         .submit(
             new dev.baton.decode.DecodeRequest(
                 new int[] {458, 504},
@@ -170,8 +170,8 @@ class CloseTest {
                 null,
                 closing));
     assertTrue(closed.await(60, TimeUnit.SECONDS));
-    baton.loop().thread().join(60_000);
-    assertFalse(baton.loop().thread().isAlive());
+    baton.queue().scheduler().thread().join(60_000);
+    assertFalse(baton.queue().scheduler().thread().isAlive());
   }
 
   @Test

@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.baton.decode.DecodeLoop;
+import dev.baton.decode.DecodeQueue;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
@@ -124,8 +124,8 @@ class LimitsIT {
         StreamNode stream =
             StreamNode.launch(StreamConfig.builder().build(), compute.identity("decode"), null);
         PrefillPeer peer = stream.connect(endpoint);
-        DecodeLoop loop =
-            new DecodeLoop(compute.model(), compute.pool(), 8, USUAL_CHUNK, System::nanoTime)) {
+        DecodeQueue loop =
+            new DecodeQueue(compute.model(), compute.pool(), 8, USUAL_CHUNK, System::nanoTime)) {
       BatonConfig config =
           BatonConfig.builder(BatonProcess.TINY).prefill(endpoint).chunkTokens(USUAL_CHUNK).build();
       AutoSplit.Pair pair = new AutoSplit.Pair(config, compute, "tiny", () -> peer, loop);

@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
+import dev.baton.decode.DecodeQueue;
 import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.decode.SamplingParams;
@@ -21,6 +21,7 @@ import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
 import dev.baton.node.NodeCompute;
 import dev.baton.node.PrefillNode;
+import dev.baton.schedule.Priority;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
@@ -53,8 +54,8 @@ class PrefixIdentityTest {
                 here.identity("decode"),
                 null);
         PrefillPeer peer = stream.connect(node.endpoint());
-        DecodeLoop alone = new DecodeLoop(apart.model(), apart.pool(), 1, 512, System::nanoTime);
-        DecodeLoop loop = new DecodeLoop(here.model(), here.pool(), 2, 64, System::nanoTime)) {
+        DecodeQueue alone = new DecodeQueue(apart.model(), apart.pool(), 1, 512, System::nanoTime);
+        DecodeQueue loop = new DecodeQueue(here.model(), here.pool(), 2, 64, System::nanoTime)) {
       int layers = here.model().shape().layers();
       // Whoever computed the last turn, whoever computes this one.
       int[] boundaries = {layers, layers, 2, 2, 0, layers, 3, 0, 0, 1, layers};
@@ -111,7 +112,7 @@ class PrefixIdentityTest {
                 here.identity("decode"),
                 null);
         PrefillPeer peer = stream.connect(node.endpoint());
-        DecodeLoop loop = new DecodeLoop(here.model(), here.pool(), 8, 64, System::nanoTime)) {
+        DecodeQueue loop = new DecodeQueue(here.model(), here.pool(), 8, 64, System::nanoTime)) {
       int layers = here.model().shape().layers();
       SplittableRandom random = new SplittableRandom(3);
       for (int round = 0; round < 60; round++) {
@@ -154,7 +155,7 @@ class PrefixIdentityTest {
   }
 
   private static Answer answer(
-      DecodeLoop loop, int[] prompt, @Nullable RemotePrefill remote, boolean reuse)
+      DecodeQueue loop, int[] prompt, @Nullable RemotePrefill remote, boolean reuse)
       throws Exception {
     Answer answer = new Answer();
     var _ = loop.submit(request(prompt, remote, reuse, answer));
@@ -165,7 +166,15 @@ class PrefixIdentityTest {
   private static DecodeRequest request(
       int[] prompt, @Nullable RemotePrefill remote, boolean reuse, Answer answer) {
     return new DecodeRequest(
-        prompt, ANSWER, SamplingParams.greedy(), token -> false, null, remote, reuse, answer);
+        prompt,
+        ANSWER,
+        SamplingParams.greedy(),
+        token -> false,
+        null,
+        remote,
+        reuse,
+        Priority.INTERACTIVE,
+        answer);
   }
 
   private static int[] random(int length, long seed) {

@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
+import dev.baton.decode.DecodeQueue;
 import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.decode.SamplingParams;
@@ -45,8 +45,8 @@ class SlowLinkTest {
                 compute.identity("decode"),
                 null);
         PrefillPeer peer = stream.connect(node.endpoint());
-        DecodeLoop loop =
-            new DecodeLoop(compute.model(), compute.pool(), 2, 128, System::nanoTime)) {
+        DecodeQueue loop =
+            new DecodeQueue(compute.model(), compute.pool(), 2, 128, System::nanoTime)) {
       int[] prompt = new SplittableRandom(3).ints(900, 2, 2000).toArray();
       int layers = compute.model().shape().layers();
       Answer wanted = answer(loop, prompt, null);
@@ -80,7 +80,7 @@ class SlowLinkTest {
     return new RemotePrefill(target, boundary, new ChunkSchedule(64, 16), KvWireType.F16, false);
   }
 
-  private static Answer answer(DecodeLoop loop, int[] prompt, @Nullable RemotePrefill remote)
+  private static Answer answer(DecodeQueue loop, int[] prompt, @Nullable RemotePrefill remote)
       throws Exception {
     Answer answer = new Answer();
     loop.submit(

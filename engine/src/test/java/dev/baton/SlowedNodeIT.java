@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
+import dev.baton.decode.DecodeQueue;
 import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.decode.SamplingParams;
@@ -73,8 +73,8 @@ class SlowedNodeIT {
                 compute.identity("decode"),
                 null);
         PrefillPeer peer = stream.connect(node.awaitReady());
-        DecodeLoop loop =
-            new DecodeLoop(compute.model(), compute.pool(), 2, CHUNK, System::nanoTime)) {
+        DecodeQueue loop =
+            new DecodeQueue(compute.model(), compute.pool(), 2, CHUNK, System::nanoTime)) {
       BatonConfig config =
           BatonConfig.builder(BatonProcess.TINY).prefill("127.0.0.1:9").chunkTokens(CHUNK).build();
       AutoSplit.Pair pair = new AutoSplit.Pair(config, compute, "tiny", () -> peer, loop);
@@ -106,7 +106,7 @@ class SlowedNodeIT {
     return Objects.requireNonNull(planned.decision()).chosen().prediction().ttftSeconds();
   }
 
-  private static void run(AutoSplit auto, PrefillPeer peer, DecodeLoop loop, int requests)
+  private static void run(AutoSplit auto, PrefillPeer peer, DecodeQueue loop, int requests)
       throws Exception {
     int[] prompt = new SplittableRandom(3).ints(ASK.promptTokens(), 2, 2000).toArray();
     for (int i = 0; i < requests; i++) {

@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
-import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
+import dev.baton.decode.DecodeQueue;
 import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.decode.SamplingParams;
@@ -101,7 +101,8 @@ class SplitIdentityTest {
                 decode.identity("decode"),
                 null);
         PrefillPeer peer = stream.connect(node.endpoint());
-        DecodeLoop loop = new DecodeLoop(decode.model(), decode.pool(), 2, 512, System::nanoTime)) {
+        DecodeQueue loop =
+            new DecodeQueue(decode.model(), decode.pool(), 2, 512, System::nanoTime)) {
       int context = decode.model().shape().context();
       for (int length : new int[] {1, 2, 63, 64, 65, 200, context - ANSWER}) {
         int[] prompt = prompt(length, length);
@@ -152,12 +153,13 @@ class SplitIdentityTest {
   }
 
   private static Answer answerLocally(NodeCompute node, int[] prompt, int chunk) throws Exception {
-    try (DecodeLoop loop = new DecodeLoop(node.model(), node.pool(), 1, chunk, System::nanoTime)) {
+    try (DecodeQueue loop =
+        new DecodeQueue(node.model(), node.pool(), 1, chunk, System::nanoTime)) {
       return answer(loop, prompt, null);
     }
   }
 
-  private static Answer answer(DecodeLoop loop, int[] prompt, @Nullable RemotePrefill remote)
+  private static Answer answer(DecodeQueue loop, int[] prompt, @Nullable RemotePrefill remote)
       throws Exception {
     Answer answer = new Answer();
     loop.submit(

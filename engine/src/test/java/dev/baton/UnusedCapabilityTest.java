@@ -11,7 +11,7 @@ import dev.baton.kvstream.NodeLimits;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
 import dev.baton.node.NodeCompute;
-import dev.baton.prefill.PrefillWorker;
+import dev.baton.prefill.PrefillQueue;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -24,8 +24,8 @@ class UnusedCapabilityTest {
   void shouldTakeKvAsItIsFromANodeThatKnowsNoLossyForm() throws InterruptedException {
     try (NodeCompute compute =
             NodeCompute.open(BatonProcess.TINY, KernelsConfig.defaults(), done -> {});
-        PrefillWorker worker =
-            new PrefillWorker(compute.model(), compute.pool(), 128, System::nanoTime);
+        PrefillQueue worker =
+            new PrefillQueue(compute.model(), compute.pool(), 128, System::nanoTime);
         StreamNode node =
             StreamNode.launch(
                 StreamConfig.builder().listen("127.0.0.1:0").build(), plain(compute), worker);

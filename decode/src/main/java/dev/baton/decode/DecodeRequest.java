@@ -1,5 +1,6 @@
 package dev.baton.decode;
 
+import dev.baton.schedule.Priority;
 import java.util.Objects;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param remote who prefills layers [0, b), or null to do it all here
  * @param reuse whether it goes on from KV that is there of the prompt's beginning, and leaves its
  *     own behind for others; measurements do not
+ * @param priority who it goes before, and after whom
  * @param listener hears what happens
  */
 public record DecodeRequest(
@@ -26,6 +28,7 @@ public record DecodeRequest(
     @Nullable IntPredicate stop,
     @Nullable RemotePrefill remote,
     boolean reuse,
+    Priority priority,
     TokenListener listener) {
   /** One that nothing but its length and the model's own end stops, computed anew. */
   public DecodeRequest(
@@ -35,12 +38,22 @@ public record DecodeRequest(
       IntPredicate endOfGeneration,
       @Nullable RemotePrefill remote,
       TokenListener listener) {
-    this(prompt, maxTokens, sampling, endOfGeneration, null, remote, false, listener);
+    this(
+        prompt,
+        maxTokens,
+        sampling,
+        endOfGeneration,
+        null,
+        remote,
+        false,
+        Priority.INTERACTIVE,
+        listener);
   }
 
   public DecodeRequest {
     Objects.requireNonNull(sampling, "sampling");
     Objects.requireNonNull(endOfGeneration, "endOfGeneration");
+    Objects.requireNonNull(priority, "priority");
     Objects.requireNonNull(listener, "listener");
     if (prompt.length < 1) {
       throw new IllegalArgumentException("the prompt is empty: give at least one token");

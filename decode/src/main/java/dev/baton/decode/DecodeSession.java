@@ -9,8 +9,10 @@ import dev.baton.kvstream.TransferReport;
 import dev.baton.kvstream.TransferTrace;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
+import dev.baton.schedule.BatchRunner;
+import dev.baton.schedule.ChunkWork;
+import dev.baton.schedule.Priority;
 import dev.baton.schedule.StepBudget;
-import dev.baton.schedule.Turns;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Objects;
@@ -20,17 +22,18 @@ import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One request in the decode loop. What it is about fits in two numbers: {@code length} tokens are
- * known (the prompt and the answer so far), and the first {@code ready} of them have their KV in
- * every layer. Running the tokens between the two gives the next one; whether that is a prefill
- * chunk or a decode step is only a matter of how many there are. While the session awaits KV from a
- * prefill node, {@link RemoteState} moves {@code ready} instead: the first token is chosen as soon
- * as the prompt's last row is there, the step behind it runs layer by layer as they become whole,
- * and from then on the session decodes like any other.
+ * One request of the {@link DecodeQueue}. What it is about fits in two numbers: {@code length}
+ * tokens are known (the prompt and the answer so far), and the first {@code ready} of them have
+ * their KV in every layer. Running the tokens between the two gives the next one; whether that is a
+ * prefill chunk or a decode step is only a matter of how many there are. While the session awaits
+ * KV from a prefill node, {@link RemoteState} moves {@code ready} instead: the first token is
+ * chosen as soon as the prompt's last row is there, the step behind it runs layer by layer as they
+ * become whole, and from then on the session decodes like any other. A session that is preempted is
+ * as one whose prompt is all its tokens so far, none of them ready.
  *
- * <p>{@link #cancel} may be called from any thread; all else belongs to the decode thread.
+ * <p>{@link #cancel} may be called from any thread; all else belongs to the compute thread.
  */
-public final class DecodeSession implements Turns.Work {
+public final class DecodeSession implements ChunkWork {
   private static final long PROGRESS_INTERVAL_NS = 50_000_000;
   private static final int NO_TOKEN = -1;
   private static final System.Logger LOG = System.getLogger("dev.baton.decode");
@@ -72,20 +75,26 @@ public final class DecodeSession implements Turns.Work {
   private int granted;
   private long progressNs;
   private int reportedReady;
+  private final Runnable onCancel;
+  private long arrival;
   private volatile boolean cancelled;
   private final AtomicBoolean finished = new AtomicBoolean();
 
   /** Made before, since there may be no memory when it is needed. */
   private final DecodeOutcome lastWords;
 
-  DecodeSession(DecodeRequest request, int vocabSize, long nowNs) {
+  /**
+   * @param onCancel told when it is to end, by whoever says so
+   */
+  DecodeSession(DecodeRequest request, int vocabSize, long nowNs, Runnable onCancel) {
     this.request = request;
+    this.onCancel = onCancel;
     this.sampler = new Sampler(request.sampling(), vocabSize);
     this.submittedNs = nowNs;
     this.tokens = new int[request.prompt().length + request.maxTokens()];
     this.length = request.prompt().length;
     System.arraycopy(request.prompt(), 0, tokens, 0, length);
-    this.prefix = request.reuse() ? PrefixReuse.of(request.prompt()) : PrefixReuse.NONE;
+    this.prefix = request.reuse() ? PrefixReuse.of(request.prompt()) : PrefixReuse.none();
     this.lastWords = outcome(DecodeOutcome.End.FAILED, "the engine ran out of memory");
     for (int i = 0; i < length; i++) {
       sampler.accept(tokens[i]);
@@ -98,36 +107,91 @@ public final class DecodeSession implements Turns.Work {
    */
   public void cancel() {
     cancelled = true;
+    onCancel.run();
   }
 
-  /** Token slots the session needs. */
-  int slots() {
-    return tokens.length;
+  boolean isCancelled() {
+    return cancelled;
+  }
+
+  /** Which one it was of all requests. */
+  void arrivedAs(long number) {
+    arrival = number;
+  }
+
+  long arrival() {
+    return arrival;
+  }
+
+  @Override
+  public Priority priority() {
+    return request.priority();
+  }
+
+  /** The priority that it waits with. */
+  Priority classAt(long nowNs) {
+    return nowNs - submittedNs > DecodeQueue.AGED_NS ? Priority.INTERACTIVE : priority();
   }
 
   /**
-   * Takes blocks for all its tokens, or none where it is over already: as far as they are there,
-   * those of the prompt's beginning.
+   * Takes blocks for all tokens that are known and the one behind them: as far as they are there,
+   * those of their beginning.
    *
-   * @return false when there are too few
+   * @param spare blocks that must be free beside these
+   * @return false when there are too few; then it has none
    */
-  boolean takeBlocks(KvPool pool, ModelBackend model) {
-    if (end != null) {
-      return true;
-    }
-    sequence = prefix.begin(pool, model, slots());
+  boolean takeBlocks(KvPool pool, ModelBackend model, int spare) {
+    int slots = Math.min(length + 1, tokens.length);
+    sequence = prefix.begin(pool, model, slots, tokens.length, spare);
     if (sequence != null) {
-      ready = prefix.cachedTokens();
+      ready = prefix.begunAt();
     }
     return sequence != null;
   }
 
-  /** Sends the order, when the plan says so. */
+  /**
+   * Has slots for what it runs in this step.
+   *
+   * @return false when there are too few blocks
+   */
+  boolean growForStep() {
+    int rows = pending() == 1 ? 1 : Math.min(granted, pending());
+    KvSequence blocks = sequence;
+    return rows == 0
+        || blocks == null
+        || (blocks.grow(ready + rows) && blocks.writable(ready, ready + rows));
+  }
+
+  /**
+   * Gives its blocks back, to be admitted again later: what was computed is computed again then, as
+   * far as it is not found.
+   */
+  void preempt() {
+    if (awaitsKv) {
+      fallback = "its KV blocks were needed by others";
+    }
+    try {
+      endRemote();
+      keepAnswer();
+    } finally {
+      KvSequence blocks = sequence;
+      sequence = null;
+      ready = 0;
+      granted = 0;
+      prefix.beginsAnew(tokens, length);
+      if (blocks != null) {
+        blocks.close();
+      }
+    }
+  }
+
+  /** Sends the order, when the plan says so and it is the first time. */
   void admit(ModelBackend model, long nowNs) {
     KvSequence blocks = sequence;
-    admittedNs = nowNs;
     RemotePrefill plan = request.remote();
-    if (plan == null || blocks == null) {
+    boolean again = admittedNs != 0;
+    admittedNs = again ? admittedNs : nowNs;
+    if (plan == null || blocks == null || again) {
       return;
     }
     try {
@@ -147,7 +211,7 @@ public final class DecodeSession implements Turns.Work {
 
   /** Tokens that could go through all layers now, here. */
   int pending() {
-    return !awaitsKv && end == null ? length - ready : 0;
+    return !awaitsKv && end == null && sequence != null ? length - ready : 0;
   }
 
   /** Whether tokens of its prompt have still to go through layers here. */
@@ -155,8 +219,13 @@ public final class DecodeSession implements Turns.Work {
     return end == null && (awaitsKv || pending() > 1);
   }
 
-  /** Tells what of its prompt could go through layers now; nothing of it is granted yet. */
-  void offer() {
+  @Override
+  public boolean isThrough() {
+    return !isInPrefill();
+  }
+
+  @Override
+  public void offer() {
     RemoteState r = remote;
     granted = 0;
     offered = 0;
@@ -177,8 +246,8 @@ public final class DecodeSession implements Turns.Work {
     return awaitsKv && r != null ? r.remaining() : pending();
   }
 
-  /** Takes what the step has time for; false when that is nothing. */
-  boolean take(StepBudget budget) {
+  @Override
+  public boolean take(StepBudget budget) {
     RemoteState r = remote;
     granted =
         awaitsKv && r != null
@@ -214,7 +283,7 @@ public final class DecodeSession implements Turns.Work {
    *
    * @return work done, 0 when nothing new had come
    */
-  int advanceRemote(Workbench bench) {
+  int advanceRemote(DecodeCompute compute) {
     RemoteState r = remote;
     if (r == null || end != null) {
       return 0;
@@ -222,8 +291,8 @@ public final class DecodeSession implements Turns.Work {
     KvReceiver.State state = r.receiver().state();
     int work = 0;
     if (awaitsKv) {
-      work += r.runArrivedChunk(bench, granted);
-      work += beginAnswer(r, bench);
+      work += r.runArrivedChunk(compute, granted);
+      work += end == null ? beginAnswer(r, compute) : 0; // it may have been cancelled meanwhile
     }
     if (end != null) {
       return work;
@@ -239,13 +308,13 @@ public final class DecodeSession implements Turns.Work {
   }
 
   /** The first token, then the step behind it as far as the layers' KV is whole. */
-  private int beginAnswer(RemoteState r, Workbench bench) {
+  private int beginAnswer(RemoteState r, DecodeCompute compute) {
     int work = 0;
     if (firstTokenNs == 0) {
-      if (!r.takeLastRow(bench.forward())) {
+      if (!r.takeLastRow(compute.runner().forward())) {
         return 0;
       }
-      sampleRowZero(bench);
+      sampleRowZero(compute);
       work++;
     }
     if (end == null && !r.isInStep() && r.isKvWhole()) {
@@ -256,7 +325,7 @@ public final class DecodeSession implements Turns.Work {
       return work;
     }
     if (end == null) {
-      int layers = r.runStep(tokens, bench);
+      int layers = r.runStep(tokens, compute);
       if (layers > 0) {
         noteRemoteRows();
       }
@@ -265,17 +334,17 @@ public final class DecodeSession implements Turns.Work {
         ready = length;
         awaitsKv = false;
         prefix.keepPrompt(sequence, ready);
-        sampleRowZero(bench);
+        sampleRowZero(compute);
       }
     }
     return work;
   }
 
-  private void sampleRowZero(Workbench bench) {
-    bench.forward().logits(0, 1, bench.logits());
-    choose(bench.logits(), 0, bench.nowNs());
-    bench.stalls().record(gapNs());
-    tell(bench.shownLogits(), 0);
+  private void sampleRowZero(DecodeCompute compute) {
+    compute.runner().forward().logits(0, 1, compute.logits());
+    choose(compute.logits(), 0, compute.runner().nowNs());
+    compute.stalls().record(gapNs());
+    tell(compute.shownLogits(), 0);
   }
 
   /** True when it is time to ask whether the prefill node is still worth waiting for. */
@@ -289,10 +358,10 @@ public final class DecodeSession implements Turns.Work {
    *
    * @param queuedTokens what this node has to do for others already
    */
-  void reconsiderRemote(Workbench bench, int queuedTokens) {
+  void reconsiderRemote(DecodeCompute compute, long nowNs, int queuedTokens) {
     RemoteState r = Objects.requireNonNull(remote);
     Patience p = Objects.requireNonNull(patience);
-    p.look(bench.nowNs(), r.receiver().receivedBytes());
+    p.look(nowNs, r.receiver().receivedBytes());
     if (r.isBehind()) {
       p.stays(); // while this node's own part lags behind, there is nobody to wait for
       return;
@@ -300,10 +369,10 @@ public final class DecodeSession implements Turns.Work {
     long hereNs = Long.MAX_VALUE;
     if (p.compares()) {
       int tokensHere = queuedTokens + length - r.usableTokens();
-      hereNs = bench.prefillNs(tokensHere, request.prompt(), queuedTokens == 0);
+      hereNs = compute.prefillNs(tokensHere, request.prompt(), queuedTokens == 0);
     }
     if (p.isOver(hereNs)) {
-      fallBack(r, p.reason(bench.nowNs(), hereNs));
+      fallBack(r, p.reason(nowNs, hereNs));
     }
   }
 
@@ -345,6 +414,12 @@ public final class DecodeSession implements Turns.Work {
       arrivals = trace.arrivals();
       spans = r.spans();
     }
+  }
+
+  /** Leaves a pass that is under way. */
+  void leave(BatchRunner pass) {
+    KvSequence blocks = sequence;
+    boolean _ = blocks != null && pass.drop(blocks);
   }
 
   /** Adds up to {@code budget} pending tokens to the batch. */

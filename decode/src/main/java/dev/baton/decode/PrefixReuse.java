@@ -19,24 +19,28 @@ import org.jspecify.annotations.Nullable;
  * what says otherwise.
  */
 final class PrefixReuse {
-  /** Of a session that computes everything, and leaves nothing behind. */
-  static final PrefixReuse NONE = new PrefixReuse(new byte[0], 0);
-
-  private final byte[] chain; // of the prompt's whole blocks
-  private final int promptTokens;
-  private int cachedTokens;
+  private byte[] chain; // of the whole blocks of what is known when it begins
+  private int chainTokens;
+  private final boolean reuses;
+  private int cachedTokens = -1; // before it began
   private int keptBlocks;
-  private @Nullable KvPool pool; // once begun
+  private @Nullable KvPool pool; // where it leaves something behind, once begun
   private LayerRange layers = new LayerRange(0, 0);
 
-  private PrefixReuse(byte[] chain, int promptTokens) {
+  private PrefixReuse(boolean reuses, byte[] chain, int chainTokens) {
+    this.reuses = reuses;
     this.chain = chain;
-    this.promptTokens = promptTokens;
+    this.chainTokens = chainTokens;
   }
 
   /** Of a prompt, hashed by the calling thread. */
   static PrefixReuse of(int[] prompt) {
-    return new PrefixReuse(PrefixChain.of(new Prompt(prompt, 0)), prompt.length);
+    return new PrefixReuse(true, PrefixChain.of(new Prompt(prompt, 0)), prompt.length);
+  }
+
+  /** Of a session that computes everything, and leaves nothing behind. */
+  static PrefixReuse none() {
+    return new PrefixReuse(false, new byte[0], 0);
   }
 
   /** How many tokens of the prompt could be gone on from now. Any thread. */
@@ -44,9 +48,9 @@ final class PrefixReuse {
     return pool.prefixes().hitTokens(usable(), need(model));
   }
 
-  /** The prompt's last token is always computed: what follows it comes from there. */
+  /** The last token is always computed: what follows it comes from there. */
   private byte[] usable() {
-    int blocks = Math.max(0, promptTokens - 1) / KvGeometry.BLOCK_TOKENS;
+    int blocks = Math.max(0, chainTokens - 1) / KvGeometry.BLOCK_TOKENS;
     return Arrays.copyOf(chain, blocks * PrefixChain.HASH_BYTES);
   }
 
@@ -55,33 +59,47 @@ final class PrefixReuse {
   }
 
   /**
-   * A sequence with room for {@code slots} tokens, that begins with what is there.
+   * A sequence with blocks for {@code tokens} tokens, that begins with what is there.
    *
+   * @param maxTokens the longest that it may become
+   * @param spare blocks that must then still be free
    * @return null when there are too few blocks
    */
-  @Nullable KvSequence begin(KvPool from, ModelBackend model, int slots) {
-    if (this == NONE) {
-      return from.reserve(slots);
-    }
-    PrefixIndex.Begun begun = from.prefixes().reserve(usable(), slots, need(model));
+  @Nullable KvSequence begin(
+      KvPool from, ModelBackend model, int tokens, int maxTokens, int spare) {
+    PrefixIndex.Begun begun =
+        from.prefixes().reserve(usable(), tokens, maxTokens, spare, need(model));
     if (begun == null) {
       return null;
     }
-    pool = from;
+    pool = reuses ? from : null;
     layers = LayerRange.all(model.shape().layers());
-    cachedTokens = begun.cachedTokens();
-    keptBlocks = cachedTokens / KvGeometry.BLOCK_TOKENS;
+    keptBlocks = begun.cachedTokens() / KvGeometry.BLOCK_TOKENS;
+    cachedTokens = cachedTokens < 0 ? begun.cachedTokens() : cachedTokens;
     return begun.sequence();
   }
 
-  /** Tokens that were there and are not computed again. */
-  int cachedTokens() {
-    return cachedTokens;
+  /** Tokens that the sequence began with. */
+  int begunAt() {
+    return keptBlocks * KvGeometry.BLOCK_TOKENS;
   }
 
-  /** The prompt's first {@code ready} tokens have their KV in every layer. */
+  /** The sequence's tokens have become more, and it is to begin anew. */
+  void beginsAnew(int[] tokens, int length) {
+    if (reuses) {
+      chain = PrefixChain.of(new Prompt(Arrays.copyOf(tokens, length), 0));
+      chainTokens = length;
+    }
+  }
+
+  /** Tokens of the prompt that were there, and were not computed. */
+  int cachedTokens() {
+    return Math.max(0, cachedTokens);
+  }
+
+  /** The first {@code ready} tokens have their KV in every layer: those that were known. */
   void keepPrompt(@Nullable KvSequence sequence, int ready) {
-    int blocks = Math.min(ready, promptTokens) / KvGeometry.BLOCK_TOKENS;
+    int blocks = Math.min(ready, chainTokens) / KvGeometry.BLOCK_TOKENS;
     KvPool in = pool;
     if (blocks > keptBlocks && sequence != null && in != null) {
       int _ = in.prefixes().publish(chain, sequence, blocks, layers, Retention.PASSING);

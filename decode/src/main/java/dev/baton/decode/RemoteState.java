@@ -8,6 +8,7 @@ import dev.baton.kvstream.KvReceiver;
 import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
+import dev.baton.schedule.BatchRunner;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -67,24 +68,25 @@ final class RemoteState {
    * @param mostTokens what the step has time for
    * @return rows run
    */
-  int runArrivedChunk(Workbench bench, int mostTokens) {
-    int count = Math.min(Math.min(arrivedTokens(), mostTokens), bench.forward().maxTokens());
+  int runArrivedChunk(DecodeCompute compute, int mostTokens) {
+    BatchRunner runner = compute.runner();
+    int count = Math.min(Math.min(arrivedTokens(), mostTokens), runner.forward().maxTokens());
     if (count <= 0) {
       return 0;
     }
-    long startNs = bench.nowNs();
-    TokenBatch batch = bench.batch();
-    receiver.copyHidden(upperTokens, count, bench.forward().hidden(), 0);
+    long startNs = runner.nowNs();
+    TokenBatch batch = runner.batch();
+    receiver.copyHidden(upperTokens, count, runner.forward().hidden(), 0);
     int end = upperTokens + count;
     int wanted = end == prompt.length ? 1 : 0;
     batch.clear().add(sequence, prompt, upperTokens, count, upperTokens, wanted);
-    if (!bench.layers(batch, boundaryLayer, layers)) {
+    if (!runner.layers(boundaryLayer, layers)) {
       return 0;
     }
     batch.clear();
-    bench.ranChunk(count, layers - boundaryLayer, startNs);
-    long endNs = bench.nowNs();
-    bench.budget().ranShare(count, upperTokens, upperShare(), endNs - startNs);
+    compute.ranChunk(count, layers - boundaryLayer, startNs);
+    long endNs = runner.nowNs();
+    runner.budget().ranShare(count, upperTokens, upperShare(), endNs - startNs);
     computedNs += endNs - startNs;
     keep(boundaryLayer, layers, upperTokens, count, startNs, endNs);
     upperTokens = end;
@@ -168,27 +170,28 @@ final class RemoteState {
    * @param tokens the prompt and the token behind it
    * @return layers run
    */
-  int runStep(int[] tokens, Workbench bench) {
-    LayerPass forward = bench.forward();
-    TokenBatch batch = bench.batch();
+  int runStep(int[] tokens, DecodeCompute compute) {
+    BatchRunner runner = compute.runner();
+    LayerPass forward = runner.forward();
+    TokenBatch batch = runner.batch();
     int until = usableLayers();
     int from = stepLayer;
     if (until <= from) {
       return 0;
     }
-    long startNs = bench.nowNs();
+    long startNs = runner.nowNs();
     batch.clear().add(sequence, tokens, prompt.length, 1, prompt.length);
     if (from == 0) {
       forward.embed(batch);
     } else {
       MemorySegment.copy(stepRow, 0, forward.hidden(), 0, rowBytes);
     }
-    if (!bench.layers(batch, from, until)) {
+    if (!runner.layers(from, until)) {
       return 0;
     }
     batch.clear();
     MemorySegment.copy(forward.hidden(), 0, stepRow, 0, rowBytes);
-    keep(from, until, prompt.length, 1, startNs, bench.nowNs());
+    keep(from, until, prompt.length, 1, startNs, runner.nowNs());
     stepLayer = until;
     return until - from;
   }

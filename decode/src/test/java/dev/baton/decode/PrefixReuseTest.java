@@ -9,6 +9,7 @@ import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kv.KvPool;
+import dev.baton.schedule.Priority;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -45,7 +46,7 @@ class PrefixReuseTest {
     return both;
   }
 
-  private static Recorder submit(DecodeLoop loop, int[] prompt, int maxTokens, boolean reuse) {
+  private static Recorder submit(DecodeQueue loop, int[] prompt, int maxTokens, boolean reuse) {
     Recorder recorder = new Recorder();
     DecodeSession _ = loop.submit(request(prompt, maxTokens, reuse, recorder));
     return recorder;
@@ -54,13 +55,21 @@ class PrefixReuseTest {
   private static DecodeRequest request(
       int[] prompt, int maxTokens, boolean reuse, TokenListener listener) {
     return new DecodeRequest(
-        prompt, maxTokens, SamplingParams.greedy(), token -> false, null, null, reuse, listener);
+        prompt,
+        maxTokens,
+        SamplingParams.greedy(),
+        token -> false,
+        null,
+        null,
+        reuse,
+        Priority.INTERACTIVE,
+        listener);
   }
 
   @Test
   void shouldComputeOnlyWhatIsNewOfALaterTurn() throws InterruptedException {
     try (KvPool pool = new KvPool(model.kvGeometry(), 64);
-        DecodeLoop loop = new DecodeLoop(model, pool, 2, 64, System::nanoTime)) {
+        DecodeQueue loop = new DecodeQueue(model, pool, 2, 64, System::nanoTime)) {
       int[] first = random(200, 1);
       Recorder turn = submit(loop, first, 70, true);
       int[] answer = turn.await();
@@ -85,7 +94,7 @@ class PrefixReuseTest {
     int[] text = random(400, 5);
     int[] lengths = {1, 2, 63, 64, 65, 127, 128, 129, 192, 193, 320};
     try (KvPool pool = new KvPool(model.kvGeometry(), 64);
-        DecodeLoop loop = new DecodeLoop(model, pool, 2, 48, System::nanoTime)) {
+        DecodeQueue loop = new DecodeQueue(model, pool, 2, 48, System::nanoTime)) {
       int[] _ = submit(loop, text, 4, true).await();
       for (int shared : lengths) {
         for (int own : new int[] {0, 1, 63, 64, 65}) {
@@ -108,8 +117,8 @@ class PrefixReuseTest {
     int blocks = 20;
     try (KvPool pool = new KvPool(model.kvGeometry(), blocks);
         KvPool apart = new KvPool(model.kvGeometry(), blocks);
-        DecodeLoop loop = new DecodeLoop(model, pool, 3, 40, System::nanoTime);
-        DecodeLoop alone = new DecodeLoop(model, apart, 3, 64, System::nanoTime)) {
+        DecodeQueue loop = new DecodeQueue(model, pool, 3, 40, System::nanoTime);
+        DecodeQueue alone = new DecodeQueue(model, apart, 3, 64, System::nanoTime)) {
       for (int round = 0; round < 60; round++) {
         List<int[]> prompts = new ArrayList<>();
         List<Recorder> reused = new ArrayList<>();

@@ -16,6 +16,7 @@ import dev.baton.kernel.RowRuns;
 import dev.baton.kv.KvPool;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.Fidelity;
+import dev.baton.schedule.Priority;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
@@ -64,7 +65,7 @@ class RemoteDecodeTest {
     Answer wanted = locally(prompt, ANSWER);
     try (CpuModel watched = CpuModel.load(TinyModel.FILE, watch(stepLayers, 90), done -> {});
         KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
-        DecodeLoop loop = new DecodeLoop(watched, cache, 2, 32, System::nanoTime)) {
+        DecodeQueue loop = new DecodeQueue(watched, cache, 2, 32, System::nanoTime)) {
       for (int boundary : new int[] {layers, 3, 1}) {
         stepLayers.clear();
         SteppedPrefill node = new SteppedPrefill(model);
@@ -98,13 +99,21 @@ class RemoteDecodeTest {
     int[] prompt = prompt(150, 8);
     for (Fidelity fidelity : Fidelity.values()) {
       try (KvPool pool = new KvPool(model.kvGeometry(), BLOCKS);
-          DecodeLoop loop = new DecodeLoop(model, pool, 1, 32, System::nanoTime)) {
+          DecodeQueue loop = new DecodeQueue(model, pool, 1, 32, System::nanoTime)) {
         SteppedPrefill node = new SteppedPrefill(model, fidelity);
         Answer answer = new Answer();
         RemotePrefill remote = remote(node, layers);
         loop.submit(
             new DecodeRequest(
-                prompt, 2, SamplingParams.greedy(), _ -> false, null, remote, true, answer));
+                prompt,
+                2,
+                SamplingParams.greedy(),
+                _ -> false,
+                null,
+                remote,
+                true,
+                Priority.INTERACTIVE,
+                answer));
         node.awaitOrder();
         node.deliverHidden();
         for (int layer = 0; layer < layers; layer++) {
@@ -122,7 +131,7 @@ class RemoteDecodeTest {
     int[] prompt = prompt(70, 2);
     int[] other = prompt(40, 3);
     try (KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
-        DecodeLoop loop = new DecodeLoop(model, cache, 3, 32, System::nanoTime)) {
+        DecodeQueue loop = new DecodeQueue(model, cache, 3, 32, System::nanoTime)) {
       SteppedPrefill node = new SteppedPrefill(model);
       Answer answer = new Answer();
       Answer longOther = new Answer();
@@ -144,7 +153,7 @@ class RemoteDecodeTest {
   void shouldDecodeBeforeTheReportIsThereAndFetchItWhenItIs() throws Exception {
     int[] prompt = prompt(33, 4);
     try (KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
-        DecodeLoop loop = new DecodeLoop(model, cache, 2, 32, System::nanoTime)) {
+        DecodeQueue loop = new DecodeQueue(model, cache, 2, 32, System::nanoTime)) {
       SteppedPrefill node = new SteppedPrefill(model);
       Answer answer = new Answer();
       loop.submit(request(prompt, 900, node, layers, answer));
@@ -166,7 +175,7 @@ class RemoteDecodeTest {
         Answer wanted = locally(prompt(length, 5), ANSWER);
         for (int arrived = -1; arrived <= boundary; arrived++) {
           try (KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
-              DecodeLoop loop = new DecodeLoop(model, cache, 2, 32, System::nanoTime)) {
+              DecodeQueue loop = new DecodeQueue(model, cache, 2, 32, System::nanoTime)) {
             SteppedPrefill node = new SteppedPrefill(model);
             Answer answer = new Answer();
             loop.submit(request(prompt(length, 5), ANSWER, node, boundary, answer));
@@ -197,7 +206,7 @@ class RemoteDecodeTest {
     int[] prompt = prompt(50, 6);
     int firstToken = locally(prompt, 1).await()[0];
     try (KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
-        DecodeLoop loop = new DecodeLoop(model, cache, 2, 32, System::nanoTime)) {
+        DecodeQueue loop = new DecodeQueue(model, cache, 2, 32, System::nanoTime)) {
       SteppedPrefill oneToken = new SteppedPrefill(model);
       Answer limited = new Answer();
       loop.submit(request(prompt, 1, oneToken, layers, limited));
@@ -234,7 +243,7 @@ class RemoteDecodeTest {
     var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
     long least = Long.MAX_VALUE;
     try (KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
-        DecodeLoop loop = new DecodeLoop(model, cache, 2, 32, System::nanoTime)) {
+        DecodeQueue loop = new DecodeQueue(model, cache, 2, 32, System::nanoTime)) {
       // Code that the JIT has not come to yet boxes on the way into the kernels; what the code
       // itself
       // allocates, all sessions show.
@@ -271,7 +280,7 @@ class RemoteDecodeTest {
   void shouldFinishHereWhenThePrefillNodeBringsNothingUnlessToldToBePatient() throws Exception {
     int[] prompt = prompt(120, 9);
     try (KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
-        DecodeLoop loop = new DecodeLoop(model, cache, 2, 32, System::nanoTime)) {
+        DecodeQueue loop = new DecodeQueue(model, cache, 2, 32, System::nanoTime)) {
       SteppedPrefill silent = new SteppedPrefill(model);
       Answer answer = new Answer();
       loop.submit(request(prompt, ANSWER, silent, layers, answer));
@@ -295,7 +304,7 @@ class RemoteDecodeTest {
 
   private static Answer locally(int[] prompt, int maxTokens) throws Exception {
     try (KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
-        DecodeLoop loop = new DecodeLoop(model, cache, 1, 32, System::nanoTime)) {
+        DecodeQueue loop = new DecodeQueue(model, cache, 1, 32, System::nanoTime)) {
       Answer answer = new Answer();
       loop.submit(request(prompt, maxTokens, null, 0, answer));
       answer.await();
@@ -313,7 +322,7 @@ class RemoteDecodeTest {
     int[] prompt = prompt(90, 12);
     Answer wanted = locally(prompt, ANSWER);
     try (KvPool cache = new KvPool(model.kvGeometry(), BLOCKS);
-        DecodeLoop loop = new DecodeLoop(model, cache, 2, 32, () -> 200 * System.nanoTime())) {
+        DecodeQueue loop = new DecodeQueue(model, cache, 2, 32, () -> 200 * System.nanoTime())) {
       SteppedPrefill node = new SteppedPrefill(model);
       RemotePrefill patient =
           new RemotePrefill(node, layers, new ChunkSchedule(64, 16), KvWireType.F16, true);

@@ -11,6 +11,7 @@ import dev.baton.kv.KvPool;
 import dev.baton.kv.KvSequence;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.model.TokenBatch;
+import dev.baton.schedule.BatchRunner;
 import dev.baton.schedule.StepBudget;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -29,20 +30,22 @@ class RemoteStateTest {
     KernelChoice kernels = KernelChoice.open(KernelsConfig.defaults());
     try (CpuModel model = CpuModel.load(TinyModel.FILE, kernels.kernels(), done -> {});
         KvPool cache = new KvPool(model.kvGeometry(), 16);
-        Workbench bench =
-            new Workbench(model, cache, TOKENS, 1, new StepBudget(TOKENS, 0), System::nanoTime)) {
+        BatchRunner runner =
+            new BatchRunner(model, TOKENS, new StepBudget(TOKENS, 0), System::nanoTime)) {
+      DecodeCompute compute = new DecodeCompute(model, cache, 1);
+      compute.use(runner);
       int[] prompt = IntStream.range(0, TOKENS).map(i -> 300 + i % 700).toArray();
       int layers = model.shape().layers();
       try (KvSequence whole = reserve(cache)) {
-        compute(bench, whole, prompt, TOKENS, layers);
+        compute(runner, whole, prompt, TOKENS, layers);
         long row = model.shape().dim() * 4L;
         byte[] last = new byte[(int) row];
-        MemorySegment.copy(bench.forward().hidden(), 0, MemorySegment.ofArray(last), 0, row);
+        MemorySegment.copy(runner.forward().hidden(), 0, MemorySegment.ofArray(last), 0, row);
         for (int first : new int[] {0, 1, 64, 130, 199}) {
           for (int boundary : new int[] {2, layers}) {
             try (KvSequence sequence = reserve(cache)) {
-              goOn(model, bench, sequence, prompt, first, boundary);
-              MemorySegment came = bench.forward().hidden().asSlice(0, row);
+              goOn(model, compute, sequence, prompt, first, boundary);
+              MemorySegment came = runner.forward().hidden().asSlice(0, row);
               assertEquals(-1, MemorySegment.ofArray(last).mismatch(came), first + ", " + boundary);
               for (int layer = 0; layer < layers; layer++) {
                 assertEquals(
@@ -62,16 +65,21 @@ class RemoteStateTest {
   }
 
   private static void compute(
-      Workbench bench, KvSequence sequence, int[] prompt, int tokens, int layers) {
-    TokenBatch batch = bench.batch().clear().add(sequence, prompt, 0, tokens, 0, 1);
-    bench.forward().embed(batch);
-    assertTrue(bench.layers(batch, 0, layers));
+      BatchRunner runner, KvSequence sequence, int[] prompt, int tokens, int layers) {
+    TokenBatch batch = runner.batch().clear().add(sequence, prompt, 0, tokens, 0, 1);
+    runner.forward().embed(batch);
+    assertTrue(runner.layers(0, layers));
   }
 
   private static void goOn(
-      CpuModel model, Workbench bench, KvSequence sequence, int[] prompt, int first, int boundary) {
+      CpuModel model,
+      DecodeCompute compute,
+      KvSequence sequence,
+      int[] prompt,
+      int first,
+      int boundary) {
     if (first > 0) {
-      compute(bench, sequence, prompt, first, model.shape().layers());
+      compute(compute.runner(), sequence, prompt, first, model.shape().layers());
     }
     SteppedPrefill node = new SteppedPrefill(model);
     RemotePrefill plan =
@@ -80,10 +88,10 @@ class RemoteStateTest {
     RemoteState state = new RemoteState(plan, prompt, sequence, model);
     assertEquals(first, state.usableTokens());
     node.deliverAll();
-    while (state.runArrivedChunk(bench, TOKENS) > 0) {
+    while (state.runArrivedChunk(compute, TOKENS) > 0) {
       // Chunk by chunk.
     }
-    assertTrue(state.takeLastRow(bench.forward()));
+    assertTrue(state.takeLastRow(compute.runner().forward()));
     assertTrue(state.isKvWhole());
   }
 

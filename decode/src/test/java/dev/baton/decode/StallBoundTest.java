@@ -83,8 +83,8 @@ class StallBoundTest {
         prompt, maxTokens, SamplingParams.greedy(), token -> false, remote, listener);
   }
 
-  private static DecodeLoop loop(PacedModel model, KvPool cache, long maxStallNs) {
-    return new DecodeLoop(model, cache, 12, CHUNK, maxStallNs, model::nowNs);
+  private static DecodeQueue loop(PacedModel model, KvPool cache, long maxStallNs) {
+    return new DecodeQueue(model, cache, 12, CHUNK, maxStallNs, model::nowNs);
   }
 
   private static KvPool cache() {
@@ -93,7 +93,7 @@ class StallBoundTest {
 
   private static int[] alone(int[] prompt, int maxTokens) throws InterruptedException {
     try (KvPool cache = cache();
-        DecodeLoop loop = new DecodeLoop(tiny, cache, 1, CHUNK, System::nanoTime)) {
+        DecodeQueue loop = new DecodeQueue(tiny, cache, 1, CHUNK, System::nanoTime)) {
       Recorder recorder = new Recorder();
       loop.submit(request(prompt, maxTokens, null, recorder));
       return recorder.await();
@@ -106,7 +106,7 @@ class StallBoundTest {
     CountDownLatch allThere = new CountDownLatch(1);
     model.beforePass(() -> awaitQuietly(allThere));
     try (KvPool cache = cache();
-        DecodeLoop loop = loop(model, cache, 0)) {
+        DecodeQueue loop = loop(model, cache, 0)) {
       List<Timed> longOnes = new ArrayList<>();
       for (int i = 0; i < 8; i++) {
         longOnes.add(new Timed(model));
@@ -132,7 +132,7 @@ class StallBoundTest {
       long boundNs = askedNs == 0 ? 50 * MS : askedNs;
       PacedModel model = new PacedModel(tiny, 10 * MS, MS / 2);
       try (KvPool cache = cache();
-          DecodeLoop loop = loop(model, cache, askedNs)) {
+          DecodeQueue loop = loop(model, cache, askedNs)) {
         List<Recorder> longOnes = new ArrayList<>();
         int[] prompt = prompt(20, 7);
         Timed decoding =
@@ -167,7 +167,7 @@ class StallBoundTest {
   void shouldLetEveryPromptGetOnBesideRowsThatTakeTheWholeBound() throws InterruptedException {
     PacedModel model = new PacedModel(tiny, 60 * MS, MS);
     try (KvPool cache = cache();
-        DecodeLoop loop = loop(model, cache, 20 * MS)) {
+        DecodeQueue loop = loop(model, cache, 20 * MS)) {
       Recorder decoding = new Recorder();
       loop.submit(request(prompt(5, 1), 900, null, decoding));
       List<Recorder> others = new ArrayList<>();
@@ -188,7 +188,7 @@ class StallBoundTest {
     int layers = tiny.shape().layers();
     int[] prompt = prompt(LONG_PROMPT, 3);
     try (KvPool cache = cache();
-        DecodeLoop loop = loop(model, cache, 0)) {
+        DecodeQueue loop = loop(model, cache, 0)) {
       SteppedPrefill node = new SteppedPrefill(tiny);
       Recorder remote = new Recorder();
       RemotePrefill plan =
@@ -224,7 +224,7 @@ class StallBoundTest {
       throws InterruptedException {
     int[] prompt = prompt(LONG_PROMPT, 3);
     try (KvPool cache = cache();
-        DecodeLoop loop = new DecodeLoop(tiny, cache, 2, CHUNK, System::nanoTime)) {
+        DecodeQueue loop = new DecodeQueue(tiny, cache, 2, CHUNK, System::nanoTime)) {
       SteppedPrefill node = new SteppedPrefill(tiny);
       Recorder remote = new Recorder();
       ChunkSchedule chunks = new ChunkSchedule(512, 64);

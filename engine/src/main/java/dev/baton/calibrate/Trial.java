@@ -1,7 +1,7 @@
 package dev.baton.calibrate;
 
-import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
+import dev.baton.decode.DecodeQueue;
 import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.DecodeSession;
 import dev.baton.decode.RemotePrefill;
@@ -44,7 +44,7 @@ public final class Trial {
   /** A cancelled request ends with the pass that it is in. */
   private static final double CANCEL_SECONDS = 1;
 
-  private final DecodeLoop loop;
+  private final DecodeQueue loop;
   private final int vocabulary;
   private final SplittableRandom random = new SplittableRandom(SEED);
 
@@ -57,7 +57,7 @@ public final class Trial {
    * @param loop the loop that serves this node's requests
    * @param vocabulary the model's number of tokens
    */
-  public Trial(DecodeLoop loop, int vocabulary) {
+  public Trial(DecodeQueue loop, int vocabulary) {
     this.loop = loop;
     this.vocabulary = vocabulary;
   }

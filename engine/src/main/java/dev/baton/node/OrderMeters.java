@@ -7,7 +7,7 @@ import dev.baton.metrics.CounterFamily;
 import dev.baton.metrics.Histogram;
 import dev.baton.metrics.Meters;
 import dev.baton.metrics.Series;
-import dev.baton.prefill.PrefillWorker;
+import dev.baton.prefill.PrefillQueue;
 import java.util.function.Consumer;
 
 /** What a prefill node's orders did, counted at their ends, on the stream's thread. */
@@ -20,7 +20,7 @@ final class OrderMeters {
   private final Histogram times;
   private volatile Consumer<OrderReport> told = _ -> {};
 
-  OrderMeters(Meters meters, PrefillWorker worker) {
+  OrderMeters(Meters meters, PrefillQueue queue) {
     orders =
         meters.counters(
             Series.of("baton_orders", "Orders that have ended, by how."),
@@ -28,7 +28,7 @@ final class OrderMeters {
             OrderReport.End.class);
     meters.gauge(
         Series.of("baton_orders_in_progress", "Orders that wait, are computed or sent."),
-        worker::sessions);
+        queue::sessions);
     tokens =
         meters.counter(
             Series.of("baton_ordered_tokens", "Prompt tokens of orders that were taken."));

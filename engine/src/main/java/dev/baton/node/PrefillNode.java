@@ -8,23 +8,31 @@ import dev.baton.kvstream.OrderReport;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamNode;
 import dev.baton.metrics.Meters;
-import dev.baton.prefill.PrefillWorker;
+import dev.baton.prefill.PrefillQueue;
+import dev.baton.schedule.Scheduler;
 import java.time.Duration;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A prefill node: takes orders at an endpoint and streams their KV. Owns the stream and the worker,
- * not the compute. An {@link Error} in either ends both: the decode nodes are told why.
+ * A prefill node: takes orders at an endpoint and streams their KV. Owns the stream and the
+ * scheduler, not the compute. An {@link Error} in either ends both: the decode nodes are told why.
  */
 public final class PrefillNode implements AutoCloseable {
-  private final PrefillWorker worker;
+  private final Scheduler scheduler;
+  private final PrefillQueue queue;
   private final StreamNode stream;
   private final Meters meters;
   private final OrderMeters orders;
 
-  private PrefillNode(PrefillWorker worker, StreamNode stream, Meters meters, OrderMeters orders) {
-    this.worker = worker;
+  private PrefillNode(
+      Scheduler scheduler,
+      PrefillQueue queue,
+      StreamNode stream,
+      Meters meters,
+      OrderMeters orders) {
+    this.scheduler = scheduler;
+    this.queue = queue;
     this.stream = stream;
     this.meters = meters;
     this.orders = orders;
@@ -45,33 +53,35 @@ public final class PrefillNode implements AutoCloseable {
       int maxChunkTokens,
       Duration lease,
       @Nullable ClusterKey key) {
-    PrefillWorker worker =
-        new PrefillWorker(compute.model(), compute.pool(), maxChunkTokens, System::nanoTime);
+    Scheduler scheduler =
+        new Scheduler(
+            compute.model(), new Scheduler.Limits(maxChunkTokens, 0, 0), System::nanoTime);
+    compute.keepFor(scheduler.thread());
+    PrefillQueue queue = new PrefillQueue(scheduler, compute.model(), compute.pool());
     Meters meters = new Meters();
     compute.showIn(meters);
-    OrderMeters orders = new OrderMeters(meters, worker);
-    worker.onOrderEnd(orders::ended);
+    OrderMeters orders = new OrderMeters(meters, queue);
+    queue.onOrderEnd(orders::ended);
     try {
       StreamConfig config =
           StreamConfig.builder().listen(listen).clusterKey(key).leaseNs(lease.toNanos()).build();
       String name =
           "prefill node pid " + ProcessHandle.current().pid() + " (" + compute.description() + ")";
       int roomTokens = Math.multiplyExact(compute.pool().totalBlocks(), KvGeometry.BLOCK_TOKENS);
-      NodeLimits limits = new NodeLimits(maxChunkTokens, roomTokens, PrefillWorker.MAX_ORDERS);
-      StreamNode stream = StreamNode.launch(config, compute.identity(name, limits), worker);
-      compute.keepFor(worker.thread());
+      NodeLimits limits = new NodeLimits(maxChunkTokens, roomTokens, PrefillQueue.MAX_ORDERS);
+      StreamNode stream = StreamNode.launch(config, compute.identity(name, limits), queue);
       compute.keepFor(stream.thread());
-      worker.onFailure(stream::fail);
-      return new PrefillNode(worker, stream, meters, orders);
+      scheduler.onFailure(stream::fail);
+      return new PrefillNode(scheduler, queue, stream, meters, orders);
     } catch (RuntimeException | Error e) {
-      worker.close();
+      scheduler.close();
       throw e;
     }
   }
 
   /** Tells all decode nodes why their sessions end: what computes here will never answer again. */
   public void abandon(String reason) {
-    worker.abandon(reason);
+    scheduler.abandon(reason);
   }
 
   /**
@@ -107,7 +117,7 @@ public final class PrefillNode implements AutoCloseable {
 
   /** Sessions being computed or streamed. */
   public int sessions() {
-    return worker.sessions();
+    return queue.sessions();
   }
 
   /**
@@ -117,6 +127,6 @@ public final class PrefillNode implements AutoCloseable {
   @Override
   public void close() {
     stream.close();
-    worker.close();
+    scheduler.close();
   }
 }

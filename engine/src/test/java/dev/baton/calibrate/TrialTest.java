@@ -8,8 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.BatonProcess;
 import dev.baton.catalog.ModelCatalog;
-import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
+import dev.baton.decode.DecodeQueue;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
@@ -42,8 +42,8 @@ class TrialTest {
           ModelCatalog.of(Map.of()).resolve("baton-tiny"),
           KernelsConfig.fromEnvironment(System.getenv()).withThreads(1),
           done -> {});
-  private final DecodeLoop loop =
-      new DecodeLoop(compute.model(), compute.pool(), 4, CHUNK, System::nanoTime);
+  private final DecodeQueue loop =
+      new DecodeQueue(compute.model(), compute.pool(), 4, CHUNK, System::nanoTime);
   private final Trial trial = new Trial(loop, compute.model().shape().vocab());
 
   @AfterEach

@@ -31,6 +31,7 @@ final class GgmlPass implements LayerPass {
   private final Arena arena = Arena.ofShared();
   private final MemorySegment hidden; // (maxTokens, dim)
   private GgmlSession session;
+  private int lastLayer; // that a listener was told of
   private boolean closed;
 
   /**
@@ -158,6 +159,9 @@ final class GgmlPass implements LayerPass {
         listener == null
             ? compute(kept, from, to)
             : compute(kept, from, to, layer -> onLayer(batch, layer, listener));
+    if (!wanted && model.device().isCpu() && lastLayer < to - 1) {
+      backends.tensorGet(inputs.result(lastLayer, false), hidden, 0, batch.rows() * rowBytes);
+    }
     if (wanted) {
       boolean gathered = to == modelShape.layers() && batch.wantedRows() < batch.rows();
       int rows = gathered ? batch.wantedRows() : batch.rows();
@@ -173,6 +177,7 @@ final class GgmlPass implements LayerPass {
     if (!model.device().isCpu()) {
       kv.fetch(batch, layer);
     }
+    lastLayer = layer;
     return listener.onLayer(layer);
   }
 

@@ -98,16 +98,18 @@ public final class PrefixIndex {
   /**
    * The blocks for {@code tokens} token slots, which begin as {@link #hit} has it.
    *
+   * @param maxTokens the longest that the sequence may become
+   * @param spare blocks that must then still be free
    * @return null when there are too few, which may be asked often: it takes and counts nothing
    */
-  public @Nullable Begun reserve(byte[] chain, int tokens, Need need) {
+  public @Nullable Begun reserve(byte[] chain, int tokens, int maxTokens, int spare, Need need) {
     KvSequence sequence;
     int found;
     synchronized (pool) {
-      if (!hasRoom(chain, tokens, need)) {
+      if (!hasRoom(chain, tokens, spare, need)) {
         return null;
       }
-      sequence = pool.open(tokens);
+      sequence = pool.open(maxTokens);
       found = take(sequence, chain, need);
     }
     return sequence.growOrClose(tokens)
@@ -116,7 +118,7 @@ public final class PrefixIndex {
   }
 
   /** Whether the blocks that the chain lacks can be had beside those that it finds. */
-  private boolean hasRoom(byte[] chain, int tokens, Need need) {
+  private boolean hasRoom(byte[] chain, int tokens, int spare, Need need) {
     int wanted = KvPool.blocksFor(tokens);
     int found = 0;
     int idle = 0; // of those that are found, which could then not be given up
@@ -127,7 +129,7 @@ public final class PrefixIndex {
       }
       idle += block.isQueued ? 1 : 0;
     }
-    return wanted - found <= pool.freeBlocks() - idle;
+    return wanted - found + spare <= pool.freeBlocks() - idle;
   }
 
   /** Has the sequence begin with what is there; returns how many blocks that is. */

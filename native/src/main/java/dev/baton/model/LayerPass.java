@@ -67,7 +67,9 @@ public interface LayerPass extends AutoCloseable {
 
   /**
    * The same, where nobody reads the KV meanwhile and {@code listener} only says whether the pass
-   * is still wanted. Where asking would cost something, the pass may run on to its end.
+   * is to go on. Where asking would cost something, the pass may run on to its end. Where it ends
+   * before the last layer, the hidden rows stand behind the layer at which it did, and other rows,
+   * or fewer, may go on from there.
    *
    * @return false when the listener ended it
    */

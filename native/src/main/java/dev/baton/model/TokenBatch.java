@@ -91,6 +91,23 @@ public final class TokenBatch {
     return this;
   }
 
+  /** Takes a run out: those behind it move up, and so must their hidden rows. */
+  public void remove(int run) {
+    int count = runTokens(run);
+    int behind = runs - run - 1;
+    System.arraycopy(tokens, firstRow[run + 1], tokens, firstRow[run], rows - firstRow[run + 1]);
+    System.arraycopy(sequences, run + 1, sequences, run, behind);
+    System.arraycopy(firstPosition, run + 1, firstPosition, run, behind);
+    wantedRows -= wanted[run];
+    System.arraycopy(wanted, run + 1, wanted, run, behind);
+    for (int i = run + 1; i < runs; i++) {
+      firstRow[i] = firstRow[i + 1] - count;
+    }
+    runs--;
+    rows -= count;
+    sequences[runs] = null;
+  }
+
   /** Rows in all. */
   public int rows() {
     return rows;

@@ -6,9 +6,10 @@ package dev.baton.schedule;
  * is what was asked for; else {@link #DEFAULT_STALL_NS}, or two steps of the decode rows where that
  * is more. Costs are measured ({@link #ran}).
  *
- * <p>Where nobody decodes, chunks are as large as configured; but behind a prompt that ends in the
- * batch, whose first token waits for the batch, others' chunks are bounded as well. One chunk a
- * step always gets {@link #LEAST_TOKENS}, so that prompts get on whatever the bound.
+ * <p>Where nobody decodes, chunks are as large as configured, and a step is one of them; but behind
+ * a prompt that ends in the batch, whose first token waits for the batch, others' chunks are
+ * bounded as well. One chunk a step always gets {@link #LEAST_TOKENS}, so that prompts get on
+ * whatever the bound.
  *
  * <p>Allocates nothing. One thread.
  */
@@ -117,7 +118,10 @@ public final class StepBudget {
    * @return its tokens; 0 when the step has no time for it
    */
   public int takeShare(int tokens, int position, double share) {
-    return fit(tokens, tokens, share * shareCost.tokenNs(position));
+    int room = (int) Math.min(tokens, leftTokens / share);
+    int chunk = fit(tokens, room, share * shareCost.tokenNs(position));
+    leftTokens -= (int) Math.ceil(chunk * share);
+    return chunk;
   }
 
   private int fit(int tokens, int room, double tokenNs) {

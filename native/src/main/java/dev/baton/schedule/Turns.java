@@ -2,15 +2,15 @@ package dev.baton.schedule;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whose chunk is next, of all prompts under way. The one with the least work left goes first, so
- * that a short prompt is not stuck behind a long one; but every {@link #PATIENT_EVERY}th turn is of
- * the one whose last turn (or whose arrival) is the longest ago, so that a long prompt always gets
- * on. Of equals the one that waits longer is chosen.
+ * Whose chunk is next, of all work under way. Those of the first {@link Priority} go before all
+ * others, and of these the one with the least work left, so that a short prompt is not stuck behind
+ * a long one; but every {@link #PATIENT_EVERY}th turn is of the one whose last turn (or whose
+ * arrival) is the longest ago, whatever its priority and length, so that all get on. Of equals the
+ * one that waits longer is chosen.
  *
  * <p>With n works under way, each gets a turn at least once in n times {@link #PATIENT_EVERY}. Not
  * safe for use by several threads at a time; only {@link #add} may allocate.
@@ -21,8 +21,12 @@ public final class Turns<T extends Turns.Work> {
 
   /** Work that is done in chunks. */
   public interface Work {
-    /** What is left to do, in any unit that all works share. */
+    /** What is left to do, in tokens that go through all layers. */
     long remaining();
+
+    default Priority priority() {
+      return Priority.INTERACTIVE;
+    }
 
     /** False while its next chunk would only wait: others are done meanwhile. */
     default boolean isReady() {
@@ -51,14 +55,13 @@ public final class Turns<T extends Turns.Work> {
     }
   }
 
-  public void forEach(Consumer<T> action) {
-    waitingLongestFirst.forEach(action);
-  }
-
-  /** Removes all, and does something with each. */
-  public void clear(Consumer<T> action) {
-    waitingLongestFirst.forEach(action);
-    waitingLongestFirst.clear();
+  /** What is left to do of all. */
+  public long remaining() {
+    long sum = 0;
+    for (int i = 0; i < waitingLongestFirst.size(); i++) {
+      sum += waitingLongestFirst.get(i).remaining();
+    }
+    return sum;
   }
 
   public int size() {
@@ -75,11 +78,17 @@ public final class Turns<T extends Turns.Work> {
     T chosen = null;
     for (int i = 0; i < waitingLongestFirst.size() && !(patient && chosen != null); i++) {
       T work = waitingLongestFirst.get(i);
-      if (work.isReady() && (chosen == null || work.remaining() < chosen.remaining())) {
+      if (work.isReady() && (chosen == null || isBefore(work, chosen))) {
         chosen = work;
       }
     }
     return chosen;
+  }
+
+  private static boolean isBefore(Work work, Work other) {
+    return work.priority() == other.priority()
+        ? work.remaining() < other.remaining()
+        : work.priority().isBefore(other.priority());
   }
 
   /** The work has its turn: it then stands at the end of the line. */
@@ -88,16 +97,5 @@ public final class Turns<T extends Turns.Work> {
       waitingLongestFirst.add(work);
       turns++;
     }
-  }
-
-  /**
-   * The work to do a chunk of now; it then stands at the end of the line. Null when none is ready.
-   */
-  public @Nullable T next() {
-    T work = peek();
-    if (work != null) {
-      served(work);
-    }
-    return work;
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Whose turn it is on a device, and for how much: policy alone, without threads, clocks or models
- * of its own, for whoever computes prompts or answers. Uses no other package; start reading at
- * {@link dev.baton.schedule.Turns} and {@link dev.baton.schedule.StepBudget}.
+ * Who computes when, on a device: {@link dev.baton.schedule.Scheduler} has the thread and runs what
+ * {@link dev.baton.schedule.WorkSource}s bring; {@link dev.baton.schedule.StepPolicy} decides whose
+ * turn it is and for how much, without threads, clocks or models of its own.
  */
 @NullMarked
 package dev.baton.schedule;

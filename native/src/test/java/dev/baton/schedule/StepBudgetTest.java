@@ -142,7 +142,7 @@ class StepBudgetTest {
     int half = budget.takeShare(1000, 0, 0.5);
     assertTrue(whole == 48 && half == 96, whole + " and " + half);
     budget.begin(0, 0);
-    assertEquals(1000, budget.takeShare(1000, 0, 0.5));
+    assertEquals(2 * CHUNK, budget.takeShare(1000, 0, 0.5));
   }
 
   @Test

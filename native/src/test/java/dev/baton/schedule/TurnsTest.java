@@ -40,7 +40,7 @@ class TurnsTest {
     assertTrue(last - shortOne.arrivedAt <= 8, "the short one ended at " + shortOne.doneAt);
     assertTrue(longOne.doneAt.stream().anyMatch(at -> at > shortOne.arrivedAt && at < last));
     assertEquals(30, longOne.doneAt.size());
-    assertNull(turns.next());
+    assertNull(turns.peek());
   }
 
   @Test
@@ -87,10 +87,11 @@ class TurnsTest {
   private static int run(Turns<Chunks> turns, int from, int chunks) {
     int now = from;
     for (int i = 0; i < chunks; i++) {
-      Chunks work = turns.next();
+      Chunks work = turns.peek();
       if (work == null) {
         break;
       }
+      turns.served(work);
       work.doneAt.add(now++);
       if (work.remaining() == 0) {
         turns.remove(work);

@@ -42,8 +42,9 @@ final class PrefixBlocks {
    */
   @Nullable KvSequence begin() {
     byte[] usable = Arrays.copyOf(chain, usableBlocks() * PrefixChain.HASH_BYTES);
+    Need need = new Need(exactOnly, layers);
     PrefixIndex.Begun begun =
-        pool.prefixes().reserve(usable, order.tokens().length, new Need(exactOnly, layers));
+        pool.prefixes().reserve(usable, order.tokens().length, order.tokens().length, 0, need);
     if (begun == null) {
       return null;
     }

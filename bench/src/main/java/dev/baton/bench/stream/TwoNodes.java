@@ -1,8 +1,8 @@
 package dev.baton.bench.stream;
 
 import dev.baton.bench.report.WrongResult;
-import dev.baton.decode.DecodeLoop;
 import dev.baton.decode.DecodeOutcome;
+import dev.baton.decode.DecodeQueue;
 import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.decode.SamplingParams;
@@ -40,7 +40,7 @@ final class TwoNodes implements AutoCloseable {
   private final NodeCompute compute;
   private final StreamNode stream;
   private final PrefillPeer peer;
-  private final Map<Integer, DecodeLoop> loops = new HashMap<>();
+  private final Map<Integer, DecodeQueue> loops = new HashMap<>();
 
   /**
    * One answer.
@@ -115,10 +115,10 @@ final class TwoNodes implements AutoCloseable {
   }
 
   private Answer answer(int[] prompt, int chunkTokens, @Nullable RemotePrefill remote) {
-    DecodeLoop loop =
+    DecodeQueue loop =
         loops.computeIfAbsent(
             chunkTokens,
-            chunk -> new DecodeLoop(compute.model(), compute.pool(), 1, chunk, System::nanoTime));
+            chunk -> new DecodeQueue(compute.model(), compute.pool(), 1, chunk, System::nanoTime));
     List<Integer> tokens = new ArrayList<>();
     CompletableFuture<DecodeOutcome> end = new CompletableFuture<>();
     loop.submit(
@@ -148,7 +148,7 @@ final class TwoNodes implements AutoCloseable {
 
   @Override
   public void close() {
-    loops.values().forEach(DecodeLoop::close);
+    loops.values().forEach(DecodeQueue::close);
     peer.close();
     stream.close();
     compute.close();

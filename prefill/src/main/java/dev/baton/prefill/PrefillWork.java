@@ -5,25 +5,27 @@ import dev.baton.kvstream.KvSender;
 import dev.baton.kvstream.KvSource;
 import dev.baton.kvstream.PrefillOrder;
 import dev.baton.kvstream.Stage;
-import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
-import dev.baton.schedule.Turns;
+import dev.baton.schedule.BatchRunner;
+import dev.baton.schedule.ChunkWork;
+import dev.baton.schedule.StepBudget;
 import java.lang.foreign.MemorySegment;
-import java.util.function.LongSupplier;
 
 /**
  * An accepted order, computed a chunk at a time, and its blocks, which two parties hold: the
  * compute and the stream. The chunks belong to the compute thread.
  */
-final class PrefillJob implements KvSource, Turns.Work {
+final class PrefillWork implements KvSource, ChunkWork {
   private final PrefillOrder order;
   private final KvSender sender;
   private final KvSequence sequence;
   private final ModelBackend model;
   private final PrefixBlocks prefix;
   private boolean begun;
-  private int doneTokens;
+  private volatile int doneTokens;
+  private int offered;
+  private int granted;
   private long startNs;
   private long endNs;
   private volatile boolean stopped;
@@ -32,7 +34,7 @@ final class PrefillJob implements KvSource, Turns.Work {
   /**
    * @param prefix what of the prompt stands in the sequence already
    */
-  PrefillJob(
+  PrefillWork(
       PrefillOrder order,
       KvSender sender,
       KvSequence sequence,
@@ -56,21 +58,53 @@ final class PrefillJob implements KvSource, Turns.Work {
     return order.stage().rows() == Stage.Rows.ALL;
   }
 
-  /** False while the receiver has no room for the next chunk's boundary rows. */
+  @Override
+  public boolean isThrough() {
+    return isUnwanted() || next() == order.tokens().length;
+  }
+
+  /** The next token to compute; an earlier one where its row is wanted again. */
+  private int next() {
+    return sendsRows() ? Math.min(doneTokens, sender.rowsFrom()) : doneTokens;
+  }
+
+  @Override
+  public void offer() {
+    int all = order.tokens().length;
+    int at = next();
+    granted = 0;
+    offered = isUnwanted() || at == all ? 0 : order.chunks().next(all - at);
+    // Of tokens that the other node has no rows are sent.
+    int rows = at + offered - Math.max(at, order.firstToken());
+    if (sendsRows() && rows > 0 && sender.rowsRoom() < rows) {
+      offered = 0; // it would only wait
+    }
+  }
+
   @Override
   public boolean isReady() {
-    if (!sendsRows() || isUnwanted()) {
-      return true;
-    }
-    int all = order.tokens().length;
-    int at = Math.min(doneTokens, sender.rowsFrom());
-    if (at == all) {
-      return true;
-    }
-    // Of tokens that the other node has no rows are sent.
-    int end = at + order.chunks().next(all - at);
-    int rows = end - Math.max(at, order.firstToken());
-    return rows <= 0 || sender.rowsRoom() >= rows;
+    return offered > 0 && granted == 0;
+  }
+
+  @Override
+  public boolean take(StepBudget budget) {
+    granted = budget.takeShare(offered, next(), share());
+    return granted > 0;
+  }
+
+  /** True while there is nothing to do but to wait for room for its rows, which is told of. */
+  boolean waitsForRoom() {
+    return offered == 0 && !isThrough();
+  }
+
+  /** Tokens that may go through its layers in this step. */
+  int granted() {
+    return granted;
+  }
+
+  /** Which part of all layers is computed. */
+  private double share() {
+    return (double) order.stage().toLayer() / model.shape().layers();
   }
 
   /**
@@ -88,48 +122,38 @@ final class PrefillJob implements KvSource, Turns.Work {
     return again;
   }
 
-  private boolean isUnwanted() {
+  boolean isUnwanted() {
     return stopped || sender.isOver();
   }
 
-  /** Tokens times layers that are not computed yet; none once nobody wants them. */
+  /** None once nobody wants them. */
   @Override
   public long remaining() {
-    return isUnwanted() ? 0 : (long) (order.tokens().length - doneTokens) * order.stage().toLayer();
+    return isUnwanted() ? 0 : Math.round((order.tokens().length - doneTokens) * share());
+  }
+
+  KvSequence sequence() {
+    return sequence;
   }
 
   /**
-   * Computes the next chunk; every layer's slice goes to the sender as soon as the layer is done.
-   *
-   * @return true when nothing is left to compute, or nobody wants the rest
+   * Computes what was granted; every layer's slice goes to the sender as soon as the layer is done.
    */
-  boolean runChunk(LayerPass forward, TokenBatch batch, LongSupplier nanoClock) {
-    if (isUnwanted()) {
-      return true;
-    }
-    if (!begun) {
-      begun = true;
-      String trouble = model.trouble();
-      if (trouble != null) {
-        fail(trouble);
-        return true;
-      }
-      sender.begin(this);
-      startNs = nanoClock.getAsLong();
-      sendCached();
+  void run(BatchRunner runner) {
+    if (isUnwanted() || !begin(runner)) {
+      return;
     }
     int[] tokens = order.tokens();
     // Rows that are wanted again: their tokens go through the layers again, to the same bits.
-    int at = sendsRows() ? Math.min(doneTokens, sender.rowsFrom()) : doneTokens;
-    int end = at + order.chunks().next(tokens.length - at);
+    int at = next();
+    int end = Math.min(at + granted, tokens.length);
     int from = Math.max(at, order.firstToken());
-    batch
-        .clear()
-        .add(sequence, tokens, at, end - at, at, wantedRows(end - at, end == tokens.length));
-    forward.embed(batch);
+    TokenBatch batch = runner.batch().clear();
+    batch.add(sequence, tokens, at, end - at, at, wantedRows(end - at, end == tokens.length));
+    runner.forward().embed(batch);
+    long passNs = runner.nowNs();
     boolean wanted =
-        forward.layers(
-            batch,
+        runner.layers(
             0,
             order.stage().toLayer(),
             layer -> {
@@ -138,23 +162,44 @@ final class PrefillJob implements KvSource, Turns.Work {
               }
               return !isUnwanted();
             });
+    batch.clear();
     if (!wanted) {
-      return true;
+      return;
     }
+    runner.budget().ranShare(end - at, at, share(), runner.nowNs() - passNs);
     doneTokens = end;
-    prefix.keep(sequence, doneTokens);
+    prefix.keep(sequence, end);
+    sendRows(runner.forward().hidden(), at, end);
+    if (end == tokens.length) {
+      endNs = runner.nowNs();
+    }
+  }
+
+  /** The first time; false where it cannot be. */
+  private boolean begin(BatchRunner runner) {
+    if (!begun) {
+      begun = true;
+      String trouble = model.trouble();
+      if (trouble != null) {
+        fail(trouble);
+        return false;
+      }
+      sender.begin(this);
+      startNs = runner.nowNs();
+      sendCached();
+    }
+    return true;
+  }
+
+  private void sendRows(MemorySegment hidden, int at, int end) {
+    int from = Math.max(at, order.firstToken());
     if (sendsRows()) {
       if (from < end) {
-        sender.hidden(from, end - from, forward.hidden(), from - at);
+        sender.hidden(from, end - from, hidden, from - at);
       }
-    } else if (end == tokens.length && order.stage().rows() == Stage.Rows.LAST) {
-      sender.hidden(end - 1, 1, forward.hidden(), isWhole() ? 0 : end - at - 1);
+    } else if (end == order.tokens().length && order.stage().rows() == Stage.Rows.LAST) {
+      sender.hidden(end - 1, 1, hidden, isWhole() ? 0 : end - at - 1);
     }
-    if (end < tokens.length) {
-      return false;
-    }
-    endNs = nanoClock.getAsLong();
-    return true;
   }
 
   /** What is here from an earlier order and not at the other node leaves first. */

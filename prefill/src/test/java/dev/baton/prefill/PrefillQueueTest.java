@@ -28,7 +28,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-class PrefillWorkerTest {
+class PrefillQueueTest {
   private static final Path BATON_TINY =
       Path.of(
           "..",
@@ -62,7 +62,7 @@ class PrefillWorkerTest {
   @Test
   void shouldEndAShortPromptSoonThatArrivesBehindALongOne() throws InterruptedException {
     try (KvPool cache = new KvPool(model.kvGeometry(), 32);
-        PrefillWorker worker = new PrefillWorker(model, cache, 32, System::nanoTime)) {
+        PrefillQueue worker = new PrefillQueue(model, cache, 32, System::nanoTime)) {
       Sender slow = new Sender(1, true);
       Sender quick = new Sender(2, false);
       assertNull(worker.accept(order(1, 640, ChunkSchedule.equal(32)), slow));
@@ -84,7 +84,7 @@ class PrefillWorkerTest {
   @Test
   void shouldFollowTheScheduleAndHandOverTheLastRowAlone() throws InterruptedException {
     try (KvPool cache = new KvPool(model.kvGeometry(), 32);
-        PrefillWorker worker = new PrefillWorker(model, cache, 64, System::nanoTime)) {
+        PrefillQueue worker = new PrefillQueue(model, cache, 64, System::nanoTime)) {
       Sender sender = new Sender(1, false);
       assertNull(worker.accept(order(1, 200, new ChunkSchedule(64, 16)), sender));
       sender.await();
@@ -101,7 +101,7 @@ class PrefillWorkerTest {
   @Test
   void shouldFailWhatIsUnderWayWhenClosedAndGiveTheBlocksBack() throws InterruptedException {
     try (KvPool cache = new KvPool(model.kvGeometry(), 32)) {
-      PrefillWorker worker = new PrefillWorker(model, cache, 32, System::nanoTime);
+      PrefillQueue worker = new PrefillQueue(model, cache, 32, System::nanoTime);
       Sender running = new Sender(1, true);
       Sender waiting = new Sender(2, false);
       assertNull(worker.accept(order(1, 640, ChunkSchedule.equal(32)), running));
@@ -125,7 +125,7 @@ class PrefillWorkerTest {
   void shouldDoOthersWhileAnOrdersRowsHaveNoRoomAndComputeAgainWhatIsWantedAgain()
       throws InterruptedException {
     try (KvPool cache = new KvPool(model.kvGeometry(), 32);
-        PrefillWorker worker = new PrefillWorker(model, cache, 32, System::nanoTime)) {
+        PrefillQueue worker = new PrefillQueue(model, cache, 32, System::nanoTime)) {
       Sender parked = new Sender(1, false);
       parked.room = 40;
       assertNull(worker.accept(order(1, 96, Stage.below(3, 6)), parked));

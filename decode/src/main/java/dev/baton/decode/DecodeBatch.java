@@ -1,0 +1,144 @@
+package dev.baton.decode;
+
+import dev.baton.model.ModelBackend;
+import dev.baton.model.TokenBatch;
+import dev.baton.schedule.BatchRunner;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The sessions that go through all layers together: one row of each that decodes, and behind them
+ * what was granted to prompts. The compute thread's; allocates nothing.
+ */
+final class DecodeBatch {
+  private final ModelBackend model;
+  private final DecodeCompute compute;
+  private final DecodeSession[] sessions; // in the order of their runs
+  private final int[] rows;
+  private int count;
+  private boolean left; // some did so in mid pass
+
+  DecodeBatch(ModelBackend model, int maxSessions, DecodeCompute compute) {
+    this.model = model;
+    this.compute = compute;
+    this.sessions = new DecodeSession[maxSessions];
+    this.rows = new int[maxSessions];
+  }
+
+  /**
+   * One pass, and the tokens it gives. Where it fails, that says nothing about whose fault it was:
+   * nobody in it gets a half-computed answer.
+   *
+   * @return rows run
+   */
+  int run(List<DecodeSession> active, BatchRunner runner) {
+    TokenBatch batch = runner.batch().clear();
+    int done = 0;
+    left = false;
+    try {
+      int chunk = fill(active, batch);
+      done = batch.rows();
+      if (done > 0) {
+        long startNs = runner.nowNs();
+        runner.forward().embed(batch);
+        if (runner.layers(0, model.shape().layers())) {
+          ran(runner, done, chunk, startNs);
+        }
+      }
+    } catch (Exception e) {
+      String why = "the forward pass failed: " + DecodeQueue.told(e);
+      for (int i = 0; i < count; i++) {
+        sessions[i].fail(why);
+      }
+      done++;
+    }
+    batch.clear();
+    Arrays.fill(sessions, 0, count, null);
+    count = 0;
+    return done;
+  }
+
+  private void ran(BatchRunner runner, int all, int chunk, long startNs) {
+    compute.ranChunk(chunk, model.shape().layers(), startNs);
+    int depth = chunkDepth(chunk);
+    long sampledNs = sample(runner);
+    if (!left) {
+      runner.budget().ran(all - chunk, chunk, depth, sampledNs - startNs);
+    }
+  }
+
+  /** Returns how many of the rows are prompts'. */
+  private int fill(List<DecodeSession> active, TokenBatch batch) {
+    for (int i = 0; i < active.size(); i++) {
+      if (active.get(i).pending() == 1) {
+        add(active.get(i), batch, 1);
+      }
+    }
+    int chunk = 0;
+    for (int i = 0; i < active.size(); i++) {
+      if (active.get(i).pending() > 1 && active.get(i).granted() > 0) {
+        chunk += add(active.get(i), batch, active.get(i).granted());
+      }
+    }
+    return chunk;
+  }
+
+  /** Where the prompts' tokens in the batch stand, in the middle. */
+  private int chunkDepth(int chunk) {
+    long sum = 0;
+    for (int i = 0; i < count && chunk > 0; i++) {
+      if (rows[i] > 1) {
+        sum += (long) rows[i] * (sessions[i].ready() + rows[i] / 2);
+      }
+    }
+    return chunk == 0 ? 0 : (int) (sum / chunk);
+  }
+
+  private int add(DecodeSession session, TokenBatch batch, int most) {
+    sessions[count] = session;
+    rows[count] = session.addTo(batch, most);
+    return rows[count++];
+  }
+
+  /** A session whose run was taken out of the pass. */
+  void leave(DecodeSession session) {
+    for (int i = 0; i < count; i++) {
+      if (sessions[i] == session) {
+        System.arraycopy(sessions, i + 1, sessions, i, count - i - 1);
+        System.arraycopy(rows, i + 1, rows, i, count - i - 1);
+        sessions[--count] = null;
+        left = true;
+        return;
+      }
+    }
+  }
+
+  /**
+   * Behind the last layer the batch's wanted rows stand side by side, one a session.
+   *
+   * @return when all were computed: what listeners do then is their own time
+   */
+  private long sample(BatchRunner runner) {
+    int wanted = 0;
+    for (int i = 0; i < count; i++) {
+      if (sessions[i].advanced(rows[i])) {
+        sessions[wanted++] = sessions[i];
+      }
+    }
+    Arrays.fill(sessions, wanted, count, null);
+    count = wanted;
+    if (wanted == 0) {
+      return runner.nowNs();
+    }
+    runner.forward().logits(0, wanted, compute.logits());
+    long nowNs = runner.nowNs();
+    for (int row = 0; row < wanted; row++) {
+      sessions[row].choose(compute.logits(), row, nowNs);
+      compute.stalls().record(sessions[row].gapNs());
+    }
+    for (int row = 0; row < wanted && !runner.isStopped(); row++) {
+      sessions[row].tell(compute.shownLogits(), row);
+    }
+    return nowNs;
+  }
+}

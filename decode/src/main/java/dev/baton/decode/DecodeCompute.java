@@ -1,0 +1,114 @@
+package dev.baton.decode;
+
+import dev.baton.kv.KvPool;
+import dev.baton.kv.KvSequence;
+import dev.baton.model.ModelBackend;
+import dev.baton.model.TokenBatch;
+import dev.baton.schedule.BatchRunner;
+import dev.baton.schedule.StallHistogram;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What all sessions compute with, one after the other: the scheduler's passes, room for logits, and
+ * how fast prompts are here. The compute thread's, but for what says otherwise.
+ */
+final class DecodeCompute {
+  private static final int TRIAL_TOKENS = 32;
+  private static final long RATE_IS_FRESH_NS = 5_000_000_000L;
+
+  private final KvPool pool;
+  private final int layers;
+  private final StallHistogram stalls = new StallHistogram();
+  private final PrefillRate rate = new PrefillRate();
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment logits;
+  private final MemorySegment shownLogits;
+  private @Nullable BatchRunner runner;
+
+  /**
+   * @param maxLogits rows of logits wanted at once
+   */
+  DecodeCompute(ModelBackend model, KvPool pool, int maxLogits) {
+    this.pool = pool;
+    this.layers = model.shape().layers();
+    this.logits = arena.allocate((long) maxLogits * model.shape().vocab() * Float.BYTES, 64);
+    this.shownLogits = logits.asReadOnly();
+  }
+
+  /** Runs batches from now on. */
+  void use(BatchRunner with) {
+    runner = with;
+  }
+
+  BatchRunner runner() {
+    return Objects.requireNonNull(runner);
+  }
+
+  /** Room for rows of logits, (maxLogits, vocab). */
+  MemorySegment logits() {
+    return logits;
+  }
+
+  /** The same for listeners, which may keep others' rows in view but not change them. */
+  MemorySegment shownLogits() {
+    return shownLogits;
+  }
+
+  /** All gaps between two tokens of an answer. Any thread. */
+  StallHistogram stalls() {
+    return stalls;
+  }
+
+  /** A chunk of {@code tokens} that began at {@code startNs} has gone through so many layers. */
+  void ranChunk(int tokens, int ofLayers, long startNs) {
+    long nowNs = runner().nowNs();
+    rate.ran(tokens, ofLayers, nowNs - startNs, nowNs);
+  }
+
+  /**
+   * How long the prefill of so many tokens takes here. When that has not been measured of late, a
+   * small chunk of the prompt is run for it, in blocks that are given back at once.
+   *
+   * @param mayTry whether there is nothing else to do now
+   * @return {@link Long#MAX_VALUE} when it cannot be said
+   */
+  long prefillNs(int tokens, int[] prompt, boolean mayTry) {
+    boolean fresh = rate.isKnown() && runner().nowNs() - rate.measuredNs() < RATE_IS_FRESH_NS;
+    if (!fresh && mayTry) {
+      runTrial(prompt);
+    }
+    return rate.isKnown() ? rate.nsFor((long) tokens * layers) : Long.MAX_VALUE;
+  }
+
+  private void runTrial(int[] prompt) {
+    BatchRunner with = runner();
+    int tokens = Math.min(Math.min(TRIAL_TOKENS, prompt.length), with.forward().maxTokens());
+    KvSequence scratch = pool.reserve(tokens);
+    if (scratch == null) {
+      return;
+    }
+    try (scratch) {
+      long startNs = with.nowNs();
+      TokenBatch batch = with.batch().clear().add(scratch, prompt, 0, tokens, 0, 0);
+      with.forward().embed(batch);
+      if (with.layers(0, layers)) {
+        ranChunk(tokens, layers, startNs);
+      }
+      batch.clear();
+    }
+  }
+
+  /**
+   * Frees the room for logits, where no pass can write there any more.
+   *
+   * @param computes the thread that does
+   */
+  void end(Thread computes) {
+    if (Thread.currentThread() == computes && arena.scope().isAlive()) {
+      arena.close();
+    }
+  }
+}
