@@ -438,6 +438,30 @@ final class AutoSplit implements AutoCloseable {
           Instant.now(),
           pair.modelName(),
           known == null ? null : known.profile.measuredAt(),
+          route(plan, outcome),
+          new JournalEntry.Tokens(
+              outcome.promptTokens(),
+              outcome.cachedTokens(),
+              outcome.outputTokens(),
+              ask.outputLimit),
+          ask.caller,
+          new JournalEntry.Times(
+              new JournalEntry.Latency(
+                  prediction.ttftSeconds(), decision.e2eSeconds(outcome.outputTokens())),
+              new JournalEntry.Latency(ttftSeconds, ttftSeconds + outcome.decodeNs() / 1e9),
+              new JournalEntry.Phases(
+                  prediction.compute().prefillThere(),
+                  prediction.compute().prefillHere(),
+                  decision.shareOfDecode(outcome.outputTokens()) * prediction.compute().decode()),
+              new JournalEntry.Phases(
+                  there,
+                  (plan.isLocal() ? outcome.prefillNs() : outcome.sharedPrefillNs()) / 1e9,
+                  decodeSeconds(outcome))),
+          unplanned != null ? unplanned : outcome.fallback());
+    }
+
+    private JournalEntry.Route route(SplitPlan plan, DecodeOutcome outcome) {
+      return new JournalEntry.Route(
           plan.isLocal() ? null : pair.there(),
           HERE,
           plan.boundaryLayer(),
@@ -445,24 +469,7 @@ final class AutoSplit implements AutoCloseable {
           Arrays.stream(plan.chunks().cut(outcome.promptTokens() - outcome.cachedTokens()))
               .boxed()
               .toList(),
-          plan.isLocal() ? null : plan.wireType().name(),
-          outcome.promptTokens(),
-          outcome.cachedTokens(),
-          outcome.outputTokens(),
-          ask.outputLimit,
-          ask.caller,
-          new JournalEntry.Latency(
-              prediction.ttftSeconds(), decision.e2eSeconds(outcome.outputTokens())),
-          new JournalEntry.Latency(ttftSeconds, ttftSeconds + outcome.decodeNs() / 1e9),
-          new JournalEntry.Phases(
-              prediction.compute().prefillThere(),
-              prediction.compute().prefillHere(),
-              decision.shareOfDecode(outcome.outputTokens()) * prediction.compute().decode()),
-          new JournalEntry.Phases(
-              there,
-              (plan.isLocal() ? outcome.prefillNs() : outcome.sharedPrefillNs()) / 1e9,
-              decodeSeconds(outcome)),
-          unplanned != null ? unplanned : outcome.fallback());
+          plan.isLocal() ? null : plan.wireType().name());
     }
   }
 

@@ -101,15 +101,18 @@ final class JournalCommand implements Callable<Integer> {
   }
 
   private static String line(JournalEntry entry) {
-    String cached = entry.cachedTokens() == 0 ? "" : "(" + entry.cachedTokens() + ")";
+    JournalEntry.Tokens tokens = entry.tokens();
+    JournalEntry.Latency predicted = entry.times().predicted();
+    JournalEntry.Latency observed = entry.times().observed();
+    String cached = tokens.cachedTokens() == 0 ? "" : "(" + tokens.cachedTokens() + ")";
     String row =
         row(
             TIME.format(entry.time().atZone(ZoneId.systemDefault())),
             entry.model(),
-            plan(entry),
-            entry.promptTokens() + cached + "+" + entry.outputTokens(),
-            times(entry.predicted().ttftSeconds(), entry.observed().ttftSeconds()),
-            times(entry.predicted().e2eSeconds(), entry.observed().e2eSeconds()));
+            plan(entry.route()),
+            tokens.promptTokens() + cached + "+" + tokens.outputTokens(),
+            times(predicted.ttftSeconds(), observed.ttftSeconds()),
+            times(predicted.e2eSeconds(), observed.e2eSeconds()));
     String fallback = entry.fallback();
     return fallback == null ? row : row + " fell back: " + Failure.oneLine(fallback);
   }
@@ -119,15 +122,15 @@ final class JournalCommand implements Callable<Integer> {
         .stripTrailing();
   }
 
-  private static String plan(JournalEntry entry) {
-    if (entry.prefillNode() == null) {
+  private static String plan(JournalEntry.Route route) {
+    if (route.prefillNode() == null) {
       return "local";
     }
     String layers =
-        entry.boundaryLayer() == entry.layers()
+        route.boundaryLayer() == route.layers()
             ? "all"
-            : entry.boundaryLayer() + " of " + entry.layers();
-    return layers + " at " + entry.prefillNode();
+            : route.boundaryLayer() + " of " + route.layers();
+    return layers + " at " + route.prefillNode();
   }
 
   private static String times(double predictedSeconds, double observedSeconds) {

@@ -146,7 +146,7 @@ public final class Journal implements AutoCloseable {
     if (current == null) {
       return;
     }
-    String line = SealedLine.seal(JSON.writeValueAsString(new Line(VERSION, entry)));
+    String line = write(entry);
     if (line.getBytes(StandardCharsets.UTF_8).length > JournalQueue.MAX_LINE_BYTES) {
       return; // a caller's or a model's name is no name
     }
@@ -244,6 +244,11 @@ public final class Journal implements AutoCloseable {
             + JournalException.reason(e)
             + "); move the folder away to begin anew",
         e);
+  }
+
+  /** The line of an entry. */
+  static String write(JournalEntry entry) {
+    return SealedLine.seal(JSON.writeValueAsString(new Line(VERSION, entry)));
   }
 
   /** Null for a line that a later version wrote, or that is none or spoiled. */

@@ -167,16 +167,16 @@ public final class Corrections {
       return;
     }
     requests++;
-    JournalEntry.Phases modelled = entry.modelled();
-    JournalEntry.Phases measured = entry.measured();
-    boolean shared = entry.boundaryLayer() > 0 && entry.boundaryLayer() < entry.layers();
-    Kind kind = Kind.of(shared, entry.promptTokens());
-    if (entry.prefillNode() != null) {
-      seen(entry.prefillNode())
+    JournalEntry.Phases modelled = entry.times().modelled();
+    JournalEntry.Phases measured = entry.times().measured();
+    JournalEntry.Route route = entry.route();
+    Kind kind = Kind.of(route.sharesThePrompt(), entry.tokens().promptTokens());
+    if (route.prefillNode() != null) {
+      seen(route.prefillNode())
           .observePrompt(
               requests, kind, modelled.prefillThereSeconds(), measured.prefillThereSeconds());
     }
-    Seen here = seen(entry.decodeNode());
+    Seen here = seen(route.decodeNode());
     here.observePrompt(
         requests, kind, modelled.prefillHereSeconds(), measured.prefillHereSeconds());
     here.observeDecode(requests, modelled.decodeSeconds(), measured.decodeSeconds());

@@ -49,11 +49,12 @@ public final class OutputLengths {
 
   /** Learns from an answer; an empty one tells nothing, nor does another model's. */
   public synchronized void observe(JournalEntry entry) {
-    if (entry.outputTokens() == 0 || entry.outputLimit() == 0 || !entry.model().equals(model)) {
+    JournalEntry.Tokens tokens = entry.tokens();
+    if (tokens.outputTokens() == 0 || tokens.outputLimit() == 0 || !entry.model().equals(model)) {
       return;
     }
     Deque<Answer> last = answers.computeIfAbsent(key(entry.caller()), _ -> new ArrayDeque<>());
-    last.add(new Answer(entry.outputTokens(), entry.outputTokens() >= entry.outputLimit()));
+    last.add(new Answer(tokens.outputTokens(), tokens.outputTokens() >= tokens.outputLimit()));
     if (last.size() > WINDOW) {
       last.remove();
     }

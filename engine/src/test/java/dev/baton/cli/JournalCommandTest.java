@@ -66,6 +66,11 @@ final class JournalCommandTest {
     assertEquals("m3", nodes.get(1).get("prefillNode").asString());
     assertEquals(2.0, nodes.get(1).get("observed").get("ttftSeconds").asDouble());
     assertEquals("2026-05-04T03:02:01Z", nodes.get(1).get("time").asString());
+    assertEquals(
+        "time model profile prefillNode decodeNode boundaryLayer layers chunkTokens wireType"
+            + " promptTokens cachedTokens outputTokens outputLimit caller predicted observed"
+            + " modelled measured fallback",
+        String.join(" ", nodes.get(1).propertyNames()));
   }
 
   @Test
@@ -118,21 +123,16 @@ final class JournalCommandTest {
         Instant.parse("2026-05-04T03:02:01Z"),
         "llama",
         Instant.parse("2026-05-01T00:00:00Z"),
-        prefillNode,
-        "here",
-        boundaryLayer,
-        32,
-        List.of(4000),
-        prefillNode == null ? null : "F16",
-        4000,
-        416,
-        outputTokens,
-        0,
+        prefillNode == null
+            ? JournalEntry.Route.local("here", 32, List.of(4000))
+            : new JournalEntry.Route(prefillNode, "here", boundaryLayer, 32, List.of(4000), "F16"),
+        new JournalEntry.Tokens(4000, 416, outputTokens, 0),
         null,
-        new JournalEntry.Latency(1.5, 4.4),
-        new JournalEntry.Latency(2, 4),
-        JournalEntry.Phases.NONE,
-        JournalEntry.Phases.NONE,
+        new JournalEntry.Times(
+            new JournalEntry.Latency(1.5, 4.4),
+            new JournalEntry.Latency(2, 4),
+            JournalEntry.Phases.NONE,
+            JournalEntry.Phases.NONE),
         fallback);
   }
 

@@ -9,6 +9,8 @@ public final class Entries {
   /** Of a prompt, unless it says otherwise. */
   public static final int TOKENS = 4000;
 
+  private static final List<Integer> CHUNKS = List.of(2048, 1024, 512);
+
   private Entries() {}
 
   public static JournalEntry numbered(int number) {
@@ -45,21 +47,16 @@ public final class Entries {
         Instant.parse("2026-05-04T03:02:01.123456789Z"),
         "llama-3.1-8b-f16",
         null,
-        prefillNode,
-        "here",
-        prefillNode == null ? 0 : 20,
-        32,
-        List.of(2048, 1024, 512),
-        prefillNode == null ? null : "F16",
-        promptTokens,
-        Math.min(416, promptTokens),
-        outputTokens,
-        0,
+        prefillNode == null
+            ? JournalEntry.Route.local("here", 32, CHUNKS)
+            : new JournalEntry.Route(prefillNode, "here", 20, 32, CHUNKS, "F16"),
+        new JournalEntry.Tokens(promptTokens, Math.min(416, promptTokens), outputTokens, 0),
         null,
-        new JournalEntry.Latency(1.5, 3.25),
-        new JournalEntry.Latency(1.75, 3.5),
-        modelled,
-        measured,
+        new JournalEntry.Times(
+            new JournalEntry.Latency(1.5, 3.25),
+            new JournalEntry.Latency(1.75, 3.5),
+            modelled,
+            measured),
         fallback);
   }
 }

@@ -208,10 +208,22 @@ final class JournalTest {
     assertEquals(Entries.numbered(5), Journal.read(text));
     assertEquals(
         Entries.numbered(5), Journal.read(text.replace("\"model\"", "\"new\":[1],\"model\"")));
-    assertEquals(0, Journal.read(text.replace("\"cachedTokens\":416,", "")).cachedTokens());
+    assertEquals(
+        0, Journal.read(text.replace("\"cachedTokens\":416,", "")).tokens().cachedTokens());
     assertNull(Journal.read(text.replace("\"version\":1", "\"version\":2")));
     assertNull(Journal.read("{\"version\":1"));
     assertNull(Journal.read("{}"));
+  }
+
+  @Test
+  void shouldWriteWhatItsReadersKnow() {
+    String now =
+        JSON_OF_VERSION_1
+            .replace("\"prefillNode\"", "\"profile\":null,\"prefillNode\"")
+            .replace("\"predicted\"", "\"outputLimit\":0,\"caller\":null,\"predicted\"");
+    assertEquals(now, SealedLine.unseal(Journal.write(Entries.numbered(5))));
+    JournalEntry alone = Entries.alone(100, JournalEntry.Phases.NONE, JournalEntry.Phases.NONE);
+    assertEquals(alone, Journal.read(Journal.write(alone)));
   }
 
   @Test
@@ -252,7 +264,7 @@ final class JournalTest {
   }
 
   private static List<Integer> numbers(List<JournalEntry> entries) {
-    return entries.stream().map(JournalEntry::outputTokens).toList();
+    return entries.stream().map(entry -> entry.tokens().outputTokens()).toList();
   }
 
   private static String firstLine(Process process) throws IOException {

@@ -114,7 +114,7 @@ final class SpoiledJournalTest {
   }
 
   private static List<Integer> numbers(List<JournalEntry> entries) {
-    return entries.stream().map(JournalEntry::outputTokens).toList();
+    return entries.stream().map(entry -> entry.tokens().outputTokens()).toList();
   }
 
   private static List<JournalEntry> all(Journal journal) {

@@ -25,21 +25,14 @@ class OutputLengthsTest {
               Instant.EPOCH,
               model,
               null,
-              null,
-              "here",
-              0,
-              32,
-              List.of(64),
-              null,
-              64,
-              0,
-              tokens,
-              limit,
+              JournalEntry.Route.local("here", 32, List.of(64)),
+              new JournalEntry.Tokens(64, 0, tokens, limit),
               caller,
-              new JournalEntry.Latency(1, 2),
-              new JournalEntry.Latency(1, 2),
-              JournalEntry.Phases.NONE,
-              JournalEntry.Phases.NONE,
+              new JournalEntry.Times(
+                  new JournalEntry.Latency(1, 2),
+                  new JournalEntry.Latency(1, 2),
+                  JournalEntry.Phases.NONE,
+                  JournalEntry.Phases.NONE),
               null));
     }
   }
