@@ -7,9 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.baton.decode.DecodeQueue;
 import dev.baton.kernel.KernelsConfig;
-import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
-import dev.baton.kvstream.StreamNode;
+import dev.baton.kvstream.link.PrefillPeer;
+import dev.baton.kvstream.link.StreamNode;
 import dev.baton.node.NodeCompute;
 import dev.baton.plan.SplitPlan;
 import java.nio.file.Path;

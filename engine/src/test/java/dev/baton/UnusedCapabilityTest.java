@@ -9,7 +9,7 @@ import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.NodeIdentity;
 import dev.baton.kvstream.NodeLimits;
 import dev.baton.kvstream.StreamConfig;
-import dev.baton.kvstream.StreamNode;
+import dev.baton.kvstream.link.StreamNode;
 import dev.baton.node.NodeCompute;
 import dev.baton.prefill.PrefillQueue;
 import java.util.Set;

@@ -1,5 +1,7 @@
 package dev.baton.bench;
 
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.belongToAnyOf;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
@@ -7,6 +9,7 @@ import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.sli
 import static java.util.stream.Collectors.toCollection;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ImportOption;
@@ -18,6 +21,9 @@ import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.library.dependencies.SliceAssignment;
 import com.tngtech.archunit.library.dependencies.SliceIdentifier;
 import dev.baton.failure.ExplainedException;
+import dev.baton.kvstream.HostPort;
+import dev.baton.kvstream.StreamConfig;
+import dev.baton.kvstream.StreamException;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
@@ -48,7 +54,14 @@ class RoomsTest {
               "dev.baton.schedule",
               "dev.baton.thread"),
           "kvstream",
-          List.of("dev.baton.kvstream", "dev.baton.kvstream.codec", "dev.baton.kvstream.media"),
+          List.of(
+              "dev.baton.kvstream",
+              "dev.baton.kvstream.codec",
+              "dev.baton.kvstream.link",
+              "dev.baton.kvstream.media",
+              "dev.baton.kvstream.message",
+              "dev.baton.kvstream.seal",
+              "dev.baton.kvstream.session"),
           "prefill",
           List.of("dev.baton.prefill"),
           "decode",
@@ -86,6 +99,11 @@ class RoomsTest {
               "dev.baton.bench.result",
               "dev.baton.bench.split",
               "dev.baton.bench.stream"));
+
+  /** What the media may know of the stream's values: settings, addresses, and how to complain. */
+  private static final Class<?>[] MEDIA_SETTINGS = {
+    StreamConfig.class, HostPort.class, StreamException.class
+  };
 
   /** Leaves out what JMH's processor makes of the benchmarks. */
   static final class OnlyWhatIsWritten implements ImportOption {
@@ -149,15 +167,48 @@ class RoomsTest {
           .dependOnClassesThat()
           .resideInAPackage("io.aeron..");
 
+  /** From connections down to the values that all speak of. */
+  @ArchTest
+  static final ArchRule shouldPointArrowsOneWayInsideTheStream =
+      layeredArchitecture()
+          .consideringOnlyDependenciesInLayers()
+          .layer("link")
+          .definedBy("dev.baton.kvstream.link")
+          .layer("session")
+          .definedBy("dev.baton.kvstream.session")
+          .layer("seal")
+          .definedBy("dev.baton.kvstream.seal")
+          .layer("media")
+          .definedBy("dev.baton.kvstream.media")
+          .layer("message")
+          .definedBy("dev.baton.kvstream.message")
+          .layer("codec")
+          .definedBy("dev.baton.kvstream.codec")
+          .layer("values")
+          .definedBy("dev.baton.kvstream")
+          .whereLayer("values")
+          .mayNotAccessAnyLayer()
+          .whereLayer("codec")
+          .mayNotAccessAnyLayer()
+          .whereLayer("message")
+          .mayOnlyAccessLayers("codec", "values")
+          .whereLayer("seal")
+          .mayOnlyAccessLayers("message", "codec", "values")
+          .whereLayer("media")
+          .mayOnlyAccessLayers("values")
+          .whereLayer("session")
+          .mayOnlyAccessLayers("seal", "media", "message", "codec", "values");
+
   /** How datagrams leave and arrive does not depend on what they say. */
   @ArchTest
-  static final ArchRule shouldNotLetTheMediaKnowTheProtocol =
+  static final ArchRule shouldNotLetTheMediaKnowWhatIsSaid =
       noClasses()
           .that()
           .resideInAPackage("dev.baton.kvstream.media..")
           .should()
-          .dependOnClassesThat()
-          .resideInAnyPackage("dev.baton.kvstream", "dev.baton.kvstream.codec..");
+          .dependOnClassesThat(
+              resideInAPackage("dev.baton.kvstream")
+                  .and(DescribedPredicate.not(belongToAnyOf(MEDIA_SETTINGS))));
 
   @ArchTest
   static final ArchRule shouldPointArrowsOneWayInsideNative =
@@ -197,7 +248,7 @@ class RoomsTest {
           .dependOnClassesThat()
           .resideInAPackage("dev.baton.cpu..");
 
-  /** One type to catch, whose message is for people. */
+  /** One type to catch, whose message is for people; what a peer sent stays within the stream. */
   @ArchTest
   static final ArchRule shouldTellUsersOfFailuresByOneType =
       classes()
@@ -205,6 +256,8 @@ class RoomsTest {
           .areAssignableTo(RuntimeException.class)
           .and()
           .arePublic()
+          .and()
+          .resideOutsideOfPackage("dev.baton.kvstream.message")
           .should()
           .beAssignableTo(ExplainedException.class);
 

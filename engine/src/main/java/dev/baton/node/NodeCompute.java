@@ -23,7 +23,7 @@ import dev.baton.kvstream.Capability;
 import dev.baton.kvstream.Fidelity;
 import dev.baton.kvstream.NodeIdentity;
 import dev.baton.kvstream.NodeLimits;
-import dev.baton.kvstream.PrefillPeer;
+import dev.baton.kvstream.link.PrefillPeer;
 import dev.baton.metrics.Meters;
 import dev.baton.model.ModelBackend;
 import java.nio.file.Path;

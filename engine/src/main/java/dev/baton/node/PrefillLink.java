@@ -1,10 +1,10 @@
 package dev.baton.node;
 
 import dev.baton.kvstream.NodeIdentity;
-import dev.baton.kvstream.PrefillPeer;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamException;
-import dev.baton.kvstream.StreamNode;
+import dev.baton.kvstream.link.PrefillPeer;
+import dev.baton.kvstream.link.StreamNode;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -262,7 +262,8 @@ public final class PrefillLink implements AutoCloseable {
     }
     String target = endpoint;
     StreamNode launched =
-        StreamNode.launch(target == null ? config : config.reachedFrom(target), identity, null);
+        StreamNode.launch(
+            target == null ? config : StreamNode.reachedFrom(config, target), identity, null);
     synchronized (this) {
       if (compute != null) {
         compute.keepFor(launched.thread());

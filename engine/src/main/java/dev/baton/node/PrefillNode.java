@@ -6,7 +6,7 @@ import dev.baton.kvstream.ClusterKey;
 import dev.baton.kvstream.NodeLimits;
 import dev.baton.kvstream.OrderReport;
 import dev.baton.kvstream.StreamConfig;
-import dev.baton.kvstream.StreamNode;
+import dev.baton.kvstream.link.StreamNode;
 import dev.baton.metrics.Meters;
 import dev.baton.prefill.PrefillQueue;
 import dev.baton.schedule.Scheduler;

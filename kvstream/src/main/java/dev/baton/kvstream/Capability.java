@@ -1,8 +1,5 @@
 package dev.baton.kvstream;
 
-import java.util.EnumSet;
-import java.util.Set;
-
 /**
  * What a node can do beside what every node of the protocol's version can. A node that does not
  * know one, or that lacks it, is not asked for it.
@@ -19,39 +16,21 @@ public enum Capability {
   /** Keeps what it has computed, and goes on from there. */
   PREFIXES(4, "keep what it has computed");
 
-  private final long bit;
+  private final int bit;
   private final String words;
 
-  /**
-   * @param place of its bit on the wire; never changes
-   */
-  Capability(int place, String words) {
-    this.bit = 1L << place;
+  Capability(int bit, String words) {
+    this.bit = bit;
     this.words = words;
   }
 
+  /** The number of its bit on the wire; never changes. */
+  public int bit() {
+    return bit;
+  }
+
   /** What somebody who lacks it does not do. */
-  String words() {
+  public String words() {
     return words;
-  }
-
-  /** As a bit set. */
-  static long bits(Set<Capability> capabilities) {
-    long bits = 0;
-    for (Capability capability : capabilities) {
-      bits |= capability.bit;
-    }
-    return bits;
-  }
-
-  /** From a bit set; what a later version has beside is left out. */
-  static Set<Capability> of(long bits) {
-    EnumSet<Capability> known = EnumSet.noneOf(Capability.class);
-    for (Capability capability : values()) {
-      if ((bits & capability.bit) != 0) {
-        known.add(capability);
-      }
-    }
-    return known;
   }
 }

@@ -33,7 +33,9 @@ public final class ClusterKey {
   /** Both. */
   public static final Set<String> VARIABLES = Set.of(VARIABLE, FILE_VARIABLE);
 
-  static final int BYTES = 32;
+  /** Bytes of a key. */
+  public static final int BYTES = 32;
+
   private static final int MAX_FILE_BYTES = 1024;
   private static final Set<PosixFilePermission> OWNERS_OWN =
       Set.of(
@@ -135,7 +137,7 @@ public final class ClusterKey {
   }
 
   /** A copy of the 32 bytes. */
-  byte[] bytes() {
+  public byte[] bytes() {
     return bytes.clone();
   }
 

@@ -91,7 +91,7 @@ public record HostPort(String host, int port) {
   }
 
   /** Link-local addresses are the same behind each interface, so they need its name. */
-  static String lacksInterface(String shown) {
+  public static String lacksInterface(String shown) {
     return "'"
         + shown
         + "' is a link-local address: name the interface that leads there, as in "

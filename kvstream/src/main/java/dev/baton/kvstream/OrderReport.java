@@ -42,7 +42,7 @@ public record OrderReport(
   }
 
   /** Of an order that was not taken. */
-  static OrderReport refused(String caller, String reason, PrefillOrder order) {
+  public static OrderReport refused(String caller, String reason, PrefillOrder order) {
     Stage stage = order.stage();
     return new OrderReport(
         caller,

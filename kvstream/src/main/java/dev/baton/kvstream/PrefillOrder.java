@@ -1,7 +1,6 @@
 package dev.baton.kvstream;
 
 import dev.baton.kernel.KvWireType;
-import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -45,7 +44,7 @@ public record PrefillOrder(
   }
 
   /** Of what the order needs, the first that is not among these, or null. */
-  @Nullable Capability lacking(Set<Capability> capabilities) {
+  public @Nullable Capability lacking(Set<Capability> capabilities) {
     boolean between =
         stage.fromLayer() > 0 || stage.input() instanceof Stage.RowsOf || stage.rowsTicket() != 0;
     boolean given = !prompt.given().isEmpty() || prompt.positions().length > 0;
@@ -64,63 +63,11 @@ public record PrefillOrder(
   }
 
   /** The first token whose boundary row travels; the end where none does. */
-  int firstRow() {
+  public int firstRow() {
     return switch (stage.rows()) {
       case NONE -> tokens().length;
       case LAST -> tokens().length - 1;
       case ALL -> firstToken();
     };
-  }
-
-  /**
-   * A number that any single change of the order changes: nothing else on the wire would tell that
-   * another prompt was prefilled than the one that was meant. FNV-1a over whole numbers.
-   */
-  long digest() {
-    long hash = 0xcbf29ce484222325L;
-    hash = mix(hash, sessionId);
-    hash = mix(hash, firstToken());
-    hash = mix(hash, stage.fromLayer());
-    hash = mix(hash, stage.toLayer());
-    hash = mix(hash, stage.state() ? 1 : 0);
-    hash = mix(hash, WireCodes.of(stage.rows()));
-    hash = mix(hash, stage.rowsTicket());
-    if (stage.input() instanceof Stage.RowsOf(String node, long ticket)) {
-      hash = mix(mix(hash, ticket), node);
-    }
-    hash = mix(hash, chunks.largestTokens());
-    hash = mix(hash, chunks.smallestTokens());
-    hash = mix(hash, WireCodes.of(wireType));
-    hash = mix(hash, WireCodes.of(urgency.priority()));
-    hash = mix(hash, urgency.deadlineMs());
-    for (Prompt.Given run : prompt.given()) {
-      hash = mix(mix(mix(hash, run.firstToken()), run.tokens()), run.hash());
-    }
-    hash = mix(hash, prompt.adapter());
-    hash = mix(hash, prompt.salt());
-    for (int position : prompt.positions()) {
-      hash = mix(hash, position);
-    }
-    for (int token : tokens()) {
-      hash = mix(hash, token);
-    }
-    return hash;
-  }
-
-  private static long mix(long hash, long number) {
-    long mixed = (hash ^ number) * 0x100000001b3L;
-    return mixed ^ (mixed >>> 32);
-  }
-
-  private static long mix(long hash, byte[] bytes) {
-    long mixed = mix(hash, bytes.length);
-    for (byte one : bytes) {
-      mixed = mix(mixed, one);
-    }
-    return mixed;
-  }
-
-  private static long mix(long hash, String text) {
-    return mix(hash, text.getBytes(StandardCharsets.UTF_8));
   }
 }

@@ -21,9 +21,6 @@ public record PrefixHits(
     int numericsVersion,
     Fidelity fidelity,
     Set<Capability> capabilities) {
-  /** Entries of an answer, which has to fit into one message. */
-  static final int MOST_HELD = 1024;
-
   /** Layers [fromLayer, toLayer) that can be gone on with from the same positions. */
   public record Held(int fromLayer, int toLayer, Positions positions) {
     public Held {

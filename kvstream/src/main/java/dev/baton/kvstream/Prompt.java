@@ -17,11 +17,11 @@ public record Prompt(
   private static final int HASH_BYTES = 32;
   private static final int POSITION_PARTS = 3;
 
-  /** Runs of given rows in one prompt. */
-  static final int MOST_RUNS = 4096;
+  /** Runs of given rows in one prompt, at most. */
+  public static final int MOST_RUNS = 4096;
 
-  /** Bytes of a salt. */
-  static final int MOST_SALT = 1024;
+  /** Bytes of a salt, at most. */
+  public static final int MOST_SALT = 1024;
 
   /**
    * Tokens [firstToken, firstToken + tokens) whose embedding rows are given.

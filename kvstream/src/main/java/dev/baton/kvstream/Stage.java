@@ -73,7 +73,7 @@ public record Stage(
   }
 
   /** Why a model of these layers has no such stage, or null. */
-  @Nullable String misfit(StateTable model) {
+  public @Nullable String misfit(StateTable model) {
     if (toLayer > model.layerCount()) {
       return "layers up to " + toLayer + " of a model with " + model.layerCount() + " layers";
     }

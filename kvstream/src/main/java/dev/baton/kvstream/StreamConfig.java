@@ -50,15 +50,15 @@ public record StreamConfig(
   /** Shorter leases end by accident. */
   public static final long MIN_LEASE_NS = TimeUnit.MILLISECONDS.toNanos(100);
 
-  /** Aeron takes messages of up to an eighth of a term. */
-  private static final int ORDERS_IN_A_TERM = 8;
+  /** Aeron takes no longer terms. */
+  public static final int MAX_TERM_BYTES = 1 << 30;
 
-  private static final int ORDER_OVERHEAD_BYTES = 2048;
+  /**
+   * What is usual of boundary rows: about so many bytes, unless three chunks are more: one
+   * computed, one on its way, one in use.
+   */
+  public static final long USUAL_ROWS_BYTES = 8L << 20;
 
-  /** Half of it holds the largest datagram twice. */
-  static final int LEAST_CONTROL_TERM_BYTES = 256 << 10;
-
-  private static final int MAX_TERM_BYTES = 1 << 30;
   private static final int MIN_MTU_BYTES = 512;
   private static final int MAX_MTU_BYTES = 65504;
 
@@ -102,22 +102,6 @@ public record StreamConfig(
     }
   }
 
-  /** Length of a control term in which an order of {@code contextTokens} tokens fits. */
-  int controlTermBytes(int contextTokens) {
-    if (controlTermBytes != 0) {
-      return controlTermBytes;
-    }
-    long order = ORDER_OVERHEAD_BYTES + (long) contextTokens * Integer.BYTES;
-    long term = Long.highestOneBit(Math.max(1, ORDERS_IN_A_TERM * order - 1)) << 1;
-    return Math.clamp(term, LEAST_CONTROL_TERM_BYTES, MAX_TERM_BYTES);
-  }
-
-  /** Tokens of the longest order that a control stream takes. */
-  int longestOrder(int contextTokens) {
-    return (controlTermBytes(contextTokens) / ORDERS_IN_A_TERM - ORDER_OVERHEAD_BYTES)
-        / Integer.BYTES;
-  }
-
   private static void requireTerm(int bytes) {
     if (bytes < 64 * 1024 || bytes > MAX_TERM_BYTES || Integer.bitCount(bytes) != 1) {
       throw new IllegalArgumentException(
@@ -125,21 +109,8 @@ public record StreamConfig(
     }
   }
 
-  /**
-   * These settings for a node that has to be reached by the one at {@code hostPort}: where nothing
-   * was said, and there is a key, it listens at the address that leads there.
-   *
-   * @throws StreamException when there is no such host, or no way to it
-   */
-  public StreamConfig reachedFrom(String hostPort) {
-    if (listen != null || clusterKey == null) {
-      return this;
-    }
-    Endpoint peer = Endpoint.parse(hostPort);
-    return peer.isLoopback() ? this : withListen(Endpoint.anyTo(peer).asSeenFrom(peer).toString());
-  }
-
-  private StreamConfig withListen(String hostPort) {
+  /** The same with another address to listen at. */
+  public StreamConfig withListen(String hostPort) {
     return new StreamConfig(
         hostPort,
         advertise,
@@ -176,7 +147,7 @@ public record StreamConfig(
     private int controlTermBytes;
     private int receiveWindowBytes = 2 << 20;
     private long creditBytes = 16 << 20;
-    private long rowsBytes = RowWindow.BYTES;
+    private long rowsBytes = USUAL_ROWS_BYTES;
     private Path directoryParent = usualParent();
     private boolean trace;
     private NanoClock clock = SystemNanoClock.INSTANCE;

@@ -25,7 +25,7 @@ public final class StreamException extends ExplainedException {
   }
 
   /** Nobody answers there, at this moment. */
-  static StreamException noAnswer(String message, @Nullable Throwable cause) {
+  public static StreamException noAnswer(String message, @Nullable Throwable cause) {
     return new StreamException(message, cause, true);
   }
 

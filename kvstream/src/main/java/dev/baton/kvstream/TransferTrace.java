@@ -32,7 +32,8 @@ public final class TransferTrace {
 
   private final List<Arrival> arrivals = new ArrayList<>(); // guarded by this
 
-  synchronized void add(Arrival arrival) {
+  /** Notes what came last. */
+  public synchronized void add(Arrival arrival) {
     arrivals.add(arrival);
   }
 

@@ -1,7 +1,9 @@
 /**
- * The wire: control and KV messages, sender, receiver, coverage, leases. Aeron and its media driver
- * live here and nowhere else. Uses {@code dev.baton.kernel} for the KV's shape; start reading at
- * {@link dev.baton.kvstream.StreamNode}, then the protocol table in this module's README.
+ * What nodes ask of each other, as values, and the seams between the wire and those who compute: an
+ * order, its prompt and stage, what a node says of itself, where KV is read from and written to,
+ * how a transfer went. The lowest package of the wire, which all the others speak of; uses {@code
+ * dev.baton.arch}, {@code kernel} and {@code gguf} for what models and KV look like. Start reading
+ * at {@link dev.baton.kvstream.PrefillOrder}; a node's end of the wire is {@code link.StreamNode}.
  */
 @NullMarked
 package dev.baton.kvstream;

@@ -20,11 +20,11 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
 /** What the stream's tests share: small models, prompts, waiting. */
-final class Nodes {
-  static final KvGeometry SMALL = new KvGeometry(5, 3, 16);
+public final class Nodes {
+  public static final KvGeometry SMALL = new KvGeometry(5, 3, 16);
 
   /** A shape with every kind of state, unlike sizes, and boundaries of unlike widths. */
-  static final StateTable ALL_KINDS =
+  public static final StateTable ALL_KINDS =
       new StateTable(
           List.of(
               List.of(
@@ -46,11 +46,11 @@ final class Nodes {
 
   private Nodes() {}
 
-  static NodeIdentity node(KvGeometry geometry, int hiddenDim, int context) {
+  public static NodeIdentity node(KvGeometry geometry, int hiddenDim, int context) {
     return node(geometry.states(hiddenDim), context);
   }
 
-  static NodeIdentity node(StateTable states, int context) {
+  public static NodeIdentity node(StateTable states, int context) {
     return new NodeIdentity(
         "test node",
         "0123456789abcdef",
@@ -63,12 +63,12 @@ final class Nodes {
         EnumSet.allOf(Capability.class));
   }
 
-  static NodeIdentity node() {
+  public static NodeIdentity node() {
     return node(SMALL, 24, 4096);
   }
 
   /** The usual one with a model of these parts. */
-  static NodeIdentity node(List<Part> parts) {
+  public static NodeIdentity node(List<Part> parts) {
     String root = Integer.toHexString(parts.hashCode()).repeat(8);
     NodeIdentity usual = node();
     return new NodeIdentity(
@@ -85,25 +85,25 @@ final class Nodes {
   }
 
   /** A part of a model whose bytes are made of {@code seed}. */
-  static Part part(Kind kind, String name, int seed) {
+  public static Part part(Kind kind, String name, int seed) {
     return new Part(kind, name, String.format(Locale.ROOT, "%08x", seed).repeat(8));
   }
 
-  static int[] prompt(int tokens) {
+  public static int[] prompt(int tokens) {
     SplittableRandom random = new SplittableRandom(tokens);
     return random.ints(tokens, 0, 32_000).toArray();
   }
 
-  static PrefillOrder order(long session, int tokens, int first, int boundary, int chunk) {
+  public static PrefillOrder order(long session, int tokens, int first, int boundary, int chunk) {
     return order(session, tokens, first, Stage.below(boundary, SMALL.layers()), chunk);
   }
 
-  static PrefillOrder order(long session, int tokens, int first, Stage stage, int chunk) {
+  public static PrefillOrder order(long session, int tokens, int first, Stage stage, int chunk) {
     Prompt prompt = new Prompt(prompt(tokens), first);
     return new PrefillOrder(session, prompt, stage, ChunkSchedule.equal(chunk), KvWireType.F16);
   }
 
-  static boolean await(BooleanSupplier condition, long limitMs) {
+  public static boolean await(BooleanSupplier condition, long limitMs) {
     long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(limitMs);
     while (!condition.getAsBoolean()) {
       if (System.nanoTime() - deadline > 0) {
@@ -119,7 +119,7 @@ final class Nodes {
     return true;
   }
 
-  static void awaitWhole(KvReceiver receiver) {
+  public static void awaitWhole(KvReceiver receiver) {
     assertTrue(
         await(
             () ->
@@ -130,7 +130,7 @@ final class Nodes {
     assertTrue(receiver.state() == KvReceiver.State.WHOLE, () -> "failed: " + receiver.failure());
   }
 
-  static List<Path> folders(Path parent) throws IOException {
+  public static List<Path> folders(Path parent) throws IOException {
     try (Stream<Path> children = Files.list(parent)) {
       return children.filter(child -> child.getFileName().toString().startsWith("baton-")).toList();
     }

@@ -1,5 +1,6 @@
 package dev.baton.kvstream;
 
+import dev.baton.kvstream.session.PatternKv;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
@@ -13,20 +14,20 @@ import org.jspecify.annotations.Nullable;
  * A prefill side that computes nothing: it hands over a {@link PatternKv}, seeded by the session,
  * chunk by chunk.
  */
-class PatternPrefill implements PrefillService, AutoCloseable {
+public class PatternPrefill implements PrefillService, AutoCloseable {
   private final NodeIdentity node;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
-  final List<Long> released = new CopyOnWriteArrayList<>();
-  final List<KvSender> senders = new CopyOnWriteArrayList<>();
-  volatile long nsPerSlice;
-  volatile @Nullable String refusal;
-  volatile @Nullable String failure;
-  volatile int failAtChunk = -1;
-  volatile boolean sourceThrows;
-  volatile boolean releaseThrows;
-  volatile @Nullable Error error;
+  public final List<Long> released = new CopyOnWriteArrayList<>();
+  public final List<KvSender> senders = new CopyOnWriteArrayList<>();
+  public volatile long nsPerSlice;
+  public volatile @Nullable String refusal;
+  public volatile @Nullable String failure;
+  public volatile int failAtChunk = -1;
+  public volatile boolean sourceThrows;
+  public volatile boolean releaseThrows;
+  public volatile @Nullable Error error;
 
-  PatternPrefill(NodeIdentity node) {
+  public PatternPrefill(NodeIdentity node) {
     this.node = node;
   }
 
@@ -97,7 +98,7 @@ class PatternPrefill implements PrefillService, AutoCloseable {
   }
 
   /** The boundary rows a session gets, row t for token t. */
-  static MemorySegment hidden(NodeIdentity node, int boundary, int tokens, long seed) {
+  public static MemorySegment hidden(NodeIdentity node, int boundary, int tokens, long seed) {
     long bytes = (long) tokens * node.states().boundaryBytes(boundary);
     MemorySegment rows = MemorySegment.ofArray(new byte[Math.toIntExact(bytes)]);
     for (long i = 0; i < bytes; i++) {

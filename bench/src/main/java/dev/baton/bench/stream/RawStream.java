@@ -1,7 +1,7 @@
 package dev.baton.bench.stream;
 
 import dev.baton.kvstream.StreamConfig;
-import dev.baton.kvstream.StreamTransport;
+import dev.baton.kvstream.media.StreamTransport;
 import io.aeron.Aeron;
 import io.aeron.ExclusivePublication;
 import io.aeron.Image;

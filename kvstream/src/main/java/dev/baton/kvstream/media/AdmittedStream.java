@@ -71,7 +71,7 @@ final class AdmittedStream {
       return true;
     }
     // What answers its greeting leaves by another socket, and is set aside here.
-    long aside = inBytes > StreamAdmission.GREETING_BYTES ? SetupRation.BYTES : 0;
+    long aside = inBytes > StreamAdmission.GREETING_BYTES ? SetupQuota.BYTES : 0;
     if (outBytes + bytes > inBytes - aside) {
       return false;
     }

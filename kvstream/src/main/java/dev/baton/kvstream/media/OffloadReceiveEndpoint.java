@@ -44,14 +44,14 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
    *
    * @param limits which streams there are
    * @param trust who is no stranger
-   * @param knocks counts what strangers send
+   * @param strangers counts what strangers send
    */
-  record Gate(StreamLimits limits, StreamTrust trust, Knocks knocks) {}
+  record Gate(StreamLimits limits, StreamTrust trust, StrangerLog strangers) {}
 
   private final SegmentOffload offload;
   private final StreamLimits limits;
   private final StreamTrust trust;
-  private final Knocks knocks;
+  private final StrangerLog strangers;
   private final StreamAdmission admission;
   private final CachedNanoClock clock;
   private final AtomicCounter bytesReceived;
@@ -76,7 +76,7 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
     this.offload = offload;
     this.limits = gate.limits();
     this.trust = gate.trust();
-    this.knocks = gate.knocks();
+    this.strangers = gate.strangers();
     this.clock = context.receiverCachedNanoClock();
     // An image is silent for one of these until it is given up, and lingers for another.
     long placeNs = 2 * context.imageLivenessTimeoutNs() + PLACE_SLACK_NS;
@@ -194,7 +194,7 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
   private void noteGarbage() {
     InetSocketAddress from = sender;
     if (from != null) {
-      knocks.note(Knocks.Kind.GARBAGE, from);
+      strangers.note(StrangerLog.Kind.GARBAGE, from);
     }
   }
 
@@ -244,7 +244,7 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
     if (limits.takes(stream) && length >= RttMeasurementFlyweight.HEADER_LENGTH) {
       askForCookie(session, stream, source, transport);
     } else {
-      knocks.note(Knocks.Kind.GARBAGE, source);
+      strangers.note(StrangerLog.Kind.GARBAGE, source);
     }
     return 0;
   }
@@ -265,7 +265,7 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
     AdmittedStream from = admission.find(header.sessionId(), header.streamId(), source);
     if (!limits.takes(header) || (from != null && !from.takesTerms(header.termLength()))) {
       invalidPackets.increment();
-      knocks.note(Knocks.Kind.GARBAGE, source);
+      strangers.note(StrangerLog.Kind.GARBAGE, source);
     } else if (from != null) {
       heard(from, length);
       super.onSetupMessage(header, buffer, length, source, transport);
@@ -273,7 +273,7 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
       admission.keep(header, source);
       askForCookie(header.sessionId(), header.streamId(), source, transport);
     } else {
-      knocks.note(Knocks.Kind.SILENT, source);
+      strangers.note(StrangerLog.Kind.SILENT, source);
     }
   }
 
@@ -282,7 +282,7 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
   }
 
   private void askForCookie(int session, int stream, InetSocketAddress source, int transport) {
-    knocks.note(Knocks.Kind.SILENT, source);
+    strangers.note(StrangerLog.Kind.SILENT, source);
     long cookie = admission.cookie(session, stream, source, clock.nanoTime());
     sendRttMeasurement(transport, source, session, stream, cookie, 0, true);
   }
@@ -302,16 +302,16 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
     } else if (limits.takes(stream)
         && isWelcome(session, stream)
         && admission.isCookie(cookie, session, stream, source, clock.nanoTime())) {
-      knocks.takeBack();
+      strangers.takeBack();
       boolean isKnown =
           trust.vouchesFor(session, stream)
               || trust.tag(cookie, session, stream) == header.receptionDelta();
       if (!isKnown && header.receptionDelta() != 0) {
-        knocks.note(Knocks.Kind.OTHER_KEY, source);
+        strangers.note(StrangerLog.Kind.OTHER_KEY, source);
       }
       letIn(session, stream, isKnown, source, transport);
     } else {
-      knocks.note(Knocks.Kind.GARBAGE, source);
+      strangers.note(StrangerLog.Kind.GARBAGE, source);
     }
   }
 
@@ -330,7 +330,7 @@ class OffloadReceiveEndpoint extends ReceiveChannelEndpoint {
     if (!isKnown) {
       AdmittedStream strange = admission.admitStranger(setup, source, clock.nanoTime());
       if (strange == null) {
-        knocks.note(Knocks.Kind.NO_PLACE, source);
+        strangers.note(StrangerLog.Kind.NO_PLACE, source);
         return;
       }
       strange.heard(

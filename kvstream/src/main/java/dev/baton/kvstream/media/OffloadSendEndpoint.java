@@ -50,7 +50,7 @@ final class OffloadSendEndpoint extends SendChannelEndpoint {
   private final UnsafeBuffer frame = new UnsafeBuffer(0, 0);
   private final List<NetworkPublication> publications = new ArrayList<>();
   private final Long2ObjectHashMap<SentTail> tails = new Long2ObjectHashMap<>();
-  private final Long2ObjectHashMap<SetupRation> rations = new Long2ObjectHashMap<>();
+  private final Long2ObjectHashMap<SetupQuota> rations = new Long2ObjectHashMap<>();
   private final StreamTrust trust;
   private final ByteBuffer cookie =
       BufferUtil.allocateDirectAligned(RttMeasurementFlyweight.HEADER_LENGTH, Long.BYTES);
@@ -107,7 +107,7 @@ final class OffloadSendEndpoint extends SendChannelEndpoint {
     long id = Hashing.compoundKey(session, stream);
     tails.put(id, new SentTail(session, stream));
     if (trust.takeAnswer(session, stream)) {
-      rations.put(id, new SetupRation());
+      rations.put(id, new SetupQuota());
     }
   }
 
@@ -157,7 +157,7 @@ final class OffloadSendEndpoint extends SendChannelEndpoint {
       return true;
     }
     setup.wrap(frame, 0, frame.capacity());
-    SetupRation ration = rations.get(Hashing.compoundKey(setup.sessionId(), setup.streamId()));
+    SetupQuota ration = rations.get(Hashing.compoundKey(setup.sessionId(), setup.streamId()));
     return ration == null || ration.take(clock.nanoTime());
   }
 

@@ -75,11 +75,11 @@ public final class SegmentOffload {
    *
    * @param limits which streams the driver receives
    * @param trust who is no stranger to it
-   * @param knocks counts what strangers send
+   * @param strangers counts what strangers send
    */
   public MediaDriver.Context install(
-      MediaDriver.Context context, StreamLimits limits, StreamTrust trust, Knocks knocks) {
-    OffloadReceiveEndpoint.Gate gate = new OffloadReceiveEndpoint.Gate(limits, trust, knocks);
+      MediaDriver.Context context, StreamLimits limits, StreamTrust trust, StrangerLog strangers) {
+    OffloadReceiveEndpoint.Gate gate = new OffloadReceiveEndpoint.Gate(limits, trust, strangers);
     context
         .sendChannelEndpointSupplier((channel, status, itself) ->
             new OffloadSendEndpoint(channel, status, itself, this, trust))

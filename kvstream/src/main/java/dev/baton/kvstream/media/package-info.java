@@ -1,7 +1,9 @@
 /**
- * How datagrams leave and arrive: endpoints of Aeron's media driver that hand the kernel runs of
- * datagrams instead of one at a time. Uses Aeron's driver and the C library's socket calls, nothing
- * of the protocol; start reading at {@link dev.baton.kvstream.media.SegmentOffload}.
+ * Aeron: a node's media driver with its files, addresses and publications, and endpoints of its own
+ * that send and receive runs of datagrams and keep strangers out. Aeron's driver lives here and
+ * nowhere else; of the wire it knows settings, not what is said. Start reading at {@link
+ * dev.baton.kvstream.media.EmbeddedMedia}, for datagrams at {@link
+ * dev.baton.kvstream.media.SegmentOffload}.
  */
 @NullMarked
 package dev.baton.kvstream.media;

@@ -106,7 +106,8 @@ final class DriverPair implements AutoCloseable {
 
   private static final int LONGEST = 128 << 10;
 
-  private static final Knocks KNOCKS = new Knocks(line -> {}, SystemNanoClock.INSTANCE);
+  private static final StrangerLog STRANGERS =
+      new StrangerLog(line -> {}, SystemNanoClock.INSTANCE);
 
   private final Settings settings;
   private final StreamTrust trust = StreamTrust.ofNobody();
@@ -138,9 +139,9 @@ final class DriverPair implements AutoCloseable {
       throw new UncheckedIOException(e);
     }
     this.sendDriver =
-        MediaDriver.launch(settings.sending().install(context("send"), LIMITS, trust, KNOCKS));
+        MediaDriver.launch(settings.sending().install(context("send"), LIMITS, trust, STRANGERS));
     MediaDriver.Context lossy =
-        settings.receiving().install(context("receive"), LIMITS, trust, KNOCKS);
+        settings.receiving().install(context("receive"), LIMITS, trust, STRANGERS);
     lossy.receiveChannelEndpointSupplier((channel, dispatcher, status, context) ->
         new LossyEndpoint(
             channel,
@@ -148,7 +149,7 @@ final class DriverPair implements AutoCloseable {
             status,
             context,
             settings.receiving(),
-            new OffloadReceiveEndpoint.Gate(LIMITS, trust, KNOCKS),
+            new OffloadReceiveEndpoint.Gate(LIMITS, trust, STRANGERS),
             settings.loss()));
     this.receiveDriver = MediaDriver.launch(lossy);
     this.sender = client(sendDriver);

@@ -135,12 +135,12 @@ class StreamAdmissionTest {
     while (stranger.takeAnswer(36)) {
       more += 36;
     }
-    assertTrue(112 + more + SetupRation.BYTES <= 412, more + " bytes, and what answers a greeting");
+    assertTrue(112 + more + SetupQuota.BYTES <= 412, more + " bytes, and what answers a greeting");
   }
 
   @Test
   void shouldAskTheReceiverOfAnAnswerFourTimesWithLongerPauses() {
-    SetupRation ration = new SetupRation();
+    SetupQuota ration = new SetupQuota();
     List<Long> asked = new ArrayList<>();
     for (long ms = 0; ms < 20_000; ms += 100) {
       if (ration.take(TimeUnit.MILLISECONDS.toNanos(ms))) {
@@ -148,40 +148,40 @@ class StreamAdmissionTest {
       }
     }
     assertEquals(List.of(0L, 100L, 400L, 1300L), asked);
-    assertEquals(160, SetupRation.BYTES);
+    assertEquals(160, SetupQuota.BYTES);
   }
 
   @Test
   void shouldSpeakOfStrangersOnceAMinute() {
     List<String> lines = new ArrayList<>();
     long[] nowNs = {0};
-    Knocks knocks = new Knocks(lines::add, () -> nowNs[0]);
+    StrangerLog strangers = new StrangerLog(lines::add, () -> nowNs[0]);
     for (int i = 0; i < 15; i++) {
-      knocks.note(Knocks.Kind.SILENT, from(i));
+      strangers.note(StrangerLog.Kind.SILENT, from(i));
     }
-    knocks.takeBack();
-    knocks.note(Knocks.Kind.SILENT, from(1));
+    strangers.takeBack();
+    strangers.note(StrangerLog.Kind.SILENT, from(1));
     assertEquals(List.of(), lines, "a few are late or lost");
-    knocks.note(Knocks.Kind.OTHER_KEY, from(1));
+    strangers.note(StrangerLog.Kind.OTHER_KEY, from(1));
     assertEquals(
         List.of(
             "strangers at this node: 1 greetings with another cluster key, the last from"
                 + " 127.0.0.2:4000"),
         lines);
     for (int i = 0; i < 1000; i++) {
-      knocks.note(Knocks.Kind.SILENT, from(i));
+      strangers.note(StrangerLog.Kind.SILENT, from(i));
       nowNs[0] += TimeUnit.MILLISECONDS.toNanos(59);
-      knocks.sayWhatIsDue();
+      strangers.sayWhatIsDue();
     }
     assertEquals(1, lines.size());
     nowNs[0] += TimeUnit.SECONDS.toNanos(2);
-    knocks.sayWhatIsDue();
+    strangers.sayWhatIsDue();
     assertEquals(
         "strangers at this node: 1000 datagrams of sources that proved nothing, the last from"
             + " 127.0.3.250:4000",
         lines.getLast());
     nowNs[0] += TimeUnit.MINUTES.toNanos(2);
-    knocks.sayWhatIsDue();
+    strangers.sayWhatIsDue();
     assertEquals(2, lines.size());
   }
 }
