@@ -11,6 +11,7 @@ import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,7 @@ final class PacedModel implements ModelBackend {
   private final long tokenNs;
   private final AtomicLong nowNs = new AtomicLong(1);
   private volatile @Nullable Runnable beforePass;
+  private volatile @Nullable IntConsumer afterLayer;
 
   PacedModel(ModelBackend model, long passNs, long tokenNs) {
     this.model = model;
@@ -38,6 +40,11 @@ final class PacedModel implements ModelBackend {
   /** Called before each pass, on the thread that computes. */
   void beforePass(Runnable action) {
     beforePass = action;
+  }
+
+  /** Told of each layer that is done, on the thread that computes. */
+  void afterLayer(IntConsumer action) {
+    afterLayer = action;
   }
 
   @Override
@@ -138,6 +145,10 @@ final class PacedModel implements ModelBackend {
     public void layers(TokenBatch batch, int from, int to) {
       nowNs.addAndGet((passNs + batch.rows() * tokenNs) * (to - from) / model.shape().layers());
       pass.layers(batch, from, to);
+      IntConsumer after = afterLayer;
+      if (after != null) {
+        after.accept(to - 1);
+      }
     }
 
     @Override

@@ -24,6 +24,10 @@ class Recorder implements TokenListener {
     ended.countDown();
   }
 
+  boolean isOver() {
+    return outcome != null;
+  }
+
   int count() {
     return count;
   }

@@ -1,0 +1,170 @@
+package dev.baton.decode;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.baton.cpu.CpuModel;
+import dev.baton.kernel.KernelChoice;
+import dev.baton.kernel.KernelsConfig;
+import dev.baton.kernel.KvWireType;
+import dev.baton.kv.KvPool;
+import dev.baton.kvstream.ChunkSchedule;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What is cancelled in the middle of a pass is over, and its blocks are back, a layer later. */
+@Timeout(60)
+class CancelTest {
+  private static final int BLOCKS = 40;
+  private static final int AT_LAYER = 2;
+
+  private static KernelChoice kernels;
+  private static CpuModel tiny;
+
+  private final PacedModel model = new PacedModel(tiny, 1_000_000, 1_000);
+
+  @BeforeAll
+  static void load() {
+    kernels = KernelChoice.open(KernelsConfig.defaults());
+    tiny = CpuModel.load(TinyModel.FILE, kernels.kernels(), done -> {});
+  }
+
+  @AfterAll
+  static void close() {
+    tiny.close();
+    kernels.kernels().close();
+  }
+
+  private static int[] prompt(int tokens, int seed) {
+    return new SplittableRandom(seed).ints(tokens, 2, 2002).toArray();
+  }
+
+  private static DecodeRequest request(
+      int[] prompt, int maxTokens, @Nullable RemotePrefill remote, TokenListener listener) {
+    return new DecodeRequest(
+        prompt, maxTokens, SamplingParams.greedy(), token -> false, remote, listener);
+  }
+
+  private static int[] alone(int[] prompt, int maxTokens) throws InterruptedException {
+    try (KvPool pool = new KvPool(tiny.kvGeometry(), BLOCKS);
+        DecodeQueue loop = new DecodeQueue(tiny, pool, 1, 64, System::nanoTime)) {
+      Recorder recorder = new Recorder();
+      loop.submit(request(prompt, maxTokens, null, recorder));
+      return recorder.await();
+    }
+  }
+
+  /** Runs once, behind a layer of the pass in which that becomes true, and looks one layer on. */
+  private final class Cut {
+    final List<String> seen = Collections.synchronizedList(new ArrayList<>());
+    private final CountDownLatch looked = new CountDownLatch(1);
+    private final KvPool pool;
+    private final Recorder told;
+    private @Nullable DecodeSession session;
+    private int freeBefore;
+    private boolean cut;
+
+    Cut(KvPool pool, Recorder told) {
+      this.pool = pool;
+      this.told = told;
+    }
+
+    synchronized void of(DecodeSession victim) {
+      session = victim;
+    }
+
+    synchronized void layer(int layer, boolean isTime) {
+      if (looked.getCount() == 0) {
+        return;
+      }
+      if (cut) {
+        seen.add("layer " + layer + ", over " + told.isOver());
+        seen.add("blocks " + (pool.freeBlocks() - freeBefore));
+        looked.countDown();
+      } else if (isTime && session != null && layer == AT_LAYER) {
+        freeBefore = pool.freeBlocks();
+        session.cancel();
+        cut = true;
+      }
+    }
+  }
+
+  private void assertGoneALayerLater(Cut cut, int blocks) throws InterruptedException {
+    cut.looked.await();
+    assertEquals(List.of("layer " + (AT_LAYER + 1) + ", over true", "blocks " + blocks), cut.seen);
+    assertEquals(DecodeOutcome.End.CANCELLED, cut.told.outcome().end());
+  }
+
+  @Test
+  void shouldTakeADecodingSessionOutOfTheBatch() throws InterruptedException {
+    try (KvPool pool = new KvPool(tiny.kvGeometry(), BLOCKS);
+        DecodeQueue loop = new DecodeQueue(model, pool, 3, 64, model::nowNs)) {
+      Recorder first = new Recorder();
+      Recorder victim = new Recorder();
+      Recorder last = new Recorder();
+      Cut cut = new Cut(pool, victim);
+      model.afterLayer(layer -> cut.layer(layer, first.count() > 5 && last.count() > 5));
+      loop.submit(request(prompt(20, 1), 60, null, first));
+      cut.of(loop.submit(request(prompt(100, 2), 60, null, victim)));
+      loop.submit(request(prompt(30, 3), 60, null, last));
+      assertGoneALayerLater(cut, 2);
+      assertArrayEquals(alone(prompt(20, 1), 60), first.await());
+      assertArrayEquals(alone(prompt(30, 3), 60), last.await());
+      assertEquals(BLOCKS, pool.freeBlocks());
+    }
+  }
+
+  @Test
+  void shouldTakeAPrefillingSessionOutOfTheBatch() throws InterruptedException {
+    try (KvPool pool = new KvPool(tiny.kvGeometry(), BLOCKS);
+        DecodeQueue loop = new DecodeQueue(model, pool, 3, 64, model::nowNs)) {
+      Recorder decoding = new Recorder();
+      Recorder victim = new Recorder();
+      Cut cut = new Cut(pool, victim);
+      AtomicInteger layersBeside = new AtomicInteger();
+      model.afterLayer(layer -> cut.layer(layer, layersBeside.incrementAndGet() > 100));
+      loop.submit(request(prompt(20, 1), 200, null, decoding));
+      cut.of(loop.submit(request(prompt(900, 2), 60, null, victim)));
+      assertGoneALayerLater(cut, 15);
+      assertArrayEquals(alone(prompt(20, 1), 200), decoding.await());
+      assertEquals(BLOCKS, pool.freeBlocks());
+    }
+  }
+
+  @Test
+  void shouldEndAQueuedRequestAndARemoteOneWhileOthersComputeAPass() throws InterruptedException {
+    try (KvPool pool = new KvPool(tiny.kvGeometry(), BLOCKS);
+        DecodeQueue loop = new DecodeQueue(model, pool, 2, 64, model::nowNs)) {
+      Recorder decoding = new Recorder();
+      Recorder remote = new Recorder();
+      Recorder queued = new Recorder();
+      Cut cutQueued = new Cut(pool, queued);
+      Cut cutRemote = new Cut(pool, remote);
+      model.afterLayer(layer -> {
+        cutQueued.layer(layer, decoding.count() > 5);
+        cutRemote.layer(layer, cutQueued.looked.getCount() == 0);
+      });
+      loop.submit(request(prompt(20, 1), 900, null, decoding));
+      SteppedPrefill node = new SteppedPrefill(tiny);
+      ChunkSchedule chunks = new ChunkSchedule(512, 64);
+      RemotePrefill plan = new RemotePrefill(node, 2, chunks, KvWireType.F16, true);
+      DecodeSession waiting = loop.submit(request(prompt(300, 2), 8, plan, remote));
+      node.awaitOrder();
+      cutRemote.of(waiting);
+      cutQueued.of(loop.submit(request(prompt(30, 3), 8, null, queued)));
+      assertGoneALayerLater(cutQueued, 0);
+      assertGoneALayerLater(cutRemote, 5);
+      assertArrayEquals(alone(prompt(20, 1), 900), decoding.await());
+      assertEquals(BLOCKS, pool.freeBlocks());
+    }
+  }
+}
