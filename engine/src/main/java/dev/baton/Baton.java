@@ -454,10 +454,8 @@ public final class Baton implements AutoCloseable {
     Generation.Plan plan =
         new Generation.Plan(
             modelName(),
-            prefillName,
-            decodeName(),
-            remote == null ? 0 : remote.boundaryLayer(),
-            layers,
+            new Report.Route(
+                prefillName, decodeName(), remote == null ? 0 : remote.boundaryLayer(), layers),
             compute.isExactWith(peer),
             maxTokens < request.maxTokens(),
             planned == null ? null : planned.decision(),

@@ -25,10 +25,7 @@ public final class Generation implements AutoCloseable {
    */
   record Plan(
       String model,
-      String prefillNode,
-      String decodeNode,
-      int boundaryLayer,
-      int layers,
+      Report.Route route,
       boolean exact,
       boolean contextEndsIt,
       @Nullable PlanDecision decision,
@@ -231,33 +228,39 @@ public final class Generation implements AutoCloseable {
       end = outcome;
       ttftNs = received == 0 ? end.ttftNs() : tokenNs[0];
     }
-    TransferReport transfer = end.transfer();
-    int after = Math.max(0, end.outputTokens() - 1);
-    double decodeSeconds = end.decodeNs() / 1e9;
     return new Report(
         plan.model(),
         endOf(end.end()).word(),
-        plan.prefillNode(),
-        plan.decodeNode(),
-        plan.boundaryLayer(),
-        plan.layers(),
-        end.promptTokens(),
-        end.cachedTokens(),
-        end.outputTokens(),
-        end.prefillNs(),
-        prefillRate(end),
-        transfer == null ? 0 : transfer.kvBytes(),
-        transfer == null ? 1.0 : transfer.hiddenShare(),
-        transfer == null ? 0 : transfer.resumes(),
-        transfer == null ? 0 : transfer.savedBytes(),
-        ttftNs,
-        after == 0 || decodeSeconds == 0 ? 0 : after / decodeSeconds,
-        end.longestStallNs(),
+        plan.route(),
+        new Report.Tokens(end.promptTokens(), end.cachedTokens(), end.outputTokens()),
+        new Report.Times(
+            plan.measuringNs(),
+            end.prefillNs(),
+            prefillRate(end),
+            ttftNs,
+            decodeRate(end),
+            end.longestStallNs()),
+        transferOf(end.transfer()),
         Report.numbers(plan.exact(), end.lossy()),
         plan.reason(),
-        plan.measuringNs(),
-        end.fallback() != null ? end.fallback() : plan.unplanned(),
-        transfer == null ? null : plan.datagrams());
+        end.fallback() != null ? end.fallback() : plan.unplanned());
+  }
+
+  private Report.Transfer transferOf(@Nullable TransferReport transfer) {
+    return transfer == null
+        ? Report.Transfer.NONE
+        : new Report.Transfer(
+            transfer.kvBytes(),
+            transfer.hiddenShare(),
+            transfer.resumes(),
+            transfer.savedBytes(),
+            plan.datagrams());
+  }
+
+  private static double decodeRate(DecodeOutcome end) {
+    int after = Math.max(0, end.outputTokens() - 1);
+    double decodeSeconds = end.decodeNs() / 1e9;
+    return after == 0 || decodeSeconds == 0 ? 0 : after / decodeSeconds;
   }
 
   /**

@@ -45,8 +45,9 @@ class AnswerEndTest {
           assertEquals(whole.substring(0, whole.indexOf(stop)), text(read));
           assertEquals("stop", unread.report().end());
           assertEquals("stop", read.report().end());
-          assertEquals(read.takenTokens().length, read.report().outputTokens());
-          assertEquals(read.report().outputTokens(), unread.report().outputTokens());
+          assertEquals(read.takenTokens().length, read.report().tokens().outputTokens());
+          assertEquals(
+              read.report().tokens().outputTokens(), unread.report().tokens().outputTokens());
           assertEquals(whole.substring(0, whole.indexOf(stop)), text(unread));
         }
       }

@@ -124,7 +124,7 @@ class ChangedFileIT {
       Files.move(aside, changed.path(), StandardCopyOption.REPLACE_EXISTING);
       Answer again = answer(baton);
       assertNull(again.report().fallback());
-      assertTrue(again.report().kvBytes() > 0);
+      assertTrue(again.report().transfer().kvBytes() > 0);
       assertEquals(whole.text(), again.text());
       assertTrue(node.process().isAlive(), node.err());
     }

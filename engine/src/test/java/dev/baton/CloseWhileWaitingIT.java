@@ -98,7 +98,7 @@ class CloseWhileWaitingIT {
         // Only the report counts.
       }
       assertTrue(String.valueOf(answer.report().fallback()).contains("still starting"));
-      return answer.report().outputTokens();
+      return answer.report().tokens().outputTokens();
     }
   }
 

@@ -60,7 +60,8 @@ class ContextTest {
         while (rest.next() != null) {
           // To its end.
         }
-        assertTrue(rest.report().promptTokens() + rest.report().outputTokens() <= 200);
+        assertTrue(
+            rest.report().tokens().promptTokens() + rest.report().tokens().outputTokens() <= 200);
       }
     }
   }
@@ -85,12 +86,12 @@ class ContextTest {
             Baton.open(config().prefill(node.endpoint()).split(new Split.Remote()).build())) {
       assertEquals(OWN, baton.compute().contextTokens());
       Answer fits = answer(baton, 200, 300, new Split.Remote());
-      assertEquals(6, fits.report().boundaryLayer());
+      assertEquals(6, fits.report().route().boundaryLayer());
       assertNull(fits.report().fallback());
       assertArrayEquals(answer(baton, 200, 300, new Split.Local()).tokens(), fits.tokens());
 
       Answer tooLong = answer(baton, 300, 20, new Split.At(3));
-      assertEquals(0, tooLong.report().boundaryLayer());
+      assertEquals(0, tooLong.report().route().boundaryLayer());
       assertEquals(
           "a prompt of 300 tokens is longer than the prefill node's context of 256: start it with a"
               + " larger --ctx-size",

@@ -85,7 +85,7 @@ class LimitsIT {
       for (Split split : new Split[] {new Split.Remote(), new Split.At(2)}) {
         Report report = answer(baton, 300, split, wanted);
         assertNull(report.fallback());
-        assertTrue(report.boundaryLayer() > 0, report.toString());
+        assertTrue(report.route().boundaryLayer() > 0, report.toString());
       }
     }
   }
@@ -97,10 +97,10 @@ class LimitsIT {
       for (int i = 0; i < 10; i++) {
         Report fits = answer(baton, 150, new Split.Remote(), alone(baton, 150));
         assertNull(fits.fallback());
-        assertEquals(6, fits.boundaryLayer());
+        assertEquals(6, fits.route().boundaryLayer());
       }
       Report tooLong = answer(baton, 193, new Split.Remote(), alone(baton, 193));
-      assertEquals(0, tooLong.boundaryLayer());
+      assertEquals(0, tooLong.route().boundaryLayer());
       assertEquals(
           "a prompt of 193 tokens is longer than the prefill node's room for 192 tokens: start it"
               + " with a larger --kv-tokens",

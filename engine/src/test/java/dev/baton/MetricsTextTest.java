@@ -133,7 +133,7 @@ class MetricsTextTest {
       for (int i = 0; i < 2; i++) {
         Report report = answer(baton, request(8));
         assertEquals("length", report.end());
-        prompt += report.promptTokens();
+        prompt += report.tokens().promptTokens();
       }
       faulty.slow(20);
       try (Generation cancelled = baton.generate(request(200))) {
@@ -143,7 +143,7 @@ class MetricsTextTest {
         assertTrue(during.getOrDefault("baton_kv_blocks{state=\"used\"}", 0.0) > 0);
         cancelled.cancel();
         assertEquals("cancelled", cancelled.report().end());
-        prompt += cancelled.report().promptTokens();
+        prompt += cancelled.report().tokens().promptTokens();
       }
       faulty.slow(0);
       faulty.arm(FaultyModel.Seam.LAYERS, new IllegalStateException("a fault"));
@@ -191,7 +191,7 @@ class MetricsTextTest {
       assertSample(1, there, "baton_orders_total{outcome=\"delivered\"}");
       assertSample(1, there, "baton_orders_total{outcome=\"failed\"}");
       double sent = there.getOrDefault("baton_stream_sent_bytes_total", 0.0);
-      assertTrue(sent >= remote.kvBytes(), there.toString());
+      assertTrue(sent >= remote.transfer().kvBytes(), there.toString());
       assertSample(sent, here, "baton_stream_received_bytes_total");
       assertSample(1, here, "baton_prefill_faults_total{kind=\"closed\"}");
       assertSample(0, here, "baton_prefill_faults_total{kind=\"slower\"}");

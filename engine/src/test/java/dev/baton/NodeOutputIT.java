@@ -28,7 +28,7 @@ class NodeOutputIT {
         Generation answer =
             baton.generate(GenerateRequest.of("A little fox went").withMaxTokens(6))) {
       assertEquals(null, answer.report().fallback());
-      assertTrue(answer.report().kvBytes() > 0);
+      assertTrue(answer.report().transfer().kvBytes() > 0);
     }
   }
 

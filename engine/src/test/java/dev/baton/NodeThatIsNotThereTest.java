@@ -73,8 +73,8 @@ class NodeThatIsNotThereTest {
       for (Future<Report> report : reports) {
         String why = String.valueOf(report.get().fallback());
         assertTrue(why.contains("127.0.0.1:" + hole.getLocalPort()), why);
-        assertEquals(0, report.get().measuringNs());
-        assertEquals(4, report.get().outputTokens());
+        assertEquals(0, report.get().times().measuringNs());
+        assertEquals(4, report.get().tokens().outputTokens());
       }
       double seconds = (System.nanoTime() - startNs) / 1e9;
       assertTrue(seconds < 20, "24 short answers took " + seconds + " s");
@@ -100,7 +100,7 @@ class NodeThatIsNotThereTest {
           report = answer(baton, LONG);
         }
         assertNull(report.fallback());
-        assertTrue(report.kvBytes() > 0, report.toString());
+        assertTrue(report.transfer().kvBytes() > 0, report.toString());
       }
     }
   }

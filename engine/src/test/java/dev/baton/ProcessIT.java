@@ -232,11 +232,11 @@ class ProcessIT {
         assertNull(report.fallback());
       } else {
         assertNotNull(report.fallback());
-        assertTrue(report.ttftNs() < Duration.ofSeconds(10).toNanos(), report.toString());
+        assertTrue(report.times().ttftNs() < Duration.ofSeconds(10).toNanos(), report.toString());
         // Whoever asks next is answered here, and told why.
         try (Generation next = baton.generate(GenerateRequest.of(FOX).withMaxTokens(3))) {
           assertNotNull(next.report().fallback());
-          assertEquals(3, next.report().outputTokens());
+          assertEquals(3, next.report().tokens().outputTokens());
         }
       }
       assertEquals(free, baton.compute().pool().freeBlocks());

@@ -32,13 +32,14 @@ class TimelineTest {
             baton.generate(GenerateRequest.of("A fox. ".repeat(60)).withMaxTokens(5))) {
       Report report = answer.report();
       Timeline timeline = answer.timeline();
-      int chunks = Math.ceilDiv(report.promptTokens(), 64);
+      int chunks = Math.ceilDiv(report.tokens().promptTokens(), 64);
       // Slices of following chunks that wait for the stream travel, and are told of, together.
       long computed = count(timeline, Lane.PREFILL);
       assertTrue(computed >= 2 && computed <= 2L * chunks, timeline::text);
       assertTrue(count(timeline, Lane.DECODE) >= chunks, timeline::text);
       assertEquals(
-          report.kvBytes() + report.promptTokens() * 4L * compute.model().shape().dim(),
+          report.transfer().kvBytes()
+              + report.tokens().promptTokens() * 4L * compute.model().shape().dim(),
           timeline.spans().stream().mapToLong(Span::bytes).sum());
       long previousNs = 0;
       for (Span span : timeline.spans()) {

@@ -40,7 +40,7 @@ class UnusedCapabilityTest {
       Generation remote = answer(baton, new Split.Remote());
       Report report = remote.report();
       assertNull(report.fallback());
-      assertEquals(6, report.boundaryLayer());
+      assertEquals(6, report.route().boundaryLayer());
       assertEquals(
           "the prefill node does not send q8, so that its KV comes as f16", report.reason());
       assertArrayEquals(local, remote.takenTokens());

@@ -17,47 +17,54 @@ final class ReportText {
 
   static String of(Report report, SamplingParams params, Ansi ansi) {
     ReportText text = new ReportText(ansi);
-    int boundary = report.boundaryLayer();
+    int boundary = report.route().boundaryLayer();
     text.line("model", report.model());
-    text.line("prefill", report.prefillNode());
-    text.line("decode", report.decodeNode());
+    text.line("prefill", report.route().prefillNode());
+    text.line("decode", report.route().decodeNode());
     text.line(
         "boundary",
-        "layer " + boundary + " of " + report.layers() + meaning(boundary, report.layers()));
+        "layer "
+            + boundary
+            + " of "
+            + report.route().layers()
+            + meaning(boundary, report.route().layers()));
     text.line(
         "prompt",
-        count(report.promptTokens())
-            + (report.cachedTokens() > 0 ? ", " + report.cachedTokens() + " of them cached" : "")
+        count(report.tokens().promptTokens())
+            + (report.tokens().cachedTokens() > 0
+                ? ", " + report.tokens().cachedTokens() + " of them cached"
+                : "")
             + ", prefilled at "
-            + rate(report.prefillTokensPerSecond()));
+            + rate(report.times().prefillTokensPerSecond()));
     text.line(
         "output",
-        count(report.outputTokens())
-            + (report.decodeTokensPerSecond() > 0
-                ? ", decoded at " + rate(report.decodeTokensPerSecond())
+        count(report.tokens().outputTokens())
+            + (report.times().decodeTokensPerSecond() > 0
+                ? ", decoded at " + rate(report.times().decodeTokensPerSecond())
                 : "")
             + " ("
             + ending(report.end())
             + ")");
     text.line("KV streamed", streamed(report));
-    if (report.resumes() > 0) {
+    if (report.transfer().resumes() > 0) {
       text.line(
           "link",
           "resumed "
-              + times(report.resumes())
+              + times(report.transfer().resumes())
               + ", "
-              + bytes(report.savedBytes())
+              + bytes(report.transfer().savedBytes())
               + " were here already and did not travel again");
     }
-    if (report.datagrams() != null) {
-      text.line("datagrams", report.datagrams());
+    if (report.transfer().datagrams() != null) {
+      text.line("datagrams", report.transfer().datagrams());
     }
-    text.line("TTFT", duration(report.ttftNs()));
-    if (report.longestStallNs() > 0) {
-      text.line("stall", duration(report.longestStallNs()) + " between two tokens at most");
+    text.line("TTFT", duration(report.times().ttftNs()));
+    if (report.times().longestStallNs() > 0) {
+      text.line("stall", duration(report.times().longestStallNs()) + " between two tokens at most");
     }
-    if (report.measuringNs() > 0) {
-      text.line("measuring", duration(report.measuringNs()) + " before that, not again soon");
+    if (report.times().measuringNs() > 0) {
+      text.line(
+          "measuring", duration(report.times().measuringNs()) + " before that, not again soon");
     }
     if (report.numbers().contains(Report.LOSSY)) {
       text.line("numbers", "lossy: KV came as q8, which may change the answer");
@@ -79,14 +86,14 @@ final class ReportText {
 
   /** What happened beside what was predicted of an answer of that length. */
   static String beside(PlanDecision decision, Report report) {
-    double rate = report.decodeTokensPerSecond();
-    long decodeNs = rate == 0 ? 0 : Math.round((report.outputTokens() - 1) / rate * 1e9);
-    return beside("TTFT", report.ttftNs(), decision.chosen().prediction().ttftSeconds())
+    double rate = report.times().decodeTokensPerSecond();
+    long decodeNs = rate == 0 ? 0 : Math.round((report.tokens().outputTokens() - 1) / rate * 1e9);
+    return beside("TTFT", report.times().ttftNs(), decision.chosen().prediction().ttftSeconds())
         + "; "
         + beside(
             "E2E",
-            report.ttftNs() + decodeNs,
-            decision.e2eSeconds(Math.max(1, report.outputTokens())));
+            report.times().ttftNs() + decodeNs,
+            decision.e2eSeconds(Math.max(1, report.tokens().outputTokens())));
   }
 
   private static String beside(String what, long tookNs, double predictedSeconds) {
@@ -113,12 +120,13 @@ final class ReportText {
   }
 
   private static String streamed(Report report) {
-    if (report.kvBytes() == 0) {
+    if (report.transfer().kvBytes() == 0) {
       return "nothing, there was no transfer to hide";
     }
     String hidden =
-        String.format(Locale.ROOT, "%.1f %% hidden behind compute", 100 * report.hiddenShare());
-    return bytes(report.kvBytes())
+        String.format(
+            Locale.ROOT, "%.1f %% hidden behind compute", 100 * report.transfer().hiddenShare());
+    return bytes(report.transfer().kvBytes())
         + ", "
         + (report.fallback() == null ? hidden : "the rest of the prompt was computed here");
   }

@@ -25,6 +25,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
+import tools.jackson.databind.node.ObjectNode;
 
 /** {@code baton run}: answers one prompt. */
 @Command(
@@ -180,7 +181,7 @@ final class RunCommand implements Callable<Integer> {
   }
 
   /** What {@code --json} prints. */
-  record Result(String text, int[] tokens, long seed, Report report) {}
+  record Result(String text, int[] tokens, long seed, ObjectNode report) {}
 
   @Override
   public Integer call() throws InterruptedException {
@@ -306,7 +307,8 @@ final class RunCommand implements Callable<Integer> {
     }
     if (json) {
       terminal.println(
-          Json.line(new Result(text, generation.takenTokens(), params.seed(), report)));
+          Json.line(
+              new Result(text, generation.takenTokens(), params.seed(), ReportJson.of(report))));
       return;
     }
     if (terminal.outIsTerminal() && !text.endsWith("\n")) {
@@ -318,7 +320,7 @@ final class RunCommand implements Callable<Integer> {
     terminal.err().print(ReportText.of(report, params, terminal.errorAnsi()));
     PlanDecision decision = generation.decision().orElse(null);
     if (explain && decision != null) {
-      terminal.err().print(PlanText.table(decision, report.layers(), terminal.errorAnsi()));
+      terminal.err().print(PlanText.table(decision, report.route().layers(), terminal.errorAnsi()));
       terminal.err().println(ReportText.beside(decision, report));
     }
     if (timeline) {

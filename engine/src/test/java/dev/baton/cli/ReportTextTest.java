@@ -16,25 +16,11 @@ final class ReportTextTest {
         new Report(
             "Tiny",
             "end",
-            "here",
-            "here",
-            0,
-            6,
-            1000,
-            960,
-            64,
-            50_000_000,
-            800,
-            0,
-            1,
-            0,
-            0,
-            61_400_000,
-            211.6,
-            0,
+            new Report.Route("here", "here", 0, 6),
+            new Report.Tokens(1000, 960, 64),
+            new Report.Times(0, 50_000_000, 800, 61_400_000, 211.6, 0),
+            Report.Transfer.NONE,
             Report.EXACT,
-            null,
-            0,
             null,
             null);
     assertTrue(
@@ -49,27 +35,14 @@ final class ReportTextTest {
         new Report(
             "Tiny",
             "length",
-            "prefill@1",
-            "here",
-            6,
-            6,
-            1000,
-            0,
-            64,
-            50_000_000,
-            20_000,
-            3_072_000,
-            0.975,
-            0,
-            0,
-            61_400_000,
-            211.6,
-            12_340_000,
+            new Report.Route("prefill@1", "here", 6, 6),
+            new Report.Tokens(1000, 0, 64),
+            new Report.Times(0, 50_000_000, 20_000, 61_400_000, 211.6, 12_340_000),
+            new Report.Transfer(
+                3_072_000, 0.975, 0, 0, "received in runs of up to 64 (the kernel has UDP_GRO)"),
             "exact",
             null,
-            0,
-            null,
-            "received in runs of up to 64 (the kernel has UDP_GRO)");
+            null);
 
     assertEquals(
         """
@@ -94,27 +67,13 @@ final class ReportTextTest {
         new Report(
             "Tiny",
             "length",
-            "prefill@1",
-            "here",
-            6,
-            6,
-            1000,
-            0,
-            64,
-            1,
-            1,
-            2_000_000,
-            1,
-            0,
-            0,
-            1,
-            1,
-            0,
+            new Report.Route("prefill@1", "here", 6, 6),
+            new Report.Tokens(1000, 0, 64),
+            new Report.Times(0, 1, 1, 1, 1, 0),
+            new Report.Transfer(2_000_000, 1, 0, 0, null),
             "exact",
             null,
-            0,
-            why,
-            null);
+            why);
 
     String text = ReportText.of(report, SamplingParams.greedy(), Ansi.OFF);
 
@@ -128,27 +87,13 @@ final class ReportTextTest {
         new Report(
             "Tiny",
             "end",
-            "here",
-            "here",
-            0,
-            6,
-            1,
-            0,
-            1,
-            1,
-            0,
-            0,
-            1,
-            2,
-            12_300_000,
-            2_500_000_000L,
-            0,
-            0,
+            new Report.Route("here", "here", 0, 6),
+            new Report.Tokens(1, 0, 1),
+            new Report.Times(0, 1, 0, 2_500_000_000L, 0, 0),
+            new Report.Transfer(0, 1, 2, 12_300_000, null),
             "exact",
             null,
-            0,
-            "the node is\ngone",
-            null);
+            "the node is\ngone");
 
     String text = ReportText.of(report, SamplingParams.usual(7), Ansi.OFF);
 
@@ -177,12 +122,45 @@ final class ReportTextTest {
   private static String numbers(String numbers) {
     Report report =
         new Report(
-            "Tiny", "end", "there", "here", 6, 6, 1, 0, 2, 1, 1, 1, 1, 0, 0, 1, 1, 0, numbers, null,
-            0, null, null);
+            "Tiny",
+            "end",
+            new Report.Route("there", "here", 6, 6),
+            new Report.Tokens(1, 0, 2),
+            new Report.Times(0, 1, 1, 1, 1, 0),
+            new Report.Transfer(1, 1, 0, 0, null),
+            numbers,
+            null,
+            null);
     return ReportText.of(report, SamplingParams.greedy(), Ansi.OFF)
         .lines()
         .filter(line -> line.startsWith("numbers"))
         .map(line -> line + "\n")
         .collect(Collectors.joining());
+  }
+
+  @Test
+  void shouldPrintOneFlatObjectWhoseNamesStay() {
+    Report report =
+        new Report(
+            "Tiny",
+            "length",
+            new Report.Route("prefill@1", "here", 4, 6),
+            new Report.Tokens(1000, 8, 64),
+            new Report.Times(7, 50_000_000, 20_000, 61_400_000, 211.6, 12_340_000),
+            new Report.Transfer(3_072_000, 0.975, 2, 1024, "received in runs"),
+            "exact",
+            null,
+            "the node is gone");
+
+    assertEquals(
+        """
+        {"model":"Tiny","end":"length","prefillNode":"prefill@1","decodeNode":"here",\
+        "boundaryLayer":4,"layers":6,"promptTokens":1000,"cachedTokens":8,"outputTokens":64,\
+        "prefillNs":50000000,"prefillTokensPerSecond":20000.0,"kvBytes":3072000,\
+        "hiddenShare":0.975,"resumes":2,"savedBytes":1024,"ttftNs":61400000,\
+        "decodeTokensPerSecond":211.6,"longestStallNs":12340000,"numbers":"exact","reason":null,\
+        "measuringNs":7,"fallback":"the node is gone","datagrams":"received in runs"}\
+        """,
+        Json.line(ReportJson.of(report)));
   }
 }

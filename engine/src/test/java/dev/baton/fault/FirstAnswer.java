@@ -25,7 +25,7 @@ final class FirstAnswer {
         while (answer.next() != null) {
           // Only the report counts.
         }
-        System.out.println(answer.report().measuringNs());
+        System.out.println(answer.report().times().measuringNs());
       }
     }
   }

@@ -77,13 +77,18 @@ class LinkFaultIT {
         });
     Report report = nodes.assertGoesOn(LONG);
     long after = nodes.relay.passedBytes(Relay.Way.TO_DECODE) - passedAtReturn.get();
-    assertEquals(1, report.resumes(), report::toString);
-    long whole = report.promptTokens() * 512L * 6;
-    assertTrue(report.savedBytes() > whole / 4, report::toString);
-    long missing = whole - report.savedBytes();
+    assertEquals(1, report.transfer().resumes(), report::toString);
+    long whole = report.tokens().promptTokens() * 512L * 6;
+    assertTrue(report.transfer().savedBytes() > whole / 4, report::toString);
+    long missing = whole - report.transfer().savedBytes();
     System.out.println(
-        "whole " + whole + ", saved " + report.savedBytes() + ", travelled after " + after);
-    assertTrue(report.kvBytes() <= whole + whole / 10, report::toString);
+        "whole "
+            + whole
+            + ", saved "
+            + report.transfer().savedBytes()
+            + ", travelled after "
+            + after);
+    assertTrue(report.transfer().kvBytes() <= whole + whole / 10, report::toString);
     assertTrue(after < missing * 5 / 4, "sent " + after + " where " + missing + " were missing");
     nodes.assertNothingIsLeft();
   }
@@ -103,7 +108,7 @@ class LinkFaultIT {
       Report report = impatient.assertSameAnswer(LONG);
       assertTrue(
           String.valueOf(report.fallback()).contains("the rest would take"), report::toString);
-      assertTrue(report.ttftNs() < 3_000_000_000L, report::toString);
+      assertTrue(report.times().ttftNs() < 3_000_000_000L, report::toString);
       impatient.assertNothingIsLeft();
     }
   }

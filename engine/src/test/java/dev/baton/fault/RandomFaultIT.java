@@ -44,7 +44,7 @@ class RandomFaultIT {
         nodes.relay.suffer(faults());
         disturb(nodes);
         var report = nodes.assertSameAnswer(request.withSplit(split));
-        outcomes.merge(outcome(report.fallback(), report.resumes()), 1, Integer::sum);
+        outcomes.merge(outcome(report.fallback(), report.transfer().resumes()), 1, Integer::sum);
         if (i == REQUESTS / 5) {
           System.gc();
           warmKib = Footprint.residentKib(self);

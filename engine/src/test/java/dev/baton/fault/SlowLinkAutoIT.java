@@ -169,7 +169,7 @@ class SlowLinkAutoIT {
       while (answer.next() != null) {
         // Only the time counts, and that there is an answer.
       }
-      assertEquals(2, answer.report().outputTokens());
+      assertEquals(2, answer.report().tokens().outputTokens());
     }
     return (System.nanoTime() - startNs) / 1e9;
   }

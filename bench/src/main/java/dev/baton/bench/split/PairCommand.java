@@ -124,7 +124,7 @@ public final class PairCommand implements Callable<Integer> {
     String prefillNode = "";
     for (Split split : List.of(new Split.Local(), new Split.At(layers / 2), new Split.Remote())) {
       try (Generation answer = baton.generateExactly(prompt(baton, tokens, 0), 2, split)) {
-        prefillNode = answer.report().prefillNode();
+        prefillNode = answer.report().route().prefillNode();
       }
     }
     return new Facts(layers, context, prefillNode, baton.compute().description(), openSeconds);
@@ -148,24 +148,24 @@ public final class PairCommand implements Callable<Integer> {
       requireAsAsked(request, split, report);
       @Nullable PlanDecision decision = answer.decision().orElse(null);
       return new SplitRun(
-          report.ttftNs() / 1e6,
+          report.times().ttftNs() / 1e6,
           e2eMs,
-          report.boundaryLayer(),
+          report.route().boundaryLayer(),
           report.fallback(),
           decision == null ? null : SplitRun.Planned.of(decision.chosen()),
           decision == null ? List.of() : SplitRun.Planned.alternatives(decision),
           Arrays.stream(answer.takenTokens()).boxed().toList(),
           new SplitRun.Course(
-              report.prefillNs() / 1e6,
-              report.hiddenShare(),
-              report.kvBytes(),
+              report.times().prefillNs() / 1e6,
+              report.transfer().hiddenShare(),
+              report.transfer().kvBytes(),
               Arrays.stream(answer.takenTokensNs()).mapToObj(ns -> ns / 1e6).toList(),
               request.timed() ? answer.timeline() : null));
     }
   }
 
   private static void requireAsAsked(SplitRequest request, Split split, Report report) {
-    if (report.outputTokens() != request.outputTokens()) {
+    if (report.tokens().outputTokens() != request.outputTokens()) {
       throw new WrongResult("a request ended as " + report.end() + " before its last token");
     }
     if (report.fallback() != null && !(split instanceof Split.Auto)) {
