@@ -12,8 +12,11 @@ import dev.baton.exposition.PrometheusText;
 import dev.baton.ggml.GgmlAbort;
 import dev.baton.gguf.GgufFile;
 import dev.baton.kernel.KernelsConfig;
+import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
+import dev.baton.kvstream.NodeLimits;
+import dev.baton.kvstream.OrderReport;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamException;
 import dev.baton.kvstream.link.PrefillPeer;
@@ -22,10 +25,12 @@ import dev.baton.node.ChildNode;
 import dev.baton.node.ClusterException;
 import dev.baton.node.KvDemand;
 import dev.baton.node.NodeCompute;
+import dev.baton.node.OrderMeters;
 import dev.baton.node.PrefillLink;
 import dev.baton.plan.PlanDecision;
 import dev.baton.plan.SpeedProfile;
 import dev.baton.plan.SplitPlan;
+import dev.baton.prefill.PrefillQueue;
 import dev.baton.schedule.Priority;
 import dev.baton.schedule.Scheduler;
 import dev.baton.text.ChatTemplate;
@@ -37,6 +42,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.function.DoubleConsumer;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
@@ -72,6 +78,8 @@ public final class Baton implements AutoCloseable {
   private final PrefillLink link;
   private final Scheduler scheduler;
   private final DecodeQueue queue;
+  private @Nullable OrderMeters orderMeters; // set when it is made
+  private final @Nullable String endpoint; // where other nodes' orders are taken
   private final Runnable forgetAborts;
   private final Meters meters = new Meters();
   private final RequestMeters requests = new RequestMeters(meters);
@@ -91,9 +99,6 @@ public final class Baton implements AutoCloseable {
       config.split().boundaryLayer(compute.model().shape().layers());
     }
     config.wireType().tokenBytes(compute.model().kvGeometry());
-    if (wantsRemote(config.split())) {
-      link.connect(compute);
-    }
     this.scheduler =
         new Scheduler(
             compute.model(),
@@ -102,8 +107,56 @@ public final class Baton implements AutoCloseable {
             System::nanoTime);
     compute.keepFor(scheduler.thread());
     this.queue = new DecodeQueue(scheduler, compute.model(), compute.pool(), System::nanoTime);
+    try {
+      this.endpoint = config.takesOrders() ? takeOrders() : null;
+    } catch (RuntimeException | Error e) {
+      scheduler.close();
+      throw e;
+    }
+    scheduler.onFailure(link::fail);
+    if (wantsRemote(config.split())) {
+      link.connect(compute);
+    }
     compute.showIn(meters);
     this.forgetAborts = GgmlAbort.onAbort(scheduler::abandon);
+  }
+
+  /** On the compute thread, and at the end of the streams, that requests of its own use. */
+  private String takeOrders() {
+    PrefillQueue orders = new PrefillQueue(scheduler, compute.model(), compute.pool());
+    OrderMeters counted = new OrderMeters(meters, orders);
+    orders.onOrderEnd(counted::ended);
+    orderMeters = counted;
+    int roomTokens = Math.multiplyExact(compute.pool().totalBlocks(), KvGeometry.BLOCK_TOKENS);
+    NodeLimits limits =
+        new NodeLimits(scheduler.limits().chunkTokens(), roomTokens, PrefillQueue.MAX_ORDERS);
+    return link.serve(compute, orders, limits);
+  }
+
+  /**
+   * Has {@code action} told what becomes of each order of another node from now on. On the stream's
+   * thread: it may not wait.
+   */
+  public void onOrderEnd(Consumer<OrderReport> action) {
+    if (orderMeters != null) {
+      orderMeters.tell(action);
+    }
+  }
+
+  /**
+   * Has {@code action} told why, once, should the compute have failed: all requests have ended, and
+   * no more are taken. The engine is still to be closed.
+   */
+  public void onFailure(Consumer<String> action) {
+    scheduler.onFailure(why -> {
+      link.fail(why);
+      action.accept(why);
+    });
+  }
+
+  /** HOST:PORT where other nodes' orders are taken, where that is so. */
+  public Optional<String> endpoint() {
+    return Optional.ofNullable(endpoint);
   }
 
   /** What a model's file says of text. */

@@ -6,6 +6,7 @@ import dev.baton.kvstream.ClusterKey;
 import dev.baton.kvstream.HostPort;
 import dev.baton.node.KvDemand;
 import dev.baton.node.NodeCompute;
+import dev.baton.node.NodeRole;
 import dev.baton.plan.Objective;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * How to open an engine. Made by {@link #builder}.
  *
  * @param model the GGUF file
+ * @param role whether it answers requests of its own alone, or takes other nodes' orders as well
  * @param prefill HOST:PORT of a running prefill node; null to start one as a process of its own
  *     when a request wants it
  * @param listen HOST:PORT where prefill nodes send the KV to; null for a free port that they can
@@ -49,6 +51,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record BatonConfig(
     Path model,
+    NodeRole role,
     @Nullable String prefill,
     @Nullable String listen,
     @Nullable String advertise,
@@ -79,6 +82,10 @@ public record BatonConfig(
   public BatonConfig {
     Objects.requireNonNull(model, "model");
     Objects.requireNonNull(split, "split");
+    if (role == NodeRole.PREFILL) {
+      throw new IllegalArgumentException(
+          "an engine answers requests of its own; what takes orders alone is a prefill node");
+    }
     if (prefill != null) {
       HostPort.target(prefill);
     }
@@ -120,6 +127,11 @@ public record BatonConfig(
     return new KvDemand(contextTokens, kvTokens, alone ? 1 : 2);
   }
 
+  /** True where it takes other nodes' orders as well. */
+  boolean takesOrders() {
+    return role == NodeRole.BOTH;
+  }
+
   private static String chunkMisfit(int chunkTokens) {
     return "a chunk has 1 to " + MAX_CHUNK_TOKENS + " tokens, got " + chunkTokens;
   }
@@ -137,6 +149,7 @@ public record BatonConfig(
   /** Collects what differs from the defaults. */
   public static final class Builder {
     private final Path model;
+    private NodeRole role = NodeRole.DECODE;
     private @Nullable String prefill;
     private @Nullable String listen;
     private @Nullable String advertise;
@@ -159,6 +172,12 @@ public record BatonConfig(
 
     private Builder(Path model) {
       this.model = model;
+    }
+
+    /** With {@link NodeRole#BOTH} it takes other nodes' orders where it listens. */
+    public Builder role(NodeRole role) {
+      this.role = role;
+      return this;
     }
 
     /** Uses the prefill node at HOST:PORT instead of starting one. */
@@ -289,11 +308,12 @@ public record BatonConfig(
       ChunkSchedule chunks = new ChunkSchedule(chunkTokens, Math.min(lastChunkTokens, chunkTokens));
       return new BatonConfig(
           model,
+          role,
           prefill,
           listen,
           advertise,
           clusterKey,
-          split != null ? split : prefill == null ? new Split.Remote() : new Split.Auto(),
+          split != null ? split : usualSplit(),
           objective,
           wireType,
           device,
@@ -307,6 +327,14 @@ public record BatonConfig(
           maxSessions,
           kvTokens,
           contextTokens);
+    }
+
+    /** Where nothing is said, a node that others send orders to starts none of its own. */
+    private Split usualSplit() {
+      if (prefill != null) {
+        return new Split.Auto();
+      }
+      return role == NodeRole.BOTH ? new Split.Local() : new Split.Remote();
     }
   }
 }

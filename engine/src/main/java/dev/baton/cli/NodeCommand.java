@@ -1,11 +1,14 @@
 package dev.baton.cli;
 
+import dev.baton.Baton;
 import dev.baton.BatonConfig;
+import dev.baton.Split;
 import dev.baton.ggml.GgmlAbort;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kvstream.ClusterKey;
 import dev.baton.node.KvDemand;
 import dev.baton.node.NodeCompute;
+import dev.baton.node.NodeRole;
 import dev.baton.node.PrefillNode;
 import dev.baton.text.Tokenizer;
 import java.io.IOException;
@@ -25,6 +28,9 @@ import picocli.CommandLine.Option;
     description = {
       "%nA prefill node takes orders from decode nodes ('baton run --prefill HOST:PORT') and"
           + " streams the KV cache back.",
+      "A node of role both does so as well while it answers requests of its own, on one compute"
+          + " thread: prompts come on stdin, one a line, and answers go to stdout, a line of JSON"
+          + " each. One of role decode does the latter alone.",
       "When it is ready it prints the line READY HOST:PORT on stdout. Ctrl-C or SIGTERM ends it.%n"
     },
     footerHeading = "%nExample:%n",
@@ -36,9 +42,12 @@ import picocli.CommandLine.Option;
 final class NodeCommand implements Callable<Integer> {
   /** What a node can be. */
   enum Role {
-    prefill
+    prefill,
+    decode,
+    both
   }
 
+  private static final int USUAL_CHUNK = 128;
   private static final int CHILD_PATIENCE_MS = 3_000;
   private static final int DRAIN_MS = 500;
 
@@ -59,6 +68,32 @@ final class NodeCommand implements Callable<Integer> {
       converter = Addresses.Listening.class,
       description = "Where to listen; port 0 takes any free one (default: ${DEFAULT-VALUE}).")
   private String listen = "127.0.0.1:0";
+
+  @Option(
+      names = "--prefill",
+      paramLabel = "HOST:PORT",
+      converter = Addresses.OfNode.class,
+      description =
+          "A prefill node that may work for this one's own requests, where its role is decode or"
+              + " both; without one they are answered here alone.")
+  private @Nullable String prefill;
+
+  @Option(
+      names = "--max-tokens",
+      paramLabel = "N",
+      defaultValue = "128",
+      description = "Longest answer, where the role is decode or both (default: ${DEFAULT-VALUE}).")
+  @Within(least = 1)
+  private int maxTokens;
+
+  @Option(
+      names = "--max-stall",
+      paramLabel = "MS",
+      description =
+          "Longest gap between two tokens of an answer that prompts and orders may cause (default:"
+              + " 50, or two decode steps where that is more).")
+  @Within(least = BatonConfig.MIN_STALL_MS, most = 60_000)
+  private @Nullable Double maxStallMs;
 
   @Mixin private ClusterKeyOption clusterKey = new ClusterKeyOption();
 
@@ -123,6 +158,13 @@ final class NodeCommand implements Callable<Integer> {
     ClusterKey key = clusterKey.key(terminal);
     KernelsConfig kernels = threads.kernels(terminal);
     Path file = model.file(terminal);
+    if (role != Role.prefill) {
+      return answer(file, key);
+    }
+    if (prefill != null || maxStallMs != null) {
+      throw new IllegalArgumentException(
+          "--prefill and --max-stall are for nodes with requests of their own: --role both");
+    }
     if (!child) {
       requireVocabulary(file);
     }
@@ -163,6 +205,58 @@ final class NodeCommand implements Callable<Integer> {
       ended.await();
       forget.run();
     }
+    return ended();
+  }
+
+  /** A node with requests of its own. */
+  private Integer answer(Path file, @Nullable ClusterKey key) throws InterruptedException {
+    boolean takesOrders = role == Role.both;
+    BatonConfig config =
+        BatonConfig.builder(file)
+            .role(takesOrders ? NodeRole.BOTH : NodeRole.DECODE)
+            .prefill(prefill)
+            .listen(takesOrders ? listen : null)
+            .clusterKey(key)
+            .split(prefill == null ? new Split.Local() : new Split.Auto())
+            .device(device.name())
+            .threads(threads.count())
+            .contextTokens(context.tokens())
+            .kvTokens(kvTokens)
+            .chunkTokens(Math.min(maxChunk, USUAL_CHUNK))
+            .lease(Duration.ofMillis(leaseMs))
+            .maxStall(maxStallMs == null ? null : Duration.ofNanos(Math.round(1e6 * maxStallMs)))
+            .build();
+    try (GracefulShutdown _ = GracefulShutdown.with(this::end);
+        StatusLine status = new StatusLine(terminal, System::nanoTime);
+        OrderLines lines = new OrderLines(terminal);
+        Baton baton =
+            Baton.open(config, done -> status.show("loading " + model.nameOrPath(), done));
+        PromptLines prompts = new PromptLines(terminal, baton, maxTokens)) {
+      status.clear();
+      baton.onFailure(this::failed);
+      if (verbose) {
+        baton.onOrderEnd(lines::add);
+      }
+      baton.compute().notices().forEach(terminal::note);
+      String endpoint = baton.endpoint().orElse("");
+      terminal.note(
+          role
+              + " node ready"
+              + (takesOrders ? " on " + endpoint : "")
+              + " (model "
+              + model.nameOrPath()
+              + ", computes by "
+              + baton.compute().description()
+              + "); prompts are read from standard input, one a line");
+      ready = true;
+      terminal.println(takesOrders ? "READY " + endpoint : "READY");
+      prompts.begin();
+      ended.await();
+    }
+    return ended();
+  }
+
+  private int ended() {
     String why = failure;
     if (why != null) {
       terminal.complain(Failure.oneLine(why) + "; start it again");

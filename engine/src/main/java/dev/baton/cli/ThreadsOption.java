@@ -18,4 +18,9 @@ final class ThreadsOption {
     KernelsConfig kernels = KernelsConfig.fromEnvironment(terminal.env());
     return threads == 0 ? kernels : kernels.withThreads(threads);
   }
+
+  /** As it was given; 0 for one per processor. */
+  int count() {
+    return threads;
+  }
 }

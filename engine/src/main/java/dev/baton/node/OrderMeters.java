@@ -11,7 +11,7 @@ import dev.baton.prefill.PrefillQueue;
 import java.util.function.Consumer;
 
 /** What a prefill node's orders did, counted at their ends, on the stream's thread. */
-final class OrderMeters {
+public final class OrderMeters {
   private final CounterFamily<OrderReport.End> orders;
   private final Counter tokens;
   private final Counter sentBytes;
@@ -20,7 +20,7 @@ final class OrderMeters {
   private final Histogram times;
   private volatile Consumer<OrderReport> told = _ -> {};
 
-  OrderMeters(Meters meters, PrefillQueue queue) {
+  public OrderMeters(Meters meters, PrefillQueue queue) {
     orders =
         meters.counters(
             Series.of("baton_orders", "Orders that have ended, by how."),
@@ -49,7 +49,7 @@ final class OrderMeters {
             Series.of("baton_stream_sender_resumes", "Orders that went on over a new connection."));
   }
 
-  void ended(OrderReport report) {
+  public void ended(OrderReport report) {
     orders.of(report.end()).increment();
     if (report.end() != OrderReport.End.REFUSED) {
       tokens.add(report.tokens());
@@ -62,7 +62,7 @@ final class OrderMeters {
   }
 
   /** Has each report passed on from now on. */
-  void tell(Consumer<OrderReport> action) {
+  public void tell(Consumer<OrderReport> action) {
     told = action;
   }
 }

@@ -1,6 +1,8 @@
 package dev.baton.node;
 
 import dev.baton.kvstream.NodeIdentity;
+import dev.baton.kvstream.NodeLimits;
+import dev.baton.kvstream.PrefillService;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamException;
 import dev.baton.kvstream.link.PrefillPeer;
@@ -37,6 +39,7 @@ public final class PrefillLink implements AutoCloseable {
   private @Nullable Thread thread; // guarded by this, as all of these
   private boolean waits; // the thread is where an interrupt does no harm
   private @Nullable NodeIdentity self;
+  private @Nullable PrefillService service; // of orders that others send here
   private @Nullable NodeCompute compute;
   private @Nullable ChildNode child;
   private @Nullable StreamNode stream;
@@ -69,14 +72,49 @@ public final class PrefillLink implements AutoCloseable {
 
   /** Begins, and connects as this node as soon as it can. */
   public synchronized void connect(NodeCompute compute) {
-    this.compute = compute;
     if (self == null) {
-      String name =
-          "decode node pid " + ProcessHandle.current().pid() + " (" + compute.description() + ")";
-      self = compute.identity(name);
-      notifyAll();
+      is("decode", compute, NodeLimits.NONE);
     }
     begin();
+  }
+
+  /**
+   * Takes orders of others as well, at the same end of the streams, from now on.
+   *
+   * @param orders where they go
+   * @param limits what an order may ask for
+   * @return HOST:PORT that others connect to
+   * @throws StreamException when the endpoint cannot be had
+   */
+  public String serve(NodeCompute compute, PrefillService orders, NodeLimits limits) {
+    synchronized (this) {
+      is("prefill and decode", compute, limits);
+      service = orders;
+    }
+    try {
+      return streamNode().endpoint();
+    } catch (InterruptedException _) {
+      throw new ClusterException("the engine is closed");
+    }
+  }
+
+  private synchronized void is(String role, NodeCompute computing, NodeLimits limits) {
+    compute = computing;
+    String name =
+        role + " node pid " + ProcessHandle.current().pid() + " (" + computing.description() + ")";
+    self = computing.identity(name, limits);
+    notifyAll();
+  }
+
+  /** Ends the streams with a reason: what computes here has failed. */
+  public void fail(String reason) {
+    StreamNode own;
+    synchronized (this) {
+      own = stream;
+    }
+    if (own != null) {
+      own.fail(reason);
+    }
   }
 
   /**
@@ -244,6 +282,7 @@ public final class PrefillLink implements AutoCloseable {
   /** This node's own end, which stays when the other one is lost, and not when it has failed. */
   private StreamNode streamNode() throws InterruptedException {
     NodeIdentity identity;
+    PrefillService orders;
     StreamNode failed;
     synchronized (this) {
       while (self == null && !closed) {
@@ -256,6 +295,7 @@ public final class PrefillLink implements AutoCloseable {
       failed = stream;
       stream = null;
       identity = Objects.requireNonNull(self);
+      orders = service;
     }
     if (failed != null) {
       failed.close();
@@ -263,7 +303,7 @@ public final class PrefillLink implements AutoCloseable {
     String target = endpoint;
     StreamNode launched =
         StreamNode.launch(
-            target == null ? config : StreamNode.reachedFrom(config, target), identity, null);
+            target == null ? config : StreamNode.reachedFrom(config, target), identity, orders);
     synchronized (this) {
       if (compute != null) {
         compute.keepFor(launched.thread());
