@@ -320,9 +320,10 @@ public final class EmbeddedMedia implements AutoCloseable {
 
   @Override
   public void close() {
-    aeron.close();
-    driver.close();
-    directory.close();
+    try (directory;
+        driver) {
+      aeron.close();
+    }
   }
 
   private static void requireFree(Endpoint listen) {

@@ -2,7 +2,6 @@ package dev.baton.kvstream.media;
 
 import dev.baton.kvstream.StreamException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.DirectoryIteratorException;
@@ -11,6 +10,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardOpenOption;
@@ -51,6 +51,8 @@ final class MediaDirectory implements AutoCloseable {
   /** After that many names that somebody has taken already, numbers are drawn. */
   private static final int NAMES_IN_ORDER = 64;
 
+  private static final System.Logger LOG = System.getLogger("dev.baton.kvstream");
+
   private static final AtomicInteger COUNT = new AtomicInteger();
 
   /** This process's own: probing a lock we hold would lose it. */
@@ -68,7 +70,7 @@ final class MediaDirectory implements AutoCloseable {
   static MediaDirectory create(Path parent) {
     try {
       MediaDirectory made = make(parent);
-      removeStale(parent, owner(made.path));
+      removeStale(parent, made.path);
       return made;
     } catch (IOException e) {
       throw new StreamException(
@@ -91,6 +93,7 @@ final class MediaDirectory implements AutoCloseable {
           if (lock != null) {
             return new MediaDirectory(path, lock);
           }
+          OURS.remove(path);
         } catch (FileAlreadyExistsException _) {
           OURS.remove(path); // an earlier process of that number, or somebody's joke
         } catch (IOException | RuntimeException e) {
@@ -176,21 +179,30 @@ final class MediaDirectory implements AutoCloseable {
         path.getParent());
   }
 
-  /** Removes the folder. */
+  /**
+   * Removes the folder. What cannot be removed stays for its owner's next node, with a line in the
+   * log. Twice is fine.
+   */
   @Override
   public void close() {
-    try {
+    if (!lockFile.isOpen()) {
+      return;
+    }
+    try (lockFile) {
       remove(path);
-      lockFile.close();
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "files of a stream are left in " + path + " until a node starts again: " + e);
     } finally {
       OURS.remove(path);
     }
   }
 
-  private static void removeStale(Path parent, UserPrincipal owner) {
+  /** One at a time: a lock that another thread of this process holds cannot even be asked for. */
+  private static synchronized void removeStale(Path parent, Path own) {
     try (DirectoryStream<Path> folders = Files.newDirectoryStream(parent, PREFIX + "*-*")) {
+      UserPrincipal owner = owner(own);
       for (Path folder : folders) {
         if (!OURS.contains(folder) && isNodeFolder(folder)) {
           removeIfStale(folder, owner);
@@ -231,23 +243,66 @@ final class MediaDirectory implements AutoCloseable {
     }
   }
 
+  /**
+   * Removes as much of a folder as can be removed, whoever else does so at this moment. Its lock
+   * goes last: as long as anything is left, it is a folder of a dead process to the next node.
+   *
+   * @throws IOException the first of what stood against it
+   */
   private static void remove(Path folder) throws IOException {
-    Files.walkFileTree(
-        folder,
-        new SimpleFileVisitor<>() {
-          @Override
-          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-              throws IOException {
-            Files.deleteIfExists(file);
-            return FileVisitResult.CONTINUE;
-          }
+    Path lock = folder.resolve(LOCK);
+    Removal removal = new Removal(folder, lock);
+    Files.walkFileTree(folder, removal);
+    if (removal.failure != null) {
+      throw removal.failure;
+    }
+    Files.deleteIfExists(lock);
+    Files.deleteIfExists(folder);
+  }
 
-          @Override
-          public FileVisitResult postVisitDirectory(Path visited, @Nullable IOException failure)
-              throws IOException {
-            Files.deleteIfExists(visited);
-            return FileVisitResult.CONTINUE;
-          }
-        });
+  /** Removes all below a folder but its lock. */
+  private static final class Removal extends SimpleFileVisitor<Path> {
+    private final Path folder;
+    private final Path lock;
+    private @Nullable IOException failure;
+
+    Removal(Path folder, Path lock) {
+      this.folder = folder;
+      this.lock = lock;
+    }
+
+    @Override
+    public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+      return file.equals(lock) ? FileVisitResult.CONTINUE : delete(file);
+    }
+
+    @Override
+    public FileVisitResult visitFileFailed(Path file, IOException e) {
+      return failed(e);
+    }
+
+    @Override
+    public FileVisitResult postVisitDirectory(Path visited, @Nullable IOException e) {
+      if (e != null) {
+        failed(e);
+      }
+      return visited.equals(folder) ? FileVisitResult.CONTINUE : delete(visited);
+    }
+
+    private FileVisitResult delete(Path path) {
+      try {
+        Files.deleteIfExists(path);
+      } catch (IOException e) {
+        failed(e);
+      }
+      return FileVisitResult.CONTINUE;
+    }
+
+    private FileVisitResult failed(IOException e) {
+      if (failure == null && !(e instanceof NoSuchFileException)) {
+        failure = e;
+      }
+      return FileVisitResult.CONTINUE;
+    }
   }
 }

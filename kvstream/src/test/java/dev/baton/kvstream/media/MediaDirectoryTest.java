@@ -18,6 +18,9 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -76,6 +79,59 @@ class MediaDirectoryTest {
         }
       }
     }
+  }
+
+  @Test
+  @Timeout(60)
+  void shouldStartFromSeveralThreadsWhereManyDeadProcessesWere(@TempDir Path parent)
+      throws Exception {
+    for (int i = 0; i < 300; i++) {
+      Path dead = Files.createDirectory(parent.resolve("baton-4194305-" + i));
+      Files.createFile(dead.resolve("lock"));
+    }
+    try (ExecutorService threads = Executors.newFixedThreadPool(4)) {
+      List<Future<?>> starts = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        starts.add(threads.submit(() -> MediaDirectory.create(parent).close()));
+      }
+      for (Future<?> start : starts) {
+        start.get();
+      }
+    }
+    assertEquals(List.of(), Nodes.folders(parent));
+  }
+
+  @Test
+  @Timeout(60)
+  void shouldCloseWhereItsFilesVanishAtTheSameMoment(@TempDir Path parent) throws Exception {
+    for (int round = 0; round < 10; round++) {
+      MediaDirectory directory = MediaDirectory.create(parent);
+      Path files = Files.createDirectory(directory.driver());
+      for (int i = 0; i < 500; i++) {
+        Files.createFile(files.resolve("file-" + i));
+      }
+      Thread other =
+          Thread.ofPlatform()
+              .start(() -> {
+                for (int i = 0; i < 500; i++) {
+                  boolean _ = files.resolve("file-" + i).toFile().delete();
+                }
+              });
+      directory.close();
+      other.join();
+    }
+    assertEquals(List.of(), Nodes.folders(parent));
+  }
+
+  @Test
+  void shouldCloseTwiceAndWhereTheFolderIsGone(@TempDir Path parent) throws Exception {
+    MediaDirectory directory = MediaDirectory.create(parent);
+    Path folder = parent.resolve(directory.driver().getParent().getFileName());
+    Files.delete(folder.resolve("lock"));
+    Files.delete(folder);
+    directory.close();
+    directory.close();
+    assertEquals(List.of(), Nodes.folders(parent));
   }
 
   @Test
