@@ -58,8 +58,7 @@ public final class PendingPublication implements ControlChannel {
   }
 
   /** The publication, or null while it is not there or when it never will be. */
-  @Nullable
-  public ExclusivePublication get() {
+  public @Nullable ExclusivePublication get() {
     if (publication == null && failure == null && !closed && registrationId != NOT_ASKED_FOR) {
       try {
         publication = aeron.getExclusivePublication(registrationId);

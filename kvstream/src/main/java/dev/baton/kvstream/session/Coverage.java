@@ -1,12 +1,16 @@
 package dev.baton.kvstream.session;
 
 import java.util.Arrays;
+import org.agrona.collections.IntArrayList;
 
 /**
  * Which units of each slot have arrived, a bitmap for each: tokens of a layer, say. Marking is
  * idempotent: slices may come twice, overlap, and come in any order. Used by one thread.
  */
 final class Coverage {
+  /** Ranges that one slot's part of a request has at most. */
+  private static final int MAX_RANGES = 4;
+
   private final int[] first;
   private final int[] end;
   private final int[] base;
@@ -127,6 +131,26 @@ final class Coverage {
       }
     }
     return end[slot];
+  }
+
+  /** Appends every range of the slot that has not arrived, as {@link #add} does. */
+  void addMissing(IntArrayList ranges, int slot, int layer, int state, int position) {
+    int from = firstMissing(slot, first[slot]);
+    for (int i = 1; from < end[slot]; i++) {
+      // Few ranges, so that the request fits any control stream: the last one may repeat a little.
+      int until = i < MAX_RANGES ? firstPresent(slot, from) : end[slot];
+      add(ranges, layer, state, position, from, until - from);
+      from = until < end[slot] ? firstMissing(slot, until) : end[slot];
+    }
+  }
+
+  /** Appends a range of units that are not there, in five numbers. */
+  static void add(IntArrayList ranges, int layer, int state, int position, int first, int count) {
+    ranges.addInt(layer);
+    ranges.addInt(state);
+    ranges.addInt(position);
+    ranges.addInt(first);
+    ranges.addInt(count);
   }
 
   /** Units of the slot that have arrived. */

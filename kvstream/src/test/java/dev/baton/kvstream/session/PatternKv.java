@@ -166,8 +166,7 @@ public final class PatternKv implements KvSource, KvSink {
   /**
    * Null where this has all of an order that {@code sent} filled, and nothing else; or what not.
    */
-  @Nullable
-  public String mismatch(PatternKv sent, PrefillOrder order) {
+  public @Nullable String mismatch(PatternKv sent, PrefillOrder order) {
     StateSlots slots = new StateSlots(order, table);
     for (int layer = 0; layer < stores.length; layer++) {
       for (int i = 0; i < stores[layer].length; i++) {
