@@ -1,7 +1,6 @@
 package dev.baton.kvstream.link;
 
 import dev.baton.kvstream.ClusterKey;
-import dev.baton.kvstream.KvReceiver;
 import dev.baton.kvstream.NodeIdentity;
 import dev.baton.kvstream.PrefixHits;
 import dev.baton.kvstream.PrefixQuery;
@@ -18,21 +17,13 @@ import dev.baton.kvstream.codec.OrderRefusedDecoder;
 import dev.baton.kvstream.codec.PrefixHitsDecoder;
 import dev.baton.kvstream.media.Endpoint;
 import dev.baton.kvstream.message.ControlWriter;
-import dev.baton.kvstream.message.Credit;
 import dev.baton.kvstream.message.Frame;
 import dev.baton.kvstream.message.MalformedMessage;
-import dev.baton.kvstream.message.PrefixReader;
 import dev.baton.kvstream.seal.OpenedMessage;
 import dev.baton.kvstream.session.ClockOffset;
-import dev.baton.kvstream.session.KvReader;
 import dev.baton.kvstream.session.ReceiveSession;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import org.agrona.DirectBuffer;
-import org.agrona.collections.Long2ObjectHashMap;
-import org.agrona.collections.LongArrayList;
 import org.agrona.concurrent.NanoClock;
 import org.jspecify.annotations.Nullable;
 
@@ -48,12 +39,6 @@ final class DecodeSideLink implements Link {
 
   /** Greetings because of spoiled messages are not closer than this. */
   private static final long MEND_PAUSE_NS = 100_000_000;
-
-  /** When no KV came for so long, what was missed is not on its way any more. */
-  private static final long MISSED_PAUSE_NS = 100_000_000;
-
-  /** Queries that may wait for their answers. */
-  private static final int MAX_QUERIES = 1024;
 
   private enum State {
     /** Hello is said, for the first time or, with a link id, after the connection broke. */
@@ -72,19 +57,14 @@ final class DecodeSideLink implements Link {
   private final long handshakeTimeoutNs;
   private final long createdNs;
   private final ClockOffset offset = new ClockOffset();
-  private final Long2ObjectHashMap<ReceiveSession> sessions = new Long2ObjectHashMap<>();
-  private final List<ReceiveSession> inOrder = new ArrayList<>();
-  private final KvReader reader = new KvReader(sessions, offset);
+  private final OrderedSessions sessions;
+  private final PrefixQueries queries = new PrefixQueries();
   private final HelloReplyDecoder reply = new HelloReplyDecoder();
   private final OrderRefusedDecoder refused = new OrderRefusedDecoder();
   private final AbortDecoder abort = new AbortDecoder();
   private final LeaseRenewalDecoder renewal = new LeaseRenewalDecoder();
   private final GoodbyeDecoder goodbye = new GoodbyeDecoder();
   private final CompletableFuture<NodeIdentity> opened = new CompletableFuture<>();
-  private final PrefixReader prefixes = new PrefixReader();
-  private final Long2ObjectHashMap<Asked> queries = new Long2ObjectHashMap<>();
-  private long lastQuery;
-  private final LongArrayList endedMeanwhile = new LongArrayList();
   private State state = State.GREETING;
   private LinkControl control;
   private long nonce;
@@ -97,9 +77,7 @@ final class DecodeSideLink implements Link {
   private boolean silent;
   private boolean broken;
   private boolean mends;
-  private boolean kvMissed;
   private long greetedNs;
-  private long kvHeardNs;
 
   private volatile boolean alive;
   private volatile @Nullable String lostReason;
@@ -110,6 +88,7 @@ final class DecodeSideLink implements Link {
     this.self = self;
     this.clusterKey = config.clusterKey();
     this.clock = config.clock();
+    this.sessions = new OrderedSessions(clock, offset);
     this.line = line;
     this.control = line.open();
     this.createdNs = clock.nanoTime();
@@ -137,6 +116,7 @@ final class DecodeSideLink implements Link {
   private void greetAgain() {
     line.forget(this);
     control.close();
+    sessions.disconnected();
     control = line.open();
     roundTrips = 0;
     greet();
@@ -173,15 +153,14 @@ final class DecodeSideLink implements Link {
     return (state == State.ACCEPTED || state == State.OPEN) && kvStreamSession == streamSession;
   }
 
-  // Sessions.
+  // Sessions and queries.
 
   /** Sends an order. The session fails at once when that is not possible. */
   void order(ReceiveSession session) {
     try {
       begin(session);
     } catch (Exception e) {
-      session.fail("the order could not be sent: " + e);
-      conclude(session, false);
+      sessions.fail(session, "the order could not be sent: " + e, TransferFault.WRONG);
     }
   }
 
@@ -189,69 +168,37 @@ final class DecodeSideLink implements Link {
     long id = session.order().sessionId();
     if (state != State.OPEN && !mends) {
       session.fail(lostReason == null ? silence() : lostReason, lossFault());
-    } else if (sessions.containsKey(id)) {
+    } else if (sessions.contains(id)) {
       session.fail("session " + id + " exists already: session ids are unique");
-    } else if (peer != null && inOrder.size() >= peer.limits().orders()) {
+    } else if (peer != null && sessions.count() >= peer.limits().orders()) {
       session.fail(
           label + " takes no more than " + peer.limits().orders() + " orders at once",
           TransferFault.REFUSED);
     }
     if (session.isFinal()) {
       session.detach();
-      return;
-    }
-    sessions.put(id, session);
-    inOrder.add(session);
-    session.ordered(clock.nanoTime());
-    if (state != State.GREETING) { // else it goes out with what is resumed
-      sendOrder(session);
+    } else {
+      sessions.add(session);
     }
   }
 
   /** Ends a session that its owner does not want any more. */
   void cancel(ReceiveSession session) {
-    session.fail("cancelled by its owner", null);
-    if (sessions.get(session.order().sessionId()) == session) {
-      conclude(session, true);
-    }
+    sessions.cancel(session);
   }
-
-  private void conclude(ReceiveSession session, boolean tellPeer) {
-    long id = session.order().sessionId();
-    sessions.remove(id);
-    inOrder.remove(session);
-    session.detach();
-    if (tellPeer && state == State.GREETING) {
-      endedMeanwhile.addLong(id);
-    } else if (tellPeer && state != State.LOST) {
-      String failure = session.failure();
-      control.send(
-          failure == null ? control.writer().received(id) : control.writer().abort(id, failure));
-    }
-  }
-
-  // Queries.
-
-  /** A query on its way. */
-  private record Asked(PrefixQuery query, CompletableFuture<PrefixHits> answer) {}
 
   /** Asks the node what it holds of a prompt; the answer fails with the link. */
   void ask(PrefixQuery query, CompletableFuture<PrefixHits> answer) {
-    if (state == State.LOST || queries.size() >= MAX_QUERIES) {
+    if (state == State.LOST || queries.isFull()) {
       String lost = lostReason;
       answer.completeExceptionally(
           new StreamException(lost != null ? lost : label + " leaves too many queries unanswered"));
       return;
     }
-    long id = ++lastQuery;
-    queries.put(id, new Asked(query, answer));
+    long id = queries.add(query, answer);
     if (state == State.OPEN) {
       control.send(control.writer().prefixQuery(id, query));
     }
-  }
-
-  private void askAgain() {
-    queries.forEachLong((id, asked) -> control.send(control.writer().prefixQuery(id, asked.query)));
   }
 
   // Messages.
@@ -263,10 +210,11 @@ final class DecodeSideLink implements Link {
     }
     OpenedMessage opened = initiator == null ? null : initiator.kv();
     Frame message = opened == null ? frame : opened.open(frame, buffer);
-    kvMissed |= opened != null && opened.takeMissed();
-    kvHeardNs = nowNs;
+    if (opened != null && opened.takeMissed()) {
+      sessions.missed();
+    }
     lease.heard(nowNs);
-    reader.onMessage(message, opened == null ? buffer : opened.buffer(), nowNs);
+    sessions.onKv(message, opened == null ? buffer : opened.buffer(), nowNs);
   }
 
   @Override
@@ -293,7 +241,7 @@ final class DecodeSideLink implements Link {
         frame.requireBlock(OrderRefusedDecoder.BLOCK_LENGTH);
         frame.requireTexts(buffer, 1);
         refused.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
-        failSession(
+        sessions.fail(
             refused.sessionId(),
             label + " refused: " + Frame.printable(refused.reason()),
             TransferFault.REFUSED);
@@ -302,18 +250,12 @@ final class DecodeSideLink implements Link {
         frame.requireBlock(AbortDecoder.BLOCK_LENGTH);
         frame.requireTexts(buffer, 1);
         abort.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
-        failSession(
+        sessions.fail(
             abort.sessionId(),
             label + " gave up: " + Frame.printable(abort.reason()),
             TransferFault.CLOSED);
       }
-      case PrefixHitsDecoder.TEMPLATE_ID -> {
-        PrefixHits hits = prefixes.hits(frame, buffer);
-        Asked asked = queries.remove(prefixes.answeredId());
-        if (asked != null) {
-          asked.answer.complete(hits);
-        }
-      }
+      case PrefixHitsDecoder.TEMPLATE_ID -> queries.onHits(frame, buffer);
       case GreetAgainDecoder.TEMPLATE_ID -> broken = true;
       case GoodbyeDecoder.TEMPLATE_ID -> {
         frame.requireBlock(GoodbyeDecoder.BLOCK_LENGTH);
@@ -323,19 +265,6 @@ final class DecodeSideLink implements Link {
       }
       default ->
           throw new MalformedMessage("message " + frame.templateId() + " is not for a decode node");
-    }
-  }
-
-  private void sendOrder(ReceiveSession session) {
-    control.send(
-        control.writer().order(session.order(), session.creditLimit(), session.rowsLimit()));
-  }
-
-  private void failSession(long sessionId, String reason, TransferFault fault) {
-    ReceiveSession session = sessions.get(sessionId);
-    if (session != null) {
-      session.fail(reason, fault);
-      conclude(session, false);
     }
   }
 
@@ -373,7 +302,10 @@ final class DecodeSideLink implements Link {
       lease.renewAt(nowNs);
       state = State.ACCEPTED;
       if (isBack) {
-        resumeSessions(); // at once: that its clock is measured anew can wait
+        sessions.resume(control); // at once: that its clock is measured anew can wait
+        queries.sendAll(control);
+      } else {
+        sessions.connected(control);
       }
     }
   }
@@ -399,38 +331,6 @@ final class DecodeSideLink implements Link {
     }
   }
 
-  /** The peer is back: says what each session lacks, and what is not wanted any more. */
-  private void resumeSessions() {
-    for (int i = 0; i < inOrder.size(); i++) {
-      ReceiveSession session = inOrder.get(i);
-      session.resumed();
-      if (session.state() == KvReceiver.State.ORDERED) {
-        // The order itself may be what was lost.
-        sendOrder(session);
-      }
-      request(session);
-    }
-    for (int i = 0; i < endedMeanwhile.size(); i++) {
-      control.send(
-          control.writer().abort(endedMeanwhile.getLong(i), "it ended while you were away"));
-    }
-    endedMeanwhile.clear();
-    askAgain();
-  }
-
-  private void request(ReceiveSession session) {
-    long bytes = session.renewCredit();
-    control.send(
-        control
-            .writer()
-            .sliceRequest(
-                session.order().sessionId(),
-                session.receivedBytes(),
-                new Credit(bytes, session.rowsLimit()),
-                session.rowsTaken(),
-                session.missing()));
-  }
-
   @Override
   public boolean isSealed() {
     return initiator != null && initiator.control() != null;
@@ -439,7 +339,7 @@ final class DecodeSideLink implements Link {
   @Override
   public void spoiled(int streamSession) {
     if (isKvStream(streamSession)) {
-      kvMissed = true;
+      sessions.missed();
     } else {
       broken = true;
     }
@@ -477,7 +377,7 @@ final class DecodeSideLink implements Link {
             "no answer from "
                 + label
                 + " within "
-                + seconds(handshakeTimeoutNs)
+                + Lease.seconds(handshakeTimeoutNs)
                 + ": "
                 + line.doubt());
       }
@@ -490,13 +390,13 @@ final class DecodeSideLink implements Link {
       work++;
     } else if (state != State.GREETING) {
       int renewals = renewLease(nowNs);
-      work += renewals + (state == State.OPEN ? tendSessions(renewals > 0) : 0);
+      work += renewals + (state == State.OPEN ? sessions.tend(control, renewals > 0) : 0);
     }
     return work;
   }
 
   private String silence() {
-    return label + " has been silent for " + seconds(lease.silentNs(clock.nanoTime()));
+    return label + " has been silent for " + Lease.seconds(lease.silentNs(clock.nanoTime()));
   }
 
   private TransferFault lossFault() {
@@ -510,35 +410,6 @@ final class DecodeSideLink implements Link {
     }
     lease.renewed(nowNs);
     return 1;
-  }
-
-  private int tendSessions(boolean renewing) {
-    int work = 0;
-    boolean isMissing = kvMissed && clock.nanoTime() - kvHeardNs > MISSED_PAUSE_NS;
-    kvMissed &= !isMissing;
-    for (int i = inOrder.size() - 1; i >= 0; i--) {
-      ReceiveSession session = inOrder.get(i);
-      if (session.isFinal()) {
-        conclude(session, true);
-        work++;
-        continue;
-      }
-      if (session.takeRequestDue() || isMissing) {
-        request(session);
-        work++;
-        continue;
-      }
-      long limit = session.creditDue(renewing);
-      if (limit >= 0) {
-        int rows = session.nextRowsLimit();
-        long id = session.order().sessionId();
-        if (control.trySend(control.writer().credit(id, limit, rows, session.rowsTaken()))) {
-          session.credited(limit, rows);
-          work++;
-        }
-      }
-    }
-    return work;
   }
 
   // The end.
@@ -561,15 +432,9 @@ final class DecodeSideLink implements Link {
     alive = false;
     state = State.LOST;
     mends = false;
-    while (!inOrder.isEmpty()) {
-      ReceiveSession session = inOrder.getLast();
-      session.fail(reason, lossFault());
-      conclude(session, false);
-    }
+    sessions.failAll(reason, lossFault());
     control.close();
-    queries.forEachLong(
-        (_, asked) -> asked.answer.completeExceptionally(new StreamException(reason)));
-    queries.clear();
+    queries.fail(reason);
     opened.completeExceptionally(
         silent ? StreamException.noAnswer(reason, null) : new StreamException(reason));
   }
@@ -586,7 +451,7 @@ final class DecodeSideLink implements Link {
 
   @Override
   public boolean isBusy() {
-    return !inOrder.isEmpty();
+    return sessions.count() > 0;
   }
 
   @Override
@@ -597,9 +462,5 @@ final class DecodeSideLink implements Link {
   @Override
   public boolean isDrained() {
     return control.isDrained();
-  }
-
-  static String seconds(long ns) {
-    return String.format(Locale.ROOT, "%.1f s", ns / 1e9);
   }
 }

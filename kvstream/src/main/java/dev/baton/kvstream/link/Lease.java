@@ -1,5 +1,7 @@
 package dev.baton.kvstream.link;
 
+import java.util.Locale;
+
 /** How long a silent peer is waited for, and when to say that we are still here. One thread. */
 final class Lease {
   private static final int RENEWALS = 12;
@@ -69,5 +71,10 @@ final class Lease {
 
   long lengthNs() {
     return leaseNs;
+  }
+
+  /** A time for people. */
+  static String seconds(long ns) {
+    return String.format(Locale.ROOT, "%.1f s", ns / 1e9);
   }
 }

@@ -1,6 +1,5 @@
 package dev.baton.kvstream.link;
 
-import dev.baton.kvstream.Capability;
 import dev.baton.kvstream.NodeIdentity;
 import dev.baton.kvstream.OrderReport;
 import dev.baton.kvstream.PrefillOrder;
@@ -18,16 +17,13 @@ import dev.baton.kvstream.media.Endpoint;
 import dev.baton.kvstream.message.ControlWriter;
 import dev.baton.kvstream.message.Frame;
 import dev.baton.kvstream.message.MalformedMessage;
-import dev.baton.kvstream.message.OrderDigest;
 import dev.baton.kvstream.message.OrderReader;
 import dev.baton.kvstream.message.PrefixReader;
 import dev.baton.kvstream.seal.OpenedMessage;
 import dev.baton.kvstream.session.KvStream;
 import dev.baton.kvstream.session.SendSession;
-import java.util.ArrayList;
 import java.util.List;
 import org.agrona.DirectBuffer;
-import org.agrona.collections.Long2ObjectHashMap;
 import org.agrona.concurrent.NanoClock;
 import org.jspecify.annotations.Nullable;
 
@@ -36,20 +32,7 @@ import org.jspecify.annotations.Nullable;
  * orders, and the sessions it sends, which take turns on the KV stream. Stream thread only.
  */
 final class PrefillSideLink implements Link {
-  /** What one session may send before another may have its turn. */
-  private static final int QUANTUM_BYTES = 128 * 1024;
-
   private static final System.Logger LOG = System.getLogger("dev.baton.kvstream");
-
-  /** Quanta in one turn of the stream thread. */
-  private static final int QUANTA = 4;
-
-  /**
-   * One quantum of so many goes to the session that has waited longest, however much it has left.
-   */
-  private static final int FAIR_SHARE = 4;
-
-  private static final int MAX_SESSIONS = 1024;
 
   private enum State {
     ANSWERING,
@@ -68,13 +51,10 @@ final class PrefillSideLink implements Link {
   private final NanoClock clock;
   private final LinkControl control;
   private final @Nullable KvStream kv;
-  private final Runnable wake;
   private final Lease lease;
   private final long createdNs;
   private final long handshakeTimeoutNs;
-  private final long rowsBytes;
-  private final Long2ObjectHashMap<SendSession> sessions = new Long2ObjectHashMap<>();
-  private final List<SendSession> turns = new ArrayList<>();
+  private final @Nullable AcceptedSessions sessions; // null where it refuses
   private final PrefixReader prefixes = new PrefixReader();
   private final OrderReader orders = new OrderReader();
   private final CreditDecoder credit = new CreditDecoder();
@@ -93,7 +73,6 @@ final class PrefillSideLink implements Link {
   private boolean isAnswerDue;
   private long dueEchoNs;
   private long dueReceivedNs;
-  private int quantum;
 
   private PrefillSideLink(
       Handshake.Caller caller,
@@ -109,13 +88,12 @@ final class PrefillSideLink implements Link {
     this.refusal = refusal;
     this.self = self.identity();
     this.service = service;
+    this.sessions = service == null ? null : new AcceptedSessions(label, self, service);
     this.control = control;
     this.kv = kv;
-    this.wake = self.wake();
     this.clock = self.config().clock();
     this.createdNs = clock.nanoTime();
     this.handshakeTimeoutNs = self.config().handshakeTimeoutNs();
-    this.rowsBytes = self.config().rowsBytes();
     this.lease = new Lease(self.config().leaseNs(), createdNs);
   }
 
@@ -162,13 +140,9 @@ final class PrefillSideLink implements Link {
    * What each session lacks, the decode node says next.
    */
   void takeOver(PrefillSideLink earlier, long nowNs) {
-    for (SendSession session : earlier.turns) {
-      session.pause(nowNs);
-      sessions.put(session.order().sessionId(), session);
-      turns.add(session);
+    if (sessions != null && earlier.sessions != null) {
+      sessions.takeOver(earlier.sessions, nowNs);
     }
-    earlier.turns.clear();
-    earlier.sessions.clear();
     earlier.close();
   }
 
@@ -219,7 +193,7 @@ final class PrefillSideLink implements Link {
         frame.requireBlock(CreditDecoder.BLOCK_LENGTH);
         frame.requireTexts(buffer, 0);
         credit.wrap(buffer, frame.bodyOffset(), frame.blockLength(), frame.version());
-        SendSession session = sessions.get(credit.sessionId());
+        SendSession session = find(credit.sessionId());
         if (session != null) {
           session.credit(credit.limitBytes(), credit.rowsLimit(), credit.rowsTaken(), nowNs);
         }
@@ -256,7 +230,7 @@ final class PrefillSideLink implements Link {
   }
 
   private void onRequest(long id) {
-    SendSession session = sessions.get(id);
+    SendSession session = find(id);
     if (session == null) {
       control.send(control.writer().abort(id, "the session is not here any more"));
     } else {
@@ -304,61 +278,25 @@ final class PrefillSideLink implements Link {
   }
 
   private void onOrder(Frame frame, DirectBuffer buffer) {
-    PrefillService accepting = service;
+    AcceptedSessions accepting = sessions;
     if (accepting == null || state != State.OPEN) {
       throw new MalformedMessage("an order before the handshake has ended");
     }
     PrefillOrder wanted = orders.read(frame, buffer);
-    long id = wanted.sessionId();
-    SendSession known = sessions.get(id);
-    if (known != null
-        && known.isPaused()
-        && OrderDigest.of(known.order()) == OrderDigest.of(wanted)) {
-      return; // said again over a new connection, in case that it was lost
+    String reason = accepting.accept(wanted, orders.credit());
+    if (reason != null) {
+      control.send(control.writer().orderRefused(wanted.sessionId(), reason));
+      accepting.refused(wanted, reason);
     }
-    String reason = reasonAgainst(wanted);
-    if (reason == null) {
-      SendSession session =
-          new SendSession(wanted, self.states(), orders.credit(), rowsBytes, clock, wake);
-      reason = accept(accepting, wanted, session);
-      if (reason == null) {
-        sessions.put(id, session);
-        turns.add(session);
-        return;
-      }
-      session.end();
-    }
-    control.send(control.writer().orderRefused(id, reason));
-    tell(accepting, OrderReport.refused(label, reason, wanted));
   }
 
-  private @Nullable String reasonAgainst(PrefillOrder wanted) {
-    if (wanted.tokens().length > self.contextTokens()) {
-      return "a prompt of "
-          + wanted.tokens().length
-          + " tokens is longer than its context of "
-          + self.contextTokens();
-    }
-    String misfit = wanted.stage().misfit(self.states());
-    if (misfit != null) {
-      return misfit;
-    }
-    Capability lacking = wanted.lacking(self.capabilities());
-    if (lacking != null) {
-      return "this node does not " + lacking.words();
-    }
-    if (sessions.containsKey(wanted.sessionId())) {
-      return "session " + wanted.sessionId() + " exists already: session ids are unique";
-    }
-    return turns.size() >= MAX_SESSIONS ? "it has " + MAX_SESSIONS + " sessions already" : null;
+  private @Nullable SendSession find(long id) {
+    return sessions == null ? null : sessions.find(id);
   }
 
-  private static @Nullable String accept(
-      PrefillService service, PrefillOrder wanted, SendSession session) {
-    try {
-      return service.accept(wanted, session);
-    } catch (Exception e) {
-      return "its prefill side failed: " + e;
+  private void endSession(long id, OrderReport.End how, @Nullable String reason) {
+    if (sessions != null) {
+      sessions.end(id, how, reason);
     }
   }
 
@@ -403,11 +341,11 @@ final class PrefillSideLink implements Link {
       if (nowNs - createdNs > handshakeTimeoutNs) {
         end(
             "you did not prove within "
-                + DecodeSideLink.seconds(handshakeTimeoutNs)
+                + Lease.seconds(handshakeTimeoutNs)
                 + " that you have the cluster key");
       }
     } else if (lease.isOver(nowNs)) {
-      end("nothing was heard from you for " + DecodeSideLink.seconds(lease.lengthNs()));
+      end("nothing was heard from you for " + Lease.seconds(lease.lengthNs()));
     } else {
       work += answerRenewal() + pump(nowNs);
     }
@@ -445,63 +383,17 @@ final class PrefillSideLink implements Link {
     return 0;
   }
 
-  /**
-   * Sends a few quanta: to the session that has the least left, so that a short prompt does not
-   * wait for a long one's bytes, and now and then to the one that has waited longest, so that a
-   * long one always gets on.
-   */
   private int pump(long nowNs) {
     KvStream out = kv;
-    if (out == null || !out.isReady()) {
+    AcceptedSessions sending = sessions;
+    if (out == null || sending == null || !out.isReady()) {
       return 0;
     }
-    int pumped = 0;
-    for (int i = turns.size() - 1; i >= 0; i--) {
-      turns.get(i).newTurn();
-    }
-    for (int i = 0; i < QUANTA; i++) {
-      quantum++;
-      SendSession next = quantum % FAIR_SHARE == 0 ? longestWaiting() : leastUnsent();
-      if (next == null) {
-        break;
-      }
-      pumped += pump(next, out, nowNs);
-    }
-    for (int i = turns.size() - 1; i >= 0 && state != State.OVER; i--) {
-      endIfFailed(turns.get(i), nowNs);
+    int pumped = sending.pump(out, nowNs);
+    for (int i = sending.count() - 1; i >= 0 && state != State.OVER; i--) {
+      endIfFailed(sending.get(i), nowNs);
     }
     return pumped;
-  }
-
-  private @Nullable SendSession leastUnsent() {
-    SendSession least = null;
-    for (int i = 0; i < turns.size(); i++) {
-      SendSession session = turns.get(i);
-      if (session.mayPump() && (least == null || session.unsentBytes() < least.unsentBytes())) {
-        least = session;
-      }
-    }
-    return least;
-  }
-
-  private @Nullable SendSession longestWaiting() {
-    SendSession longest = null;
-    for (int i = 0; i < turns.size(); i++) {
-      SendSession session = turns.get(i);
-      if (session.mayPump() && (longest == null || session.servedNs() - longest.servedNs() < 0)) {
-        longest = session;
-      }
-    }
-    return longest;
-  }
-
-  private static int pump(SendSession session, KvStream out, long nowNs) {
-    try {
-      return session.pump(out, QUANTUM_BYTES, nowNs);
-    } catch (Exception e) {
-      session.fail("its KV could not be read: " + e);
-      return 0;
-    }
   }
 
   private void endIfFailed(SendSession session, long nowNs) {
@@ -510,7 +402,7 @@ final class PrefillSideLink implements Link {
       haveItMended("the KV stream to you takes nothing");
     }
     if (failure == null && session.isStuck(nowNs, lease.lengthNs())) {
-      failure = "you took nothing for " + DecodeSideLink.seconds(lease.lengthNs());
+      failure = "you took nothing for " + Lease.seconds(lease.lengthNs());
       if (session.waitsForTheStream()) {
         end(failure); // control still comes, so the KV stream alone is broken: a new link mends it
         return;
@@ -524,31 +416,6 @@ final class PrefillSideLink implements Link {
   }
 
   // The end.
-
-  private void endSession(long id, OrderReport.End how, @Nullable String reason) {
-    SendSession session = sessions.remove(id);
-    PrefillService releasing = service;
-    if (session == null || releasing == null) {
-      return;
-    }
-    turns.remove(session);
-    session.end();
-    try {
-      releasing.released(id);
-    } catch (Exception e) {
-      // The service's own trouble: the session is over all the same, and the other sessions go on.
-      LOG.log(System.Logger.Level.WARNING, "the prefill side failed at a session's end: " + e);
-    }
-    tell(releasing, session.report(label, how, reason));
-  }
-
-  private static void tell(PrefillService service, OrderReport report) {
-    try {
-      service.ended(report);
-    } catch (Exception e) {
-      LOG.log(System.Logger.Level.WARNING, "an order's end could not be told: " + e);
-    }
-  }
 
   @Override
   public void end(String reason) {
@@ -564,9 +431,8 @@ final class PrefillSideLink implements Link {
   private void close() {
     wasDoubted |= state == State.PROVING;
     state = State.OVER;
-    while (!turns.isEmpty()) {
-      endSession(
-          turns.getLast().order().sessionId(), OrderReport.End.LOST, "the connection has ended");
+    if (sessions != null) {
+      sessions.endAll();
     }
     control.close();
     if (kv != null) {
@@ -595,7 +461,7 @@ final class PrefillSideLink implements Link {
 
   @Override
   public boolean isBusy() {
-    return !turns.isEmpty();
+    return sessions != null && sessions.count() > 0;
   }
 
   @Override

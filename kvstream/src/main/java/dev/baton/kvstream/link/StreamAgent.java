@@ -1,12 +1,10 @@
 package dev.baton.kvstream.link;
 
-import dev.baton.kvstream.ClusterKey;
 import dev.baton.kvstream.NodeIdentity;
 import dev.baton.kvstream.PrefillService;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamException;
 import dev.baton.kvstream.codec.HelloDecoder;
-import dev.baton.kvstream.codec.HelloOutcome;
 import dev.baton.kvstream.codec.HelloReplyDecoder;
 import dev.baton.kvstream.media.EmbeddedMedia;
 import dev.baton.kvstream.media.Endpoint;
@@ -14,20 +12,16 @@ import dev.baton.kvstream.media.OffloadReport;
 import dev.baton.kvstream.media.StrangerLog;
 import dev.baton.kvstream.message.ControlWriter;
 import dev.baton.kvstream.message.Frame;
-import dev.baton.kvstream.seal.LinkSecrets;
-import dev.baton.kvstream.session.KvPublication;
 import io.aeron.Image;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.agrona.DirectBuffer;
 import org.agrona.concurrent.IdleStrategy;
-import org.agrona.concurrent.ManyToOneConcurrentLinkedQueue;
 import org.agrona.concurrent.NanoClock;
 import org.jspecify.annotations.Nullable;
 
@@ -39,12 +33,6 @@ import org.jspecify.annotations.Nullable;
  * with the reason, and the thread: nothing is asked of it then in vain.
  */
 final class StreamAgent implements Runnable {
-  /** Nodes that are served at once. */
-  private static final int MAX_LINKS = 64;
-
-  /** Nodes that have greeted and proved nothing yet; the media has places for 32 strangers. */
-  private static final int MAX_UNPROVEN = 128;
-
   private static final long DRAIN_LIMIT_NS = 100_000_000L;
 
   private static final long STRANGERS_NS = TimeUnit.SECONDS.toNanos(1);
@@ -76,20 +64,16 @@ final class StreamAgent implements Runnable {
   record Self(NodeIdentity identity, StreamConfig config, Runnable wake) {}
 
   private final Self self;
-  private final @Nullable PrefillService service;
   private final @Nullable Endpoint advertised;
   private final EmbeddedMedia media;
   private final NanoClock clock;
   private final SecureRandom random = new SecureRandom();
   private final ControlWriter writer = new ControlWriter();
-  private final HelloDecoder hello = new HelloDecoder();
   private final HelloReplyDecoder helloReply = new HelloReplyDecoder();
   private final List<InboundStream> inbounds = new ArrayList<>();
   private final List<Link> links = new ArrayList<>();
-  private final ManyToOneConcurrentLinkedQueue<Runnable> commands =
-      new ManyToOneConcurrentLinkedQueue<>();
-  private final Object commandGate = new Object();
-  private boolean gateShut;
+  private final HelloHandler greetings;
+  private final CommandQueue commands = new CommandQueue();
   private volatile boolean closing;
   private volatile @Nullable String failure;
   private final AtomicReference<@Nullable Consumer<String>> onFailure = new AtomicReference<>();
@@ -110,8 +94,8 @@ final class StreamAgent implements Runnable {
       EmbeddedMedia media) {
     this.advertised = advertised;
     this.self = new Self(identity, config, this::wake);
-    this.service = service;
     this.media = media;
+    this.greetings = new HelloHandler(self, service, media, writer, random, links);
     this.clock = config.clock();
     this.turnedNs = clock.nanoTime();
     this.strangerLimitNs = config.handshakeTimeoutNs() + config.leaseNs();
@@ -145,11 +129,8 @@ final class StreamAgent implements Runnable {
 
   /** Has the stream thread run this soon; false when the stream is closed. */
   boolean post(Runnable command) {
-    synchronized (commandGate) {
-      if (gateShut) {
-        return false;
-      }
-      commands.add(command);
+    if (!commands.add(command)) {
+      return false;
     }
     wake();
     return true;
@@ -169,40 +150,16 @@ final class StreamAgent implements Runnable {
       command.run();
       return;
     }
-    CountDownLatch done = new CountDownLatch(1);
-    Runnable counted =
-        () -> {
-          try {
-            command.run();
-          } finally {
-            done.countDown();
-          }
-        };
-    if (!post(counted)) {
-      return;
-    }
-    boolean interrupted = false;
-    long startNs = System.nanoTime();
-    long leftNs = limitNs;
-    while (done.getCount() > 0 && leftNs > 0) {
-      try {
-        boolean _ = done.await(leftNs, TimeUnit.NANOSECONDS);
-      } catch (InterruptedException e) {
-        // The caller counts on what this call ends; that takes no longer than a turn of the stream
-        // thread.
-        interrupted = true;
-      }
-      leftNs = limitNs - (System.nanoTime() - startNs);
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
+    CommandQueue.Call call = new CommandQueue.Call(command);
+    if (post(call)) {
+      call.await(limitNs);
     }
   }
 
   /** Begins an acquaintance with a prefill node. Stream thread. */
   DecodeSideLink connect(Endpoint endpoint) {
     DecodeSideLink link =
-        new DecodeSideLink(endpoint, self.identity(), self.config(), new LineTo(endpoint));
+        new DecodeSideLink(endpoint, self.identity(), self.config(), connectorTo(endpoint));
     links.add(link);
     try {
       link.greet();
@@ -212,46 +169,8 @@ final class StreamAgent implements Runnable {
     return link;
   }
 
-  /** The way to a prefill node. */
-  private final class LineTo implements PeerConnector {
-    private final Endpoint endpoint;
-
-    LineTo(Endpoint endpoint) {
-      this.endpoint = endpoint;
-    }
-
-    @Override
-    public LinkControl open() {
-      return new LinkControl(media.control(endpoint), writer);
-    }
-
-    @Override
-    public long nonce() {
-      return random.nextLong();
-    }
-
-    @Override
-    public byte[] random() {
-      return LinkSecrets.nonce(random);
-    }
-
-    @Override
-    public String replyTo() {
-      Endpoint told = advertised;
-      return (told != null ? told : Endpoint.parseLiteral(media.endpoint()).asSeenFrom(endpoint))
-          .withoutScope()
-          .toString();
-    }
-
-    @Override
-    public String doubt() {
-      return media.noRoomForAnother().orElse("is it running?");
-    }
-
-    @Override
-    public void forget(Link link) {
-      StreamAgent.this.forget(link);
-    }
+  private PeerConnector connectorTo(Endpoint endpoint) {
+    return new MediaConnector(media, endpoint, advertised, writer, random, this::forget);
   }
 
   // Messages.
@@ -323,57 +242,12 @@ final class StreamAgent implements Runnable {
   }
 
   private void onHello(Inbound from, Frame frame, DirectBuffer buffer) {
-    Handshake.Caller caller = Handshake.readCaller(frame, buffer, hello);
     Endpoint source = source(from);
-    if (source == null) {
-      return;
+    PrefillSideLink link = source == null ? null : greetings.answer(source, frame, buffer);
+    if (link != null) {
+      links.add(link);
+      from.bind(link);
     }
-    Endpoint replyTo = Endpoint.parseLiteral(caller.replyTo()).behind(source);
-    if (!Handshake.mayAnswer(replyTo, source, hasKey()) || !hasPlace()) {
-      return;
-    }
-    Handshake.Introduction introduction =
-        caller.version() == Handshake.PROTOCOL_VERSION
-            ? Handshake.readIntroduction(hello, self.identity())
-            : null;
-    Handshake.Refusal refusal = refusal(caller, introduction);
-    if (refusal != null && isAboutKeys(refusal)) {
-      media.strangers().note(StrangerLog.Kind.NO_KEY, source.socketAddress());
-    }
-    PrefillSideLink link;
-    if (refusal == null && introduction != null && service != null) {
-      link = accept(caller, introduction, replyTo, service);
-      greetedBy(link, introduction, frame, buffer);
-    } else if (refusal != null && replyTo.address().equals(source.address())) {
-      link = PrefillSideLink.refusing(caller, refusal, self, controlTo(replyTo));
-    } else {
-      // A refusal goes to who asked, so that nobody can have it sent to a third.
-      return;
-    }
-    link.greetedFrom(source);
-    links.add(link);
-    from.bind(link);
-  }
-
-  private static boolean isAboutKeys(Handshake.Refusal refusal) {
-    return refusal.outcome() == HelloOutcome.NEEDS_KEY || refusal.outcome() == HelloOutcome.NO_KEY;
-  }
-
-  /** Whether one more may greet. Strangers' streams are fewer, so others always may. */
-  private boolean hasPlace() {
-    int unproven = 0;
-    for (int i = 0; i < links.size(); i++) {
-      unproven += links.get(i) instanceof PrefillSideLink link && !link.isProven() ? 1 : 0;
-    }
-    return unproven < MAX_UNPROVEN;
-  }
-
-  private int provenLinks() {
-    int proven = 0;
-    for (int i = 0; i < links.size(); i++) {
-      proven += links.get(i) instanceof PrefillSideLink link && link.isProven() ? 1 : 0;
-    }
-    return proven;
   }
 
   private @Nullable Endpoint source(Inbound from) {
@@ -383,76 +257,6 @@ final class StreamAgent implements Runnable {
       }
     }
     return null;
-  }
-
-  private boolean hasKey() {
-    return self.config().clusterKey() != null;
-  }
-
-  private Handshake.@Nullable Refusal refusal(
-      Handshake.Caller caller, Handshake.@Nullable Introduction introduction) {
-    if (introduction == null) {
-      return Handshake.wrongVersion(Handshake.PROTOCOL_VERSION, caller.version());
-    }
-    Handshake.Refusal key = Handshake.judgeKey(hasKey(), introduction.random());
-    if (key != null) {
-      return key;
-    }
-    if (service == null) {
-      return Handshake.noPrefill();
-    }
-    Handshake.Refusal refusal =
-        Handshake.judge(self.identity(), introduction.identity(), introduction.parts());
-    return refusal == null && provenLinks() >= MAX_LINKS
-        ? new Handshake.Refusal(HelloOutcome.FULL, "it serves " + MAX_LINKS + " nodes already")
-        : refusal;
-  }
-
-  private void takeOver(long linkId, PrefillSideLink by) {
-    for (int i = 0; i < links.size(); i++) {
-      if (links.get(i) instanceof PrefillSideLink earlier && earlier.linkId() == linkId) {
-        by.takeOver(earlier, clock.nanoTime());
-        return;
-      }
-    }
-  }
-
-  private PrefillSideLink accept(
-      Handshake.Caller caller,
-      Handshake.Introduction introduction,
-      Endpoint replyTo,
-      PrefillService accepting) {
-    KvPublication kv =
-        new KvPublication(media.kv(replyTo), self.identity().states().largestUnitBytes());
-    return PrefillSideLink.accepting(
-        caller, newLinkId(), introduction.leaseNs(), self, accepting, controlTo(replyTo), kv);
-  }
-
-  /** Goes on with the sessions that the caller speaks of, with a cluster key once it is proved. */
-  private void greetedBy(
-      PrefillSideLink link, Handshake.Introduction introduction, Frame frame, DirectBuffer buffer) {
-    Runnable goOn =
-        () -> {
-          if (introduction.resumes() != 0) {
-            takeOver(introduction.resumes(), link);
-          }
-        };
-    ClusterKey key = self.config().clusterKey();
-    if (key == null) {
-      goOn.run();
-    } else {
-      byte[] own = LinkSecrets.nonce(random);
-      link.requireProof(new KeyResponder(key, own, introduction.random(), frame, buffer, goOn));
-    }
-  }
-
-  private LinkControl controlTo(Endpoint replyTo) {
-    return new LinkControl(media.replies(replyTo), writer);
-  }
-
-  private long newLinkId() {
-    long id = random.nextLong();
-    return id == 0 ? 1 : id;
   }
 
   private void takeKvMessage(Inbound from, Frame frame, DirectBuffer buffer, long nowNs) {
@@ -508,12 +312,9 @@ final class StreamAgent implements Runnable {
   /** Has {@code action} told why, once, when the stream has ended by itself. */
   void onFailure(Consumer<String> action) {
     onFailure.set(action);
-    synchronized (commandGate) {
-      if (!gateShut) {
-        return;
-      }
+    if (commands.isShut()) {
+      tellFailure();
     }
-    tellFailure();
   }
 
   private void tellFailure() {
@@ -531,7 +332,7 @@ final class StreamAgent implements Runnable {
   }
 
   private int turn() {
-    int work = media.doWork() + runCommands();
+    int work = media.doWork() + commands.runAll();
     for (int i = 0; i < inbounds.size(); i++) {
       work += inbounds.get(i).poll();
       if (inbounds.get(i).isNewlyProven()) {
@@ -605,17 +406,6 @@ final class StreamAgent implements Runnable {
     }
   }
 
-  private int runCommands() {
-    int ran = 0;
-    Runnable command = commands.poll();
-    while (command != null) {
-      command.run();
-      ran++;
-      command = commands.poll();
-    }
-    return ran;
-  }
-
   private void onClose() {
     if (!closing && failure == null) {
       failure = OUT_OF_MEMORY; // nothing else is thrown past its handlers
@@ -636,12 +426,10 @@ final class StreamAgent implements Runnable {
 
   /** Every link and every command that waits, whatever one of them throws. */
   private void endLinks(String reason) {
-    synchronized (commandGate) {
-      gateShut = true;
-    }
+    commands.shut();
     for (int i = 0; i < ATTEMPTS; i++) {
       try {
-        runCommands();
+        commands.runAll();
         for (int n = 0; n < links.size(); n++) {
           links.get(n).end(reason);
         }
