@@ -51,17 +51,17 @@ record ParetoReport(List<Candidate> candidates, double budgetUsd, List<String> n
         ROW,
         of.isOnFront(candidates) ? "*" : "",
         of.model().substring(of.model().lastIndexOf('/') + 1),
-        String.format(Locale.ROOT, "%.3f", of.bitsPerByte()),
-        String.format(Locale.ROOT, "%.3f", of.perplexity()),
-        rate(of.prefill()),
-        rate(of.decode()),
-        String.format(Locale.ROOT, "%.3g s", of.answerSeconds().median()),
-        megabytes(of.memoryBytes()),
-        of.residentBytes() == 0 ? "?" : megabytes(of.residentBytes()),
-        String.format(Locale.ROOT, "%.3g J", of.joules().median()),
-        String.format(Locale.ROOT, "$%.3g", of.usd()),
-        String.format(Locale.ROOT, "%.3g", budgetUsd / of.usd()),
-        String.format(Locale.ROOT, "%.3g", of.savedBitsPerJoule()));
+        String.format(Locale.ROOT, "%.3f", of.quality().bitsPerByte()),
+        String.format(Locale.ROOT, "%.3f", of.quality().perplexity()),
+        rate(of.answer().prefill()),
+        rate(of.answer().decode()),
+        String.format(Locale.ROOT, "%.3g s", of.answer().answerSeconds().median()),
+        megabytes(of.memory().memoryBytes()),
+        of.memory().residentBytes() == 0 ? "?" : megabytes(of.memory().residentBytes()),
+        String.format(Locale.ROOT, "%.3g J", of.price().joules().median()),
+        String.format(Locale.ROOT, "$%.3g", of.price().usd()),
+        String.format(Locale.ROOT, "%.3g", budgetUsd / of.price().usd()),
+        String.format(Locale.ROOT, "%.3g", of.price().savedBitsPerJoule()));
   }
 
   private static String rate(Spread spread) {
@@ -88,13 +88,15 @@ record ParetoReport(List<Candidate> candidates, double budgetUsd, List<String> n
     List<ResultFigure> figures = new ArrayList<>();
     List<Row> rows = new ArrayList<>();
     for (Candidate of : candidates) {
-      Spread bits = Spread.exactly(of.bitsPerByte());
+      Spread bits = Spread.exactly(of.quality().bitsPerByte());
       String model = of.model() + ", ";
       figures.add(ResultFigure.of(model + "bits/byte", "bits", Better.LOWER, bits));
-      figures.add(ResultFigure.of(model + "prefill", "tok/s", Better.HIGHER, of.prefill()));
-      figures.add(ResultFigure.of(model + "decode", "tok/s", Better.HIGHER, of.decode()));
-      figures.add(ResultFigure.of(model + "answer", "s", Better.LOWER, of.answerSeconds()));
-      figures.add(ResultFigure.of(model + "energy", "J", Better.LOWER, of.joules()));
+      figures.add(
+          ResultFigure.of(model + "prefill", "tok/s", Better.HIGHER, of.answer().prefill()));
+      figures.add(ResultFigure.of(model + "decode", "tok/s", Better.HIGHER, of.answer().decode()));
+      figures.add(
+          ResultFigure.of(model + "answer", "s", Better.LOWER, of.answer().answerSeconds()));
+      figures.add(ResultFigure.of(model + "energy", "J", Better.LOWER, of.price().joules()));
       rows.add(new Row(of.isOnFront(candidates), of));
     }
     Detail detail = new Detail(budgetUsd, rows, notes);

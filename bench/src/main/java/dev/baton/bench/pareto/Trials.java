@@ -95,17 +95,13 @@ final class Trials {
     Spread energy = Spread.of(joules);
     return new Candidate(
         model,
-        score.bitsPerByte(),
-        score.perplexity(),
-        prompt,
-        output,
-        Spread.of(prefill),
-        Spread.of(decode),
-        time,
-        score.weightBytes() + (prompt + output) * score.kvBytesPerToken(),
-        residentBytes,
-        energy,
-        cost.usd(time.median(), energy.median()),
-        (Byte.SIZE - score.bitsPerByte()) * setting.outputBytes / energy.median());
+        new Candidate.Quality(score.bitsPerByte(), score.perplexity()),
+        new Candidate.Answer(prompt, output, Spread.of(prefill), Spread.of(decode), time),
+        new Candidate.Memory(
+            score.weightBytes() + (prompt + output) * score.kvBytesPerToken(), residentBytes),
+        new Candidate.Price(
+            energy,
+            cost.usd(time.median(), energy.median()),
+            (Byte.SIZE - score.bitsPerByte()) * setting.outputBytes / energy.median()));
   }
 }

@@ -4,7 +4,6 @@ import dev.baton.bench.report.Progress;
 import dev.baton.bench.report.WrongResult;
 import dev.baton.bench.stream.ShapedLink;
 import dev.baton.catalog.CatalogException;
-import dev.baton.catalog.ModelCatalog;
 import dev.baton.cli.ContextOption;
 import dev.baton.cli.Within;
 import java.io.IOException;
@@ -50,12 +49,7 @@ public final class AccuracyCommand implements Callable<Integer> {
   private final PrintStream out;
   private final Progress progress;
 
-  @Option(
-      names = {"-m", "--model"},
-      paramLabel = "MODEL",
-      defaultValue = "smollm2-135m",
-      description = "A name or a GGUF file (default: ${DEFAULT-VALUE}).")
-  private String model = "";
+  @Mixin private ModelChoice model = new ModelChoice("smollm2-135m");
 
   @Mixin private ContextOption context = new ContextOption();
 
@@ -116,7 +110,7 @@ public final class AccuracyCommand implements Callable<Integer> {
     }
     Path file;
     try {
-      file = ModelCatalog.of(System.getenv()).resolve(model);
+      file = model.file();
     } catch (CatalogException e) {
       return refuse("unavailable", "not measured: " + e.getMessage());
     }

@@ -10,7 +10,6 @@ import dev.baton.bench.report.WrongResult;
 import dev.baton.bench.stream.PinnedNode;
 import dev.baton.calibrate.Calibration;
 import dev.baton.cli.ContextOption;
-import dev.baton.node.NodeCompute;
 import dev.baton.plan.PlanDecision;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -52,11 +51,7 @@ public final class PairCommand implements Callable<Integer> {
   @Option(names = "--pinned", description = "Keep the prefill node to a core of its own.")
   private boolean pinned;
 
-  @Option(names = "--device", defaultValue = NodeCompute.CPU)
-  private String device = NodeCompute.CPU;
-
-  @Option(names = "--prefill-device", defaultValue = NodeCompute.CPU)
-  private String prefillDevice = NodeCompute.CPU;
+  @Mixin private DevicesOptions devices = new DevicesOptions();
 
   public PairCommand(PrintStream out) {
     this.out = out;
@@ -101,14 +96,14 @@ public final class PairCommand implements Callable<Integer> {
   }
 
   private PinnedNode.Setup setup() {
-    return new PinnedNode.Setup(model, prefillDevice, context.tokens(), LEASE, pinned);
+    return new PinnedNode.Setup(model, devices.prefill(), context.tokens(), LEASE, pinned);
   }
 
   private BatonConfig config(PinnedNode node, Split split) {
     return BatonConfig.builder(model)
         .prefill(node.endpoint())
         .split(split)
-        .device(device)
+        .device(devices.decode())
         .threads(1)
         .lease(LEASE)
         .timeline(true)

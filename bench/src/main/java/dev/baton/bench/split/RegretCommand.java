@@ -4,7 +4,6 @@ import dev.baton.bench.report.Progress;
 import dev.baton.bench.report.WrongResult;
 import dev.baton.bench.stream.ShapedLink;
 import dev.baton.catalog.CatalogException;
-import dev.baton.catalog.ModelCatalog;
 import dev.baton.cli.ContextOption;
 import dev.baton.cli.Within;
 import java.io.IOException;
@@ -45,12 +44,7 @@ public final class RegretCommand implements Callable<Integer> {
   private final PrintStream out;
   private final Progress progress;
 
-  @Option(
-      names = {"-m", "--model"},
-      paramLabel = "MODEL",
-      defaultValue = "smollm2-135m",
-      description = "A name or a GGUF file (default: ${DEFAULT-VALUE}).")
-  private String model = "";
+  @Mixin private ModelChoice model = new ModelChoice("smollm2-135m");
 
   @Mixin private ContextOption context = new ContextOption();
 
@@ -117,7 +111,7 @@ public final class RegretCommand implements Callable<Integer> {
     }
     Path file;
     try {
-      file = ModelCatalog.of(System.getenv()).resolve(model);
+      file = model.file();
     } catch (CatalogException e) {
       return refuse("unavailable", "not measured: " + e.getMessage());
     }
@@ -172,7 +166,7 @@ public final class RegretCommand implements Callable<Integer> {
   private String asJson(List<LinkRegret> links) {
     List<ShapeRegret> all = links.stream().flatMap(link -> link.shapes().stream()).toList();
     Map<String, Object> facts = new LinkedHashMap<>();
-    facts.put("model", model);
+    facts.put("model", model.nameOrPath());
     facts.put("repeat", repeat);
     facts.put("seed", seed);
     facts.put("figures", RegretFigures.of(all));

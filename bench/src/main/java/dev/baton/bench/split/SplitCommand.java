@@ -11,11 +11,9 @@ import dev.baton.bench.result.SplitFiles;
 import dev.baton.bench.result.SplitResult;
 import dev.baton.bench.result.SplitText;
 import dev.baton.catalog.CatalogException;
-import dev.baton.catalog.ModelCatalog;
 import dev.baton.cli.ContextOption;
 import dev.baton.cli.Within;
 import dev.baton.gguf.GgufFile;
-import dev.baton.node.NodeCompute;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -71,12 +69,7 @@ public final class SplitCommand implements Callable<Integer> {
 
   @Spec private @Nullable CommandSpec spec;
 
-  @Option(
-      names = {"-m", "--model"},
-      paramLabel = "MODEL",
-      defaultValue = "baton-tiny",
-      description = "A name or a GGUF file (default: ${DEFAULT-VALUE}).")
-  private String model = "";
+  @Mixin private ModelChoice model = new ModelChoice("baton-tiny");
 
   @Mixin private ContextOption context = new ContextOption();
 
@@ -114,21 +107,7 @@ public final class SplitCommand implements Callable<Integer> {
               + " tc (default: lo,100mbit).")
   private @Nullable List<String> links;
 
-  @Option(
-      names = "--prefill-device",
-      paramLabel = "DEVICE",
-      defaultValue = NodeCompute.CPU,
-      description =
-          "What the prefill node computes on: cpu, or another that 'baton devices' lists (default:"
-              + " ${DEFAULT-VALUE}).")
-  private String prefillDevice = NodeCompute.CPU;
-
-  @Option(
-      names = "--device",
-      paramLabel = "DEVICE",
-      defaultValue = NodeCompute.CPU,
-      description = "The same of the decode process (default: ${DEFAULT-VALUE}).")
-  private String device = NodeCompute.CPU;
+  @Mixin private DevicesOptions devices = new DevicesOptions();
 
   @Option(
       names = "--repeat",
@@ -177,7 +156,7 @@ public final class SplitCommand implements Callable<Integer> {
     EnergyMeter energy = EnergyMeter.here(watts, cudaCard());
     List<String> leftOut = new ArrayList<>();
     List<BenchLink> there = available(wantedLinks, leftOut);
-    Path file = ModelCatalog.of(System.getenv()).resolve(model);
+    Path file = model.file();
     ModelShape config;
     try (GgufFile gguf = GgufFile.open(file)) {
       config = Families.shape(gguf);
@@ -185,7 +164,7 @@ public final class SplitCommand implements Callable<Integer> {
     SplitMatrix.Wanted wanted = wanted(config);
     SplitFiles files = SplitFiles.in(folder);
     Provenance provenance = Provenance.now(words(), file);
-    PairKind kind = PairKind.of(provenance.machine(), prefillDevice, device);
+    PairKind kind = PairKind.of(provenance.machine(), devices.prefill(), devices.decode());
     SplitResult.Setup setup =
         new SplitResult.Setup(
             kind.title(provenance.machine()),
@@ -209,7 +188,7 @@ public final class SplitCommand implements Callable<Integer> {
 
   /** The number of the NVIDIA card that a node computes on. */
   private OptionalInt cudaCard() {
-    return Stream.of(prefillDevice, device)
+    return Stream.of(devices.prefill(), devices.decode())
         .map(CUDA::matcher)
         .filter(Matcher::matches)
         .mapToInt(name -> Integer.parseInt(name.group(1)))

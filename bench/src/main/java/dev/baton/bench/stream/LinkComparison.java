@@ -111,26 +111,30 @@ final class LinkComparison implements AutoCloseable {
     LinkResult result() {
       List<Double> rawRates = rates(raw);
       List<Double> fullRates = rates(full);
-      boolean cipher = !aes.isEmpty();
       return new LinkResult(
           shape.name(),
           mtuBytes,
           shape.bytes(),
           messageBytes,
-          Spread.of(rawRates),
-          Spread.of(fullRates),
+          way(raw),
+          way(full),
           Spread.ofRatios(fullRates, rawRates),
-          cipher ? Spread.of(rates(copied)) : null,
-          cipher ? Spread.ofRatios(fullRates, rates(copied)) : null,
-          cipher ? Spread.of(aes.stream().map(AesGcm.Rates::encrypt).toList()) : null,
-          cipher ? Spread.of(aes.stream().map(AesGcm.Rates::decrypt).toList()) : null,
-          cipher ? Spread.of(rates(sealed)) : null,
-          cipher ? Spread.ofRatios(rates(sealed), slowest()) : null,
-          cpu(raw),
-          cpu(copied),
-          cpu(full),
-          cpu(sealed),
+          aes.isEmpty() ? null : keyed(fullRates),
           -1);
+    }
+
+    private LinkResult.Keyed keyed(List<Double> fullRates) {
+      return new LinkResult.Keyed(
+          way(copied),
+          Spread.ofRatios(fullRates, rates(copied)),
+          Spread.of(aes.stream().map(AesGcm.Rates::encrypt).toList()),
+          Spread.of(aes.stream().map(AesGcm.Rates::decrypt).toList()),
+          way(sealed),
+          Spread.ofRatios(rates(sealed), slowest()));
+    }
+
+    private static LinkResult.Way way(List<Round> rounds) {
+      return new LinkResult.Way(Spread.of(rates(rounds)), cpu(rounds));
     }
 
     /** The slower of raw Aeron and the cipher, whose two directions have a core each. */

@@ -54,45 +54,40 @@ final class LoopbackPart {
 
   private static void add(LinkResult result, List<Figure> figures, List<String> notes) {
     String of = result.shape() + ", MTU " + result.mtuBytes() + ": ";
+    LinkResult.Keyed keyed = Objects.requireNonNull(result.keyed());
     figures.add(
         Figure.of(
-            of + "raw Aeron, messages of " + result.messageBytes() + " B", result.raw(), "MB/s"));
-    figures.add(Figure.of(of + "full path", result.full(), "MB/s"));
+            of + "raw Aeron, messages of " + result.messageBytes() + " B",
+            result.raw().rate(),
+            "MB/s"));
+    figures.add(Figure.of(of + "full path", result.full().rate(), "MB/s"));
     figures.add(
         Figure.atLeast(BAR_PERCENT, of + "full path / raw", result.ratio().times(100), "%"));
+    figures.add(Figure.of(of + "raw Aeron, memory to memory", keyed.copied().rate(), "MB/s"));
     figures.add(
-        Figure.of(
-            of + "raw Aeron, memory to memory", Objects.requireNonNull(result.copied()), "MB/s"));
-    figures.add(
-        Figure.of(
-            of + "full path / raw, memory to memory",
-            Objects.requireNonNull(result.copiedRatio()).times(100),
-            "%"));
+        Figure.of(of + "full path / raw, memory to memory", keyed.copiedRatio().times(100), "%"));
     figures.add(
         Figure.of(
             of + "CPU per byte, raw / full path", Spread.exactly(100 / result.cpuRatio()), "%"));
-    figures.add(
-        Figure.of(of + "AES-256-GCM, encrypt", Objects.requireNonNull(result.encrypt()), "MB/s"));
-    figures.add(
-        Figure.of(of + "AES-256-GCM, decrypt", Objects.requireNonNull(result.decrypt()), "MB/s"));
-    figures.add(Figure.of(of + "with a key", Objects.requireNonNull(result.sealed()), "MB/s"));
+    figures.add(Figure.of(of + "AES-256-GCM, encrypt", keyed.encrypt(), "MB/s"));
+    figures.add(Figure.of(of + "AES-256-GCM, decrypt", keyed.decrypt(), "MB/s"));
+    figures.add(Figure.of(of + "with a key", keyed.sealed().rate(), "MB/s"));
     figures.add(
         Figure.atLeast(
             BAR_PERCENT,
             of + "with a key / slower of raw and AES",
-            Objects.requireNonNull(result.sealedRatio()).times(100),
+            keyed.sealedRatio().times(100),
             "%"));
-    notes.add("  " + of + "raw " + cpu(result.rawCpu()));
-    notes.add("  " + of + "raw, memory to memory " + cpu(result.copiedCpu()));
-    notes.add("  " + of + "full " + cpu(result.fullCpu()));
-    notes.add("  " + of + "with a key " + cpu(result.sealedCpu()));
+    notes.add("  " + of + "raw " + cpu(result.raw()));
+    notes.add("  " + of + "raw, memory to memory " + cpu(keyed.copied()));
+    notes.add("  " + of + "full " + cpu(result.full()));
+    notes.add("  " + of + "with a key " + cpu(keyed.sealed()));
   }
 
-  private static String cpu(Map<String, Double> byRole) {
-    StringBuilder text =
-        new StringBuilder(String.format(Locale.ROOT, "%.2f =", LinkResult.total(byRole)));
+  private static String cpu(LinkResult.Way way) {
+    StringBuilder text = new StringBuilder(String.format(Locale.ROOT, "%.2f =", way.totalCpu()));
     String separator = " ";
-    for (Map.Entry<String, Double> role : byRole.entrySet()) {
+    for (Map.Entry<String, Double> role : way.cpu().entrySet()) {
       text.append(separator)
           .append(String.format(Locale.ROOT, "%s %.2f", role.getKey(), role.getValue()));
       separator = " + ";

@@ -71,8 +71,8 @@ final class ShapedPart {
     LinkResult result = JsonMapper.shared().readValue(json, LinkResult.class);
     String of = String.format(Locale.ROOT, "%d Mbit/s, MTU %d: ", rate, mtu);
     double line = link.bytesPerSecond() / 1e6;
-    figures.add(Figure.of(of + "raw Aeron / link", result.raw().times(100 / line), "%"));
-    figures.add(Figure.of(of + "full path / link", result.full().times(100 / line), "%"));
+    figures.add(Figure.of(of + "raw Aeron / link", result.raw().rate().times(100 / line), "%"));
+    figures.add(Figure.of(of + "full path / link", result.full().rate().times(100 / line), "%"));
     figures.add(
         Figure.atLeast(BAR_PERCENT, of + "full path / raw", result.ratio().times(100), "%"));
     figures.add(Figure.of(of + "datagrams lost, both", Spread.exactly((double) result.lost()), ""));

@@ -13,7 +13,11 @@ final class CandidateTest {
     Spread time = Spread.exactly(seconds);
     Spread rate = Spread.exactly(1);
     return new Candidate(
-        "m", bitsPerByte, 2, 1, 1, rate, rate, time, memoryBytes, 0, time, seconds, 1);
+        "m",
+        new Candidate.Quality(bitsPerByte, 2),
+        new Candidate.Answer(1, 1, rate, rate, time),
+        new Candidate.Memory(memoryBytes, 0),
+        new Candidate.Price(time, seconds, 1));
   }
 
   @Test
