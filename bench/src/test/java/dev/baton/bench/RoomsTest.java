@@ -44,6 +44,7 @@ class RoomsTest {
               "dev.baton.arch",
               "dev.baton.arch.family",
               "dev.baton.failure",
+              "dev.baton.file",
               "dev.baton.gguf",
               "dev.baton.kernel",
               "dev.baton.kv",

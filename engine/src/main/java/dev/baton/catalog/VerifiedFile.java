@@ -1,14 +1,12 @@
 package dev.baton.catalog;
 
+import dev.baton.file.WholeFile;
 import dev.baton.gguf.CheckedFile;
 import dev.baton.gguf.FileStamp;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -22,7 +20,7 @@ final class VerifiedFile {
 
   /** Where the bytes of {@code file} are gathered until they are whole. */
   static Path part(Path file) {
-    return file.resolveSibling(file.getFileName() + ".part");
+    return file.resolveSibling(file.getFileName() + WholeFile.UNFINISHED);
   }
 
   static boolean hasSize(Path file, long sizeBytes) {
@@ -89,10 +87,7 @@ final class VerifiedFile {
               + model.sha256().substring(0, 12)
               + "…)");
     }
-    try (FileChannel channel = FileChannel.open(part, StandardOpenOption.WRITE)) {
-      channel.force(true);
-    }
-    Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    WholeFile.publish(part, file);
   }
 
   private static String sha256(Path file) throws IOException {

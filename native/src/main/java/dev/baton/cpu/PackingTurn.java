@@ -1,6 +1,6 @@
 package dev.baton.cpu;
 
-import dev.baton.gguf.KeptFile;
+import dev.baton.file.WholeFile;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryIteratorException;
@@ -96,7 +96,7 @@ record PackingTurn(FileChannel channel) implements AutoCloseable {
     private String unfinished() {
       StringBuilder sizes = new StringBuilder();
       try (DirectoryStream<Path> parts =
-          Files.newDirectoryStream(folder, "*" + KeptFile.UNFINISHED)) {
+          Files.newDirectoryStream(folder, "*" + WholeFile.UNFINISHED)) {
         for (Path part : parts) {
           sizes.append(part.getFileName()).append(' ').append(Files.size(part)).append('\n');
         }

@@ -1,6 +1,6 @@
 package dev.baton.cpu;
 
-import dev.baton.gguf.KeptFile;
+import dev.baton.file.WholeFile;
 import dev.baton.kernel.Kernels;
 import dev.baton.model.ModelFile;
 import java.nio.charset.StandardCharsets;
@@ -38,7 +38,7 @@ record WantedWeights(Path folder, ModelFile file, String needs, WeightLayout lay
 
   /** Its name until it is whole and on the disk. */
   Path part() {
-    return folder.resolve(namePart() + KeptFile.UNFINISHED.substring(1) + KeptFile.UNFINISHED);
+    return folder.resolve(namePart() + WholeFile.UNFINISHED.substring(1) + WholeFile.UNFINISHED);
   }
 
   static WantedWeights of(Path folder, ModelFile file, WeightLayout layout, Kernels kernels) {

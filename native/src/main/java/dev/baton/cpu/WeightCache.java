@@ -1,6 +1,7 @@
 package dev.baton.cpu;
 
 import dev.baton.cpu.PackedWeights.Origin;
+import dev.baton.file.WholeFile;
 import dev.baton.gguf.CheckedFile;
 import dev.baton.gguf.GgufIdentity;
 import dev.baton.gguf.KeptFile;
@@ -368,7 +369,7 @@ public final class WeightCache {
   /** What a process that was killed left behind; the caller has the turn. */
   private void removeUnfinished() throws IOException {
     try (DirectoryStream<Path> parts =
-        Files.newDirectoryStream(folder, "*" + KeptFile.UNFINISHED)) {
+        Files.newDirectoryStream(folder, "*" + WholeFile.UNFINISHED)) {
       for (Path part : parts) {
         Files.deleteIfExists(part);
       }

@@ -1,11 +1,11 @@
 package dev.baton.gguf;
 
+import dev.baton.file.WholeFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.HexFormat;
 
 /**
@@ -46,21 +46,7 @@ public final class CheckedFile {
    * @throws IOException when that cannot be; then the file is read again next time
    */
   public static void keep(Path file, FileStamp stamp, String found) throws IOException {
-    Path note = noteOf(file);
-    Path part =
-        note.resolveSibling(
-            note.getFileName()
-                + "-"
-                + ProcessHandle.current().pid()
-                + "-"
-                + Thread.currentThread().threadId()
-                + KeptFile.UNFINISHED);
-    try {
-      Files.writeString(part, line(stamp, found));
-      Files.move(part, note, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(part);
-    }
+    WholeFile.write(noteOf(file), line(stamp, found));
   }
 
   private static String line(FileStamp stamp, String found) {

@@ -8,9 +8,6 @@ import java.util.zip.CRC32C;
 
 /** What all files that are kept of models have in common. Stateless; any thread. */
 public final class KeptFile {
-  /** Ends the name of a file that is being written. */
-  public static final String UNFINISHED = ".part";
-
   /** Ends the name of a file that was found damaged, or stood in the way. */
   public static final String BAD = ".bad";
 

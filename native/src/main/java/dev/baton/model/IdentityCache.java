@@ -1,5 +1,6 @@
 package dev.baton.model;
 
+import dev.baton.file.WholeFile;
 import dev.baton.gguf.FileStamp;
 import dev.baton.gguf.GgufIdentity;
 import dev.baton.gguf.GgufIdentity.Kind;
@@ -10,14 +11,12 @@ import java.io.IOException;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
@@ -112,34 +111,11 @@ public final class IdentityCache {
     }
     Files.createDirectories(folder);
     Path record = recordOf(folder, stamp);
-    Path part =
-        record.resolveSibling(
-            record.getFileName()
-                + "."
-                + ProcessHandle.current().pid()
-                + "-"
-                + System.nanoTime()
-                + KeptFile.UNFINISHED);
-    try {
-      write(part, encode(stamp, identity));
-      if (Files.exists(record) && !Files.isRegularFile(record)) {
-        putAside(record);
-      }
-      Files.move(part, record, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(part);
+    if (Files.exists(record) && !Files.isRegularFile(record)) {
+      putAside(record);
     }
+    WholeFile.write(record, encode(stamp, identity));
     removeOldest(folder);
-  }
-
-  private static void write(Path file, ByteBuffer bytes) throws IOException {
-    try (FileChannel channel =
-        FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-      while (bytes.hasRemaining()) {
-        channel.write(bytes);
-      }
-      channel.force(true);
-    }
   }
 
   private static Path recordOf(Path folder, FileStamp stamp) {
@@ -156,7 +132,7 @@ public final class IdentityCache {
         FileTime written = Files.getLastModifiedTime(file);
         if (file.toString().endsWith(SUFFIX)) {
           records.add(new Kept(file, written));
-        } else if (file.toString().endsWith(KeptFile.UNFINISHED)
+        } else if (file.toString().endsWith(WholeFile.UNFINISHED)
             && written.compareTo(leftBehind) < 0) {
           Files.deleteIfExists(file);
         }

@@ -1,6 +1,6 @@
 package dev.baton.bench.result;
 
-import dev.baton.bench.report.WholeFile;
+import dev.baton.file.WholeFile;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;

@@ -9,7 +9,7 @@ import dev.baton.bench.report.Machine;
 import dev.baton.bench.report.Provenance;
 import dev.baton.bench.report.ResultFigure;
 import dev.baton.bench.report.ResultFigure.Better;
-import dev.baton.bench.report.WholeFile;
+import dev.baton.file.WholeFile;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
