@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -113,6 +114,34 @@ class GgmlIT {
     assertEquals(text, answer.path("text").asString(), report.toString());
   }
 
+  @Test
+  void shouldSayTheSameBehindABeginningThatWasComputedBefore() throws InterruptedException {
+    libraries();
+    BatonConfig config =
+        BatonConfig.builder(BatonProcess.TINY)
+            .device("ggml-cpu")
+            .threads(1)
+            .split(new Split.Local())
+            .build();
+    GenerateRequest request = GenerateRequest.of(STORY).asRaw().withMaxTokens(40);
+    List<String> texts = new ArrayList<>();
+    try (Baton baton = Baton.open(config)) {
+      for (int i = 0; i < 3; i++) {
+        try (Generation answer = baton.generate(request)) {
+          StringBuilder text = new StringBuilder();
+          for (String piece = answer.next(); piece != null; piece = answer.next()) {
+            text.append(piece);
+          }
+          texts.add(text.toString());
+          int cached = answer.report().tokens().cachedTokens();
+          assertTrue(i == 0 ? cached == 0 : cached >= 128, cached + " cached tokens");
+        }
+      }
+    }
+    assertFalse(texts.getFirst().isBlank());
+    assertEquals(Collections.nCopies(3, texts.getFirst()), texts);
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"ggml-cpu", "Vulkan0"})
   void shouldProveToBeCloseToBatonsOwnNumbers(String device) {
@@ -176,7 +205,8 @@ class GgmlIT {
     require("Vulkan0");
     Path trace = folder.resolve("trace.json");
     try (BatonProcess there = node("Vulkan0")) {
-      // The first request has the device's programs made; the second is the one to look at.
+      // The first request has the device's programs made; the second is the one to look at, and
+      // nothing of it is to be there already.
       for (int request = 0; request < 2; request++) {
         JsonNode answer =
             run(
@@ -191,7 +221,7 @@ class GgmlIT {
                 "512",
                 "--trace",
                 trace.toString(),
-                STORY);
+                request + STORY);
         assertTrue(answer.path("report").path("fallback").isNull(), answer.toString());
       }
     }

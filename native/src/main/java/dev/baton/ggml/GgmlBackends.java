@@ -41,6 +41,8 @@ final class GgmlBackends {
   private final MethodHandle computeAsync;
   private final MethodHandle tensorSet;
   private final MethodHandle tensorGet;
+  private final MethodHandle tensorCopy;
+  private final MethodHandle viewInit;
   private final MethodHandle eventNew;
   private final MethodHandle eventFree;
   private final MethodHandle eventRecord;
@@ -97,6 +99,9 @@ final class GgmlBackends {
         symbols.function(
             "ggml_backend_tensor_get",
             FunctionDescriptor.ofVoid(ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG));
+    tensorCopy =
+        symbols.function("ggml_backend_tensor_copy", FunctionDescriptor.ofVoid(ADDRESS, ADDRESS));
+    viewInit = symbols.function("ggml_backend_view_init", FunctionDescriptor.of(JAVA_INT, ADDRESS));
     eventNew = symbols.function("ggml_backend_event_new", FunctionDescriptor.of(ADDRESS, ADDRESS));
     eventFree = symbols.function("ggml_backend_event_free", FunctionDescriptor.ofVoid(ADDRESS));
     eventRecord =
@@ -295,6 +300,24 @@ final class GgmlBackends {
   void tensorGet(MemorySegment tensor, MemorySegment data, long offset, long bytes) {
     try {
       tensorGet.invokeExact(tensor, data, offset, bytes);
+    } catch (Throwable e) {
+      throw GgmlSymbols.failed(e);
+    }
+  }
+
+  /** Copies one tensor to another of the same layout. */
+  void tensorCopy(MemorySegment from, MemorySegment to) {
+    try {
+      tensorCopy.invokeExact(from, to);
+    } catch (Throwable e) {
+      throw GgmlSymbols.failed(e);
+    }
+  }
+
+  /** Gives a view, outside of a graph, the memory of what it is a view of; 0 for success. */
+  int viewInit(MemorySegment view) {
+    try {
+      return (int) viewInit.invokeExact(view);
     } catch (Throwable e) {
       throw GgmlSymbols.failed(e);
     }

@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 final class GgmlGraph implements AutoCloseable {
   private static final int NODES_OF_LAYER = 64;
   private static final int NODES_OF_RUN = 16;
+  private static final int NODES_OF_PIECE = 6;
 
   private final GgmlTensors tensors;
   private final MemorySegment context;
@@ -17,13 +18,19 @@ final class GgmlGraph implements AutoCloseable {
 
   /**
    * @param runs of rows whose attention is computed each for itself
+   * @param pieces of the cache that are put together for it
    */
-  GgmlGraph(GgmlTensors tensors, int runs) {
-    int nodes = NODES_OF_LAYER + runs * NODES_OF_RUN;
+  GgmlGraph(GgmlTensors tensors, int runs, int pieces) {
+    int nodes = NODES_OF_LAYER + runs * NODES_OF_RUN + pieces * NODES_OF_PIECE;
     this.tensors = tensors;
     this.context =
         tensors.init(nodes * tensors.tensorOverhead() + tensors.graphOverhead(nodes, false));
     this.handle = tensors.newGraph(context, nodes, false);
+  }
+
+  /** For a layer of a batch of that shape. */
+  static GgmlGraph ofLayer(GgmlTensors tensors, GgmlShape shape) {
+    return new GgmlGraph(tensors, shape.runs().size(), shape.joinedPieces());
   }
 
   /** Where its operations are described. */

@@ -138,9 +138,10 @@ final class GgmlInputs implements AutoCloseable {
   /**
    * Says of each row where it stands, where its KV goes and which keys it sees.
    *
+   * @param reads what each run reads
    * @param masks bring the masks there
    */
-  void set(TokenBatch batch, GgmlMasks masks) {
+  void set(TokenBatch batch, List<GgmlReads> reads, GgmlMasks masks) {
     boolean someUnwanted = shape.wanted() < shape.rows();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment slot = arena.allocate(JAVA_LONG, shape.rows());
@@ -152,9 +153,9 @@ final class GgmlInputs implements AutoCloseable {
         }
       }
       backends.tensorSet(slots, slot, 0, slot.byteSize());
-      setQueries(batch, false, masks, arena);
+      setQueries(batch, reads, false, masks, arena);
       if (someUnwanted && shape.wanted() > 0) {
-        setQueries(batch, true, masks, arena);
+        setQueries(batch, reads, true, masks, arena);
         setWantedRows(batch, arena);
       }
     }
@@ -173,7 +174,8 @@ final class GgmlInputs implements AutoCloseable {
   }
 
   /** The last rows of each run: their positions, and that each sees the tokens up to its own. */
-  private void setQueries(TokenBatch batch, boolean onlyWanted, GgmlMasks masks, Arena arena) {
+  private void setQueries(
+      TokenBatch batch, List<GgmlReads> reads, boolean onlyWanted, GgmlMasks masks, Arena arena) {
     Queries queries = queries(onlyWanted);
     MemorySegment positions = arena.allocate(JAVA_INT, onlyWanted ? shape.wanted() : shape.rows());
     int row = 0;
@@ -186,7 +188,7 @@ final class GgmlInputs implements AutoCloseable {
       for (int i = 0; i < count; i++) {
         positions.setAtIndex(JAVA_INT, row++, first + i);
       }
-      masks.set(queries.masks().get(run), first, count, shape.runs().get(run).kvSlots());
+      masks.set(queries.masks().get(run), first, count, reads.get(run).stretches());
     }
     backends.tensorSet(queries.positions(), positions, 0, positions.byteSize());
   }

@@ -6,6 +6,7 @@ import dev.baton.arch.LayerRange;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.PageMemory;
 import dev.baton.kernel.RowDigest;
+import dev.baton.kv.DeviceBlocks;
 import dev.baton.kv.KvSequence;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
@@ -13,6 +14,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.BitSet;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,9 +23,14 @@ import org.jspecify.annotations.Nullable;
  * kvHeads * headDim), a row a token slot. That is the canonical wire form's own order, so slices
  * are copied as they are.
  *
+ * <p>Attention also reads slots that it may not see, of other sequences or of nobody, and
+ * multiplies them by 0: so all memory holds numbers from the beginning on, and whatever is no
+ * number stays out. Where a peer sends values so large that a device may find no number behind a
+ * mask, no other sequence reads their blocks any more, and their next owner gets them with zeros.
+ *
  * <p>Exporting and importing may be done by other threads than the computing one, at the same time.
  */
-final class GgmlKv implements AutoCloseable {
+final class GgmlKv implements DeviceBlocks, AutoCloseable {
   /** Attention reads whole steps of so many slots, so that few graphs serve all lengths. */
   static final int STEP_SLOTS = 256;
 
@@ -33,6 +41,7 @@ final class GgmlKv implements AutoCloseable {
   /** 256: what a model computes is far below, and so are all products with it. */
   private static final int LARGE = 0x5c00;
 
+  private final GgmlTensors ggml;
   private final GgmlBackends backends;
   private final GgmlMemory memory;
   private final LayerRange layers;
@@ -42,6 +51,9 @@ final class GgmlKv implements AutoCloseable {
   private final MemorySegment[] keys; // of the range alone, as are the values
   private final MemorySegment[] values;
   private final BitSet spoiled = new BitSet(); // blocks; guarded by itself
+
+  /** Held for reading while a device computes, so that no block that it reads is spoiled then. */
+  private final ReadWriteLock soundness = new ReentrantReadWriteLock();
 
   /** Rows in host memory, by their {@link #row}; guarded by itself, as is the memory. */
   private final BitSet fetched = new BitSet();
@@ -54,10 +66,12 @@ final class GgmlKv implements AutoCloseable {
    * @throws GgmlException when the device has too little memory
    */
   GgmlKv(GgmlLibrary ggml, GgmlDevice device, KvGeometry geometry, LayerRange layers, int blocks) {
+    this.ggml = ggml.tensors();
     this.backends = ggml.backends();
     this.layers = layers;
     long wanted = (long) blocks * KvGeometry.BLOCK_TOKENS;
-    this.slots = Math.toIntExact((wanted + STEP_SLOTS - 1) / STEP_SLOTS * STEP_SLOTS);
+    // A step may begin with the last block.
+    this.slots = Math.toIntExact(wanted + STEP_SLOTS - KvGeometry.BLOCK_TOKENS);
     this.rowValues = geometry.kvHeads() * geometry.headDim();
     this.rowBytes = rowValues * Short.BYTES;
     this.memory = new GgmlMemory(ggml, device, 2 * layers.count());
@@ -67,7 +81,6 @@ final class GgmlKv implements AutoCloseable {
       keys[i] = memory.matrix(GgmlTensors.F16, rowValues, slots);
       values[i] = memory.matrix(GgmlTensors.F16, rowValues, slots);
     }
-    // Masked slots are multiplied by 0 like any other, so all have to hold numbers.
     memory.allocate("a KV cache of " + wanted + " tokens", true);
   }
 
@@ -119,15 +132,23 @@ final class GgmlKv implements AutoCloseable {
       return; // the system gives no such memory: exports wait for the device
     }
     for (int run = 0; run < batch.runs(); run++) {
-      int slot = batch.sequence(run).slot(batch.firstPosition(run));
-      int rows = batch.runTokens(run);
-      long bytes = (long) rows * rowBytes;
-      long from = (long) slot * rowBytes;
-      backends.tensorGet(keys(layer), to.asSlice(at(layer, 0) + from, bytes), from, bytes);
-      backends.tensorGet(values(layer), to.asSlice(at(layer, 1) + from, bytes), from, bytes);
-      synchronized (fetched) {
-        fetched.set(row(layer, slot), row(layer, slot) + rows);
+      KvSequence sequence = batch.sequence(run);
+      int first = batch.firstPosition(run);
+      int count;
+      for (int done = 0; done < batch.runTokens(run); done += count) {
+        count = run(sequence, first + done, batch.runTokens(run) - done);
+        fetch(to, layer, sequence.slot(first + done), count);
       }
+    }
+  }
+
+  private void fetch(MemorySegment to, int layer, int slot, int rows) {
+    long bytes = (long) rows * rowBytes;
+    long from = (long) slot * rowBytes;
+    backends.tensorGet(keys(layer), to.asSlice(at(layer, 0) + from, bytes), from, bytes);
+    backends.tensorGet(values(layer), to.asSlice(at(layer, 1) + from, bytes), from, bytes);
+    synchronized (fetched) {
+      fetched.set(row(layer, slot), row(layer, slot) + rows);
     }
   }
 
@@ -139,9 +160,14 @@ final class GgmlKv implements AutoCloseable {
       }
     }
     for (int run = 0; run < batch.runs(); run++) {
-      int slot = batch.sequence(run).slot(batch.firstPosition(run));
-      for (int layer = fromLayer; layer < toLayer; layer++) {
-        forget(layer, slot, batch.runTokens(run));
+      KvSequence sequence = batch.sequence(run);
+      int first = batch.firstPosition(run);
+      int count;
+      for (int done = 0; done < batch.runTokens(run); done += count) {
+        count = run(sequence, first + done, batch.runTokens(run) - done);
+        for (int layer = fromLayer; layer < toLayer; layer++) {
+          forget(layer, sequence.slot(first + done), count);
+        }
       }
     }
   }
@@ -194,19 +220,22 @@ final class GgmlKv implements AutoCloseable {
       long at,
       long digest) {
     checkRange(sequence, layer, firstToken, tokens);
+    int end = firstToken + tokens;
     if (RowDigest.ofSlice(layer, firstToken, tokens, rowBytes, src, at) != digest) {
       return false;
     }
     long half = (long) tokens * rowBytes;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment rows = arena.allocate(2 * half, Long.BYTES);
-      boolean spoils = copyFinite(src, at, rows);
+      if (copyFinite(src, at, rows)) {
+        for (int token = firstToken; token < end; token += KvGeometry.BLOCK_TOKENS) {
+          spoil(sequence.slot(token) / KvGeometry.BLOCK_TOKENS);
+        }
+        spoil(sequence.slot(end - 1) / KvGeometry.BLOCK_TOKENS);
+      }
       int count;
       for (int done = 0; done < tokens; done += count) {
         count = run(sequence, firstToken + done, tokens - done);
-        if (spoils) {
-          spoil(sequence, firstToken + done, count);
-        }
         long to = (long) sequence.slot(firstToken + done) * rowBytes;
         long bytes = (long) count * rowBytes;
         long from = (long) done * rowBytes;
@@ -241,33 +270,86 @@ final class GgmlKv implements AutoCloseable {
     }
   }
 
-  private void spoil(KvSequence sequence, int firstToken, int tokens) {
-    synchronized (spoiled) {
-      spoiled.set(
-          sequence.slot(firstToken) / KvGeometry.BLOCK_TOKENS,
-          sequence.slot(firstToken + tokens - 1) / KvGeometry.BLOCK_TOKENS + 1);
+  /** From now on no sequence reads the block that does not have it. */
+  private void spoil(int block) {
+    if (isSpoiled(block)) {
+      return;
+    }
+    soundness.writeLock().lock();
+    try {
+      synchronized (spoiled) {
+        spoiled.set(block);
+      }
+    } finally {
+      soundness.writeLock().unlock();
     }
   }
 
-  /** Makes a block's slots as good as new for their next owner, where that is needed. */
-  void wipe(int block) {
-    for (int layer = layers.from(); layer < layers.to(); layer++) {
-      forget(layer, block * KvGeometry.BLOCK_TOKENS, KvGeometry.BLOCK_TOKENS);
-    }
+  boolean isSpoiled(int block) {
     synchronized (spoiled) {
-      if (!spoiled.get(block)) {
-        return;
-      }
-      spoiled.clear(block);
+      return spoiled.get(block);
+    }
+  }
+
+  /** What is not spoiled stays so until {@link #endReading}; the same thread calls it. */
+  void beginReading() {
+    soundness.readLock().lock();
+  }
+
+  void endReading() {
+    soundness.readLock().unlock();
+  }
+
+  @Override
+  public void renew(int block) {
+    if (!isSpoiled(block)) {
+      return;
     }
     long bytes = (long) KvGeometry.BLOCK_TOKENS * rowBytes;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment zeros = arena.allocate(bytes, Long.BYTES);
       for (int layer = layers.from(); layer < layers.to(); layer++) {
+        forget(layer, block * KvGeometry.BLOCK_TOKENS, KvGeometry.BLOCK_TOKENS);
         backends.tensorSet(keys(layer), zeros, block * bytes, bytes);
         backends.tensorSet(values(layer), zeros, block * bytes, bytes);
       }
     }
+    synchronized (spoiled) {
+      spoiled.clear(block);
+    }
+  }
+
+  @Override
+  public void copy(int from, int to) {
+    if (isSpoiled(from)) {
+      spoil(to);
+    }
+    MemorySegment context = ggml.init((4L * layers.count() + 1) * ggml.tensorOverhead());
+    try {
+      for (int layer = layers.from(); layer < layers.to(); layer++) {
+        forget(layer, to * KvGeometry.BLOCK_TOKENS, KvGeometry.BLOCK_TOKENS);
+        for (MemorySegment rows : new MemorySegment[] {keys(layer), values(layer)}) {
+          backends.tensorCopy(block(context, rows, from), block(context, rows, to));
+        }
+      }
+    } finally {
+      ggml.free(context);
+    }
+    if (!isSpoiled(from)) {
+      synchronized (spoiled) {
+        spoiled.clear(to);
+      }
+    }
+  }
+
+  private MemorySegment block(MemorySegment context, MemorySegment rows, int block) {
+    int tokens = KvGeometry.BLOCK_TOKENS;
+    long offset = (long) block * tokens * rowBytes;
+    MemorySegment view = ggml.view2d(context, rows, rowValues, tokens, rowBytes, offset);
+    if (backends.viewInit(view) != 0) {
+      throw new GgmlException("the device refuses a view of its KV" + GgmlLog.lastError());
+    }
+    return view;
   }
 
   /** Tokens from {@code token} on, up to {@code most}, whose slots follow each other. */

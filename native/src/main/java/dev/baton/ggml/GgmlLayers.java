@@ -78,6 +78,7 @@ final class GgmlLayers {
     private final Map<Value, MemorySegment> values = new EnumMap<>(Value.class);
     private final List<MemorySegment> operations = new ArrayList<>();
     private boolean narrowed; // to the wanted rows
+    private @Nullable Joined joined;
 
     Builder(GgmlGraph graph, @Nullable GgmlInputs inputs, int layer, boolean gathers) {
       this.graph = graph;
@@ -237,35 +238,87 @@ final class GgmlLayers {
 
     private MemorySegment attendedOf(Attention attention, int number, MemorySegment q, int count) {
       GgmlShape.Run run = rows().runs().get(number);
-      float scale = attention.scale();
       MemorySegment queries = ggml.permute(ctx, q, 0, 2, 1, 3); // (heads, rows, headDim)
-      MemorySegment k = byHead(attention, kv.keys(layer), run); // (kvHeads, kvSlots, headDim)
-      MemorySegment v = byHead(attention, kv.values(layer), run);
       MemorySegment mask = in().queries(narrowed).masks().get(number);
+      MemorySegment result;
+      if (run.isInPlace()) {
+        int first = run.pieces().getFirst().firstSlot();
+        MemorySegment k = byHead(attention, kv.keys(layer), first, run.kvSlots());
+        MemorySegment v = byHead(attention, kv.values(layer), first, run.kvSlots());
+        result = attended(attention, queries, k, v, mask);
+      } else {
+        joined = joined == null ? Joined.of(ggml, ctx, kv, rows()) : joined;
+        join(run, kv.keys(layer), joined.keys());
+        join(run, kv.values(layer), joined.values());
+        MemorySegment k = byHead(attention, joined.keys(), 0, run.kvSlots());
+        MemorySegment v = byHead(attention, joined.values(), 0, run.kvSlots());
+        result = attended(attention, queries, k, v, mask);
+        graph.add(result); // before the next run's keys come where these are
+      }
+      return ggml.reshape2d(ctx, result, attention.width(), count);
+    }
+
+    /**
+     * (rows, heads, headDim).
+     *
+     * @param k (kvHeads, kvSlots, headDim), as is v
+     */
+    private MemorySegment attended(
+        Attention attention,
+        MemorySegment queries,
+        MemorySegment k,
+        MemorySegment v,
+        MemorySegment mask) {
+      float scale = attention.scale();
       if (flash) {
-        MemorySegment out = keep(ggml.flashAttnExt(ctx, queries, k, v, mask, scale, 0, 0));
-        return ggml.reshape2d(ctx, out, attention.width(), count);
+        return keep(ggml.flashAttnExt(ctx, queries, k, v, mask, scale, 0, 0));
       }
       MemorySegment scores = keep(ggml.mulMat(ctx, k, queries)); // (heads, rows, kvSlots)
       MemorySegment shares = keep(ggml.softMaxExt(ctx, scores, mask, scale, 0));
       MemorySegment turned = keep(ggml.cont(ctx, ggml.transpose(ctx, v)));
       MemorySegment out = keep(ggml.mulMat(ctx, turned, shares)); // (heads, rows, headDim)
-      MemorySegment byRow = keep(ggml.cont(ctx, ggml.permute(ctx, out, 0, 2, 1, 3)));
-      return ggml.reshape2d(ctx, byRow, attention.width(), count);
+      return keep(ggml.cont(ctx, ggml.permute(ctx, out, 0, 2, 1, 3)));
     }
 
-    /** The slots that attention reads, head by head. */
-    private MemorySegment byHead(Attention attention, MemorySegment rows, GgmlShape.Run run) {
+    /** Copies what attention reads to where it follows each other. */
+    private void join(GgmlShape.Run run, MemorySegment rows, MemorySegment to) {
+      long rowBytes = (long) kv.rowValues() * Short.BYTES;
+      long done = 0;
+      for (GgmlReads.Piece piece : run.pieces()) {
+        MemorySegment from = slots(rows, piece.slots(), piece.firstSlot() * rowBytes);
+        graph.add(keep(ggml.cpy(ctx, from, slots(to, piece.slots(), done * rowBytes))));
+        done += piece.slots();
+      }
+    }
+
+    private MemorySegment slots(MemorySegment rows, int count, long offset) {
+      int width = kv.rowValues();
+      return ggml.view2d(ctx, rows, width, count, (long) width * Short.BYTES, offset);
+    }
+
+    /** Slots head by head. */
+    private MemorySegment byHead(Attention attention, MemorySegment rows, int first, int slots) {
       long rowBytes = (long) attention.kvWidth() * Short.BYTES;
       return ggml.view3d(
           ctx,
           rows,
           attention.headDim(),
-          run.kvSlots(),
+          slots,
           attention.kvHeads(),
           rowBytes,
           (long) attention.headDim() * Short.BYTES,
-          run.firstSlot() * rowBytes);
+          first * rowBytes);
+    }
+  }
+
+  /** Keys and values of a run whose slots do not follow each other; one run after another. */
+  private record Joined(MemorySegment keys, MemorySegment values) {
+    /** With room to spare: as a sequence grows, memory is not to be taken for it at each step. */
+    static Joined of(GgmlTensors ggml, MemorySegment ctx, GgmlKv kv, GgmlShape shape) {
+      int slots = Integer.highestOneBit(2 * shape.joinedSlots() - 1);
+      return new Joined(
+          ggml.newTensor2d(ctx, GgmlTensors.F16, kv.rowValues(), slots),
+          ggml.newTensor2d(ctx, GgmlTensors.F16, kv.rowValues(), slots));
     }
   }
 }

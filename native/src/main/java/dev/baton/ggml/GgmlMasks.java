@@ -2,13 +2,15 @@ package dev.baton.ggml;
 
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
+import dev.baton.ggml.GgmlReads.Stretch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /**
- * Brings masks to a device: rows of f16 that say which keys a query sees, 0 for those up to its own
- * position and minus infinity for the rest. Every such row is a piece of one that is prepared, so
- * that rows are copied and never written key by key.
+ * Brings masks to a device: rows of f16 that say which keys a query sees, 0 for those of its
+ * sequence up to its own position and minus infinity for the rest. Every such row is a piece of one
+ * that is prepared, so that rows are copied and never written key by key.
  */
 final class GgmlMasks {
   private static final short UNSEEN = (short) 0xfc00; // minus infinity
@@ -48,26 +50,41 @@ final class GgmlMasks {
    *
    * @param mask (rows or more, keys)
    * @param firstPosition of the first row's query; the others follow it
+   * @param keys whose they are, in their order
    */
-  void set(MemorySegment mask, int firstPosition, int rows, int keys) {
-    long rowBytes = (long) keys * Short.BYTES;
-    if (rows == 1) {
-      backends.tensorSet(mask, row.asSlice(offset(firstPosition), rowBytes), 0, rowBytes);
+  void set(MemorySegment mask, int firstPosition, int rows, List<Stretch> keys) {
+    if (rows == 1 && keys.size() == 1) {
+      Stretch all = keys.getFirst();
+      backends.tensorSet(mask, row.asSlice(offset(all, firstPosition)), 0, bytes(all));
       return;
+    }
+    long rowBytes = 0;
+    for (Stretch stretch : keys) {
+      rowBytes += bytes(stretch);
     }
     int most = Math.toIntExact(piece.byteSize() / rowBytes);
     int count;
     for (int done = 0; done < rows; done += count) {
       count = Math.min(most, rows - done);
       for (int i = 0; i < count; i++) {
-        MemorySegment.copy(row, offset(firstPosition + done + i), piece, i * rowBytes, rowBytes);
+        long at = i * rowBytes;
+        for (Stretch stretch : keys) {
+          long from = offset(stretch, firstPosition + done + i);
+          MemorySegment.copy(row, from, piece, at, bytes(stretch));
+          at += bytes(stretch);
+        }
       }
       backends.tensorSet(mask, piece, done * rowBytes, count * rowBytes);
     }
   }
 
-  /** Where the row of a query begins that sees {@code position} + 1 keys. */
-  private long offset(int position) {
-    return seenBytes - (position + 1L) * Short.BYTES;
+  private static long bytes(Stretch stretch) {
+    return (long) stretch.keys() * Short.BYTES;
+  }
+
+  /** Where the row of a stretch begins of which a query at {@code position} sees its part. */
+  private long offset(Stretch stretch, int position) {
+    long seen = Math.clamp(position + 1L - stretch.firstToken(), 0, stretch.keys());
+    return seenBytes - seen * Short.BYTES;
   }
 }

@@ -9,7 +9,6 @@ import dev.baton.arch.family.Families;
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufIdentity;
 import dev.baton.kernel.Kernels;
-import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kv.KvPool;
 import dev.baton.kv.KvSequence;
@@ -165,8 +164,7 @@ public final class GgmlModel implements ModelBackend {
       throw new IllegalStateException("this model has a KV cache already");
     }
     kv = new GgmlKv(ggml, device, kvGeometry(), range, blocks);
-    return KvPool.onDevice(
-        kvGeometry(), blocks, GgmlKv.STEP_SLOTS / KvGeometry.BLOCK_TOKENS, kv::wipe);
+    return KvPool.onDevice(kvGeometry(), blocks, kv);
   }
 
   private synchronized GgmlKv kv() {

@@ -7,6 +7,7 @@ import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -97,7 +98,7 @@ final class GgmlPass implements LayerPass {
         GgmlInputs inputs = new GgmlInputs(ggml, modelShape, shape, workspace)) {
       LayerRange held = model.range();
       for (int index = held.from(); index < held.to(); index++) {
-        try (GgmlGraph graph = new GgmlGraph(ggml.tensors(), shape.runs().size())) {
+        try (GgmlGraph graph = GgmlGraph.ofLayer(ggml.tensors(), shape)) {
           int number = 0;
           for (MemorySegment operation : described.describe(graph, index, inputs, false)) {
             number++;
@@ -149,9 +150,19 @@ final class GgmlPass implements LayerPass {
     if (from == to || batch.rows() == 0) {
       return true;
     }
-    GgmlSession.Kept kept = prepared(GgmlShape.of(batch), from, to);
+    kv.beginReading();
+    try {
+      return runSound(batch, from, to, listener);
+    } finally {
+      kv.endReading();
+    }
+  }
+
+  private boolean runSound(TokenBatch batch, int from, int to, @Nullable LayerListener listener) {
+    List<GgmlReads> reads = GgmlReads.of(batch, kv);
+    GgmlSession.Kept kept = prepared(GgmlShape.of(batch, reads), from, to);
     GgmlInputs inputs = kept.inputs();
-    inputs.set(batch, masks);
+    inputs.set(batch, reads, masks);
     kv.forget(batch, from, to);
     long rowBytes = (long) modelShape.dim() * Float.BYTES;
     backends.tensorSet(inputs.hidden(from), hidden, 0, batch.rows() * rowBytes);

@@ -186,7 +186,7 @@ final class GgmlSession implements AutoCloseable {
         old.close();
       }
       GgmlShape shape = inputs.shape();
-      GgmlGraph graph = new GgmlGraph(ggml.tensors(), shape.runs().size());
+      GgmlGraph graph = GgmlGraph.ofLayer(ggml.tensors(), shape);
       graphs[index] = graph;
       boolean gathers = index == modelShape.layers() - 1 && shape.wanted() < shape.rows();
       var _ = layers.describe(graph, index, inputs, gathers);
@@ -207,7 +207,7 @@ final class GgmlSession implements AutoCloseable {
   /** The graph of the output matrix for so many rows. */
   private final class Logits {
     private final int rows;
-    private GgmlGraph graph = new GgmlGraph(ggml.tensors(), 0);
+    private GgmlGraph graph = new GgmlGraph(ggml.tensors(), 0, 0);
 
     Logits(int rows) {
       this.rows = rows;
@@ -219,7 +219,7 @@ final class GgmlSession implements AutoCloseable {
 
     boolean make() {
       graph.close();
-      graph = new GgmlGraph(ggml.tensors(), 0);
+      graph = new GgmlGraph(ggml.tensors(), 0, 0);
       layers.describeLogits(graph, rows, workspace);
       return scratch.place(graph);
     }

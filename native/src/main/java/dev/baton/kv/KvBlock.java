@@ -16,9 +16,6 @@ final class KvBlock {
   /** Sequences that have it, and one more where the index has it. */
   int references;
 
-  /** Somebody had it before: a device's pool wipes it. */
-  boolean isUsed;
-
   // What follows is the index's.
 
   boolean isCached;

@@ -7,7 +7,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.BitSet;
-import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,21 +14,24 @@ import org.jspecify.annotations.Nullable;
  * which sequences take as their tokens come, and share. The blocks lie in host memory, which is
  * committed as it is first written, or in a device's ({@link #onDevice}).
  *
- * <p>In host memory nothing is wiped: a slot that was not written yet holds whatever its block's
- * last owner left, and no kernel looks at it.
+ * <p>Nothing is wiped: a slot that was not written yet holds whatever its block's last owner left,
+ * and no kernel lets it count. Only a device may have to renew a block.
  *
- * <p>Any thread: one lock guards who has which block, and is never held while memory is copied or
- * wiped. What blocks hold is their sequences' business.
+ * <p>Any thread: one lock guards who has which block, and is never held while memory is written.
+ * What blocks hold is their sequences' business.
  */
 public final class KvPool implements AutoCloseable {
+  /** On a device: blocks that are freed together where a sequence has to begin a run of them. */
+  private static final int RUN_BLOCKS = 8;
+
   private final KvGeometry geometry;
   private final Arena arena;
   private final @Nullable MemorySegment memory;
+  private final @Nullable DeviceBlocks device;
   private final KvBlock[] blocks;
   private final BitSet taken;
+  private final BlockPlacement placement;
   private final PrefixIndex prefixes;
-  private int step = 1;
-  private @Nullable IntConsumer wiper;
   private int takenBlocks;
   private boolean closed;
 
@@ -40,34 +42,30 @@ public final class KvPool implements AutoCloseable {
    * @throws ModelException when the system cannot give that much address space
    */
   public KvPool(KvGeometry geometry, int blocks) {
-    this(geometry, blocks, true);
+    this(geometry, blocks, null);
   }
 
   /**
-   * A pool whose blocks lie in the memory of a device: here their numbers are handed out, a
-   * sequence's one after the other and all at once, and {@link KvSequence#slot} says where a
-   * token's rows are. The device owns the memory. Blocks cannot be shared.
-   *
-   * @param step blocks that attention reads together: a sequence has whole steps of them
-   * @param wiper told the number of each block that is to be as if nobody had used it
+   * A pool whose blocks lie in the memory of a device: here their numbers are handed out, those of
+   * a sequence one after the other as far as that can be, and {@link KvSequence#slot} says where a
+   * token's rows are. What its sequences hold is {@link Origin#TOLERANT}.
    */
-  public static KvPool onDevice(KvGeometry geometry, int blocks, int step, IntConsumer wiper) {
-    KvPool pool = new KvPool(geometry, Math.ceilDiv(blocks, step) * step, false);
-    pool.step = step;
-    pool.wiper = wiper;
-    return pool;
+  public static KvPool onDevice(KvGeometry geometry, int blocks, DeviceBlocks device) {
+    return new KvPool(geometry, blocks, device);
   }
 
-  private KvPool(KvGeometry geometry, int count, boolean inHostMemory) {
+  private KvPool(KvGeometry geometry, int count, @Nullable DeviceBlocks device) {
     if (count < 1) {
       throw new IllegalArgumentException("a KV pool needs at least one block, got " + count);
     }
     this.geometry = geometry;
+    this.device = device;
     this.taken = new BitSet(count);
+    this.placement = new BlockPlacement(taken, count, device != null);
     this.arena = Arena.ofShared();
     try {
       this.memory =
-          inHostMemory
+          device == null
               ? PageMemory.reserve(Math.multiplyExact(geometry.blockBytes(), (long) count), arena)
               : null;
     } catch (OutOfMemoryError | ArithmeticException e) {
@@ -106,24 +104,28 @@ public final class KvPool implements AutoCloseable {
     return prefixes;
   }
 
-  /** True where sequences can have the same blocks: in host memory. */
-  public boolean canShare() {
-    return memory != null;
-  }
-
   /**
    * A sequence without blocks, to be {@link KvSequence#grow grown} as its tokens come.
    *
    * @param maxTokens the longest that it may become
    */
   public KvSequence open(int maxTokens) {
-    int room = blocksFor(Math.max(1, maxTokens));
+    BlockTable table = new BlockTable(blocksFor(Math.max(1, maxTokens)));
+    KvSequence sequence = new KvSequence(this, memory, table);
     synchronized (this) {
-      if (closed) {
-        throw new IllegalStateException("the KV pool is closed");
-      }
+      requireOpen();
+      placement.opened(table);
     }
-    return new KvSequence(this, memory, new BlockTable(Math.ceilDiv(room, step) * step));
+    if (device != null) {
+      sequence.mark(Origin.TOLERANT);
+    }
+    return sequence;
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the KV pool is closed");
+    }
   }
 
   /**
@@ -136,34 +138,38 @@ public final class KvPool implements AutoCloseable {
     return sequence.growOrClose(tokens) ? sequence : null;
   }
 
-  /**
-   * Takes blocks until the table has {@code wanted}, all or none. On a device those that the table
-   * has room for, so that they follow each other.
-   */
+  /** Takes blocks until the table has {@code wanted}, all or none. */
   boolean grow(BlockTable table, int wanted) {
     int held;
     synchronized (this) {
-      if (closed) {
-        throw new IllegalStateException("the KV pool is closed");
-      }
+      requireOpen();
       held = table.length();
-      int missing = (memory == null ? table.capacity() : wanted) - held;
       if (wanted <= held) {
         return true;
       }
-      int next = makeRoom(missing) ? firstFree(missing) : -1;
-      if (next < 0) {
+      if (!makeRun(table, wanted) && !makeRoom(wanted - held)) {
         return false;
       }
-      for (int i = 0; i < missing; i++) {
-        next = taken.nextClearBit(next);
-        table.append(take(next));
+      while (table.length() < wanted) {
+        table.append(take(placement.choose(table, table.length())));
       }
     }
-    if (wiper != null) {
-      wipe(table, held);
+    if (device != null) {
+      for (int i = held; i < wanted; i++) {
+        device.renew(table.get(i));
+      }
     }
     return true;
+  }
+
+  /**
+   * Has the index give up more than what is wanted, where a sequence would else have to begin a new
+   * run of blocks again and again.
+   */
+  private boolean makeRun(BlockTable table, int wanted) {
+    int held = table.length();
+    int run = Math.min(table.capacity() - held, Math.max(wanted - held, RUN_BLOCKS));
+    return placement.breaksOff(table, held) && makeRoom(run);
   }
 
   /** Has the index give up blocks until so many are free, where it has enough of them. */
@@ -178,35 +184,11 @@ public final class KvPool implements AutoCloseable {
     return true;
   }
 
-  /** Where to look for so many free blocks; negative for none in a row on a device. */
-  private int firstFree(int wanted) {
-    if (memory != null) {
-      return 0;
-    }
-    for (int first = 0; first + wanted <= blocks.length; first += step) {
-      int next = taken.nextSetBit(first);
-      if (next < 0 || next >= first + wanted) {
-        return first;
-      }
-    }
-    return -1;
-  }
-
   private int take(int number) {
     taken.set(number);
     takenBlocks++;
     blocks[number].references = 1;
     return number;
-  }
-
-  private void wipe(BlockTable table, int from) {
-    for (int i = from; i < table.length(); i++) {
-      KvBlock block = blocks[table.get(i)];
-      if (block.isUsed && wiper != null) {
-        wiper.accept(block.number);
-      }
-      block.isUsed = true;
-    }
   }
 
   /** The block of that number. Locked. */
@@ -229,6 +211,11 @@ public final class KvPool implements AutoCloseable {
     } else {
       prefixes.settle(block);
     }
+  }
+
+  /** The table's sequence takes no more blocks. Locked. */
+  void ended(BlockTable table) {
+    placement.closed(table);
   }
 
   /** True when one of the blocks [from, to) of the table is not its sequence's alone. Locked. */
@@ -257,7 +244,7 @@ public final class KvPool implements AutoCloseable {
       if (!makeRoom(1)) {
         return false;
       }
-      own = take(taken.nextClearBit(0));
+      own = take(placement.choose(table, index));
     }
     // Nobody writes to a block that several have, and this table has it until the copy is whole.
     copy(shared, own);
@@ -269,16 +256,22 @@ public final class KvPool implements AutoCloseable {
   }
 
   private void copy(int from, int to) {
-    if (memory == null) {
-      throw new IllegalStateException("blocks of a device are not shared");
+    if (device != null) {
+      device.copy(from, to);
+    } else if (memory != null) {
+      long bytes = geometry.blockBytes();
+      MemorySegment.copy(memory, from * bytes, memory, to * bytes, bytes);
     }
-    long bytes = geometry.blockBytes();
-    MemorySegment.copy(memory, from * bytes, memory, to * bytes, bytes);
   }
 
   /** For tests: how many have a block. */
   synchronized int references(int number) {
     return blocks[number].references;
+  }
+
+  /** For tests: sequences that are open, on a device. */
+  synchronized int openSequences() {
+    return placement.open();
   }
 
   /** Gives the memory back. No sequence may be in use. Twice is fine. */

@@ -17,7 +17,6 @@ import org.jspecify.annotations.Nullable;
 public final class KvSequence implements AutoCloseable {
   private final KvPool pool;
   private final BlockTable table;
-  private final @Nullable MemorySegment memory;
   private final @Nullable KvView view;
   private boolean closed; // guarded by the pool's lock, as is the origin
   private Origin origin = Origin.EXACT;
@@ -25,7 +24,6 @@ public final class KvSequence implements AutoCloseable {
   KvSequence(KvPool pool, @Nullable MemorySegment memory, BlockTable table) {
     this.pool = pool;
     this.table = table;
-    this.memory = memory;
     this.view = memory == null ? null : new KvView(pool.geometry(), memory, table.numbers());
   }
 
@@ -147,30 +145,23 @@ public final class KvSequence implements AutoCloseable {
   /**
    * Another sequence with the same tokens, in the same blocks, and room for as many. Its first
    * write into one of them copies that block.
-   *
-   * @throws IllegalStateException where the pool cannot share blocks
    */
   public KvSequence fork() {
-    if (!pool.canShare()) {
-      throw new IllegalStateException(
-          "KV in the memory of a device cannot be shared: a fork has to be computed again");
-    }
-    BlockTable to = new BlockTable(table.capacity());
     synchronized (pool) {
       requireOpen();
+      KvSequence fork = pool.open(maxTokens());
       for (int i = 0; i < table.length(); i++) {
         pool.hold(pool.block(table.get(i)));
-        to.append(table.get(i));
+        fork.table.append(table.get(i));
       }
+      fork.mark(origin);
+      return fork;
     }
-    KvSequence fork = new KvSequence(pool, memory, to);
-    fork.mark(origin());
-    return fork;
   }
 
   /**
    * Gives the blocks behind the first {@code tokens} tokens back; whoever reads or writes these
-   * must have ended. A device's blocks stay until the end, because they follow each other.
+   * must have ended.
    */
   public void truncate(int tokens) {
     if (tokens < 0) {
@@ -178,7 +169,7 @@ public final class KvSequence implements AutoCloseable {
     }
     synchronized (pool) {
       requireOpen();
-      while (pool.canShare() && table.length() > KvPool.blocksFor(tokens)) {
+      while (table.length() > KvPool.blocksFor(tokens)) {
         pool.letGo(pool.block(table.removeLast()));
       }
     }
@@ -202,6 +193,7 @@ public final class KvSequence implements AutoCloseable {
         return;
       }
       closed = true;
+      pool.ended(table);
       for (int i = table.length() - 1; i >= 0; i--) {
         pool.letGo(pool.block(table.get(i)));
       }

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * Nothing depends on a clock.
  *
  * <p>Any thread; everything is done under the pool's lock and takes some tens of nanoseconds a
- * block. Where blocks cannot be shared, nothing is found and nothing kept.
+ * block.
  */
 public final class PrefixIndex {
   /** Bytes of a block's hash. */
@@ -196,9 +196,6 @@ public final class PrefixIndex {
               + blocksOf(chain)
               + " and a sequence of "
               + table.length());
-    }
-    if (!pool.canShare()) {
-      return 0;
     }
     synchronized (pool) {
       sequence.requireOpen();

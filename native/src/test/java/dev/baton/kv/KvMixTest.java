@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -30,8 +31,9 @@ class KvMixTest {
   private static final int LOST = 0x4000;
   private static final LayerRange[] LAYERS = {LayerRange.all(4), LayerRange.all(2)};
 
-  private final KvPool pool = new KvPool(KvPoolTest.GEOMETRY, BLOCKS);
-  private final PrefixIndex index = pool.prefixes();
+  private KvPool pool = new KvPool(KvPoolTest.GEOMETRY, BLOCKS);
+  private PrefixIndex index = pool.prefixes();
+  private @Nullable DeviceSlots device;
   private final List<Mirror> open = new ArrayList<>();
   private final List<Pin> pins = new ArrayList<>();
   private SplittableRandom random = new SplittableRandom(0);
@@ -53,12 +55,15 @@ class KvMixTest {
       this.tokens = tokens;
       this.values = values;
     }
+  }
 
-    void check() {
-      for (int i = 0; i < values.length; i++) {
-        Slots.check(kv, i, i + 1, values[i]);
-      }
-    }
+  @Test
+  void shouldHoldTheSameInTheMemoryOfADevice() {
+    pool.close();
+    device = new DeviceSlots(BLOCKS);
+    pool = KvPool.onDevice(KvPoolTest.GEOMETRY, BLOCKS, device);
+    index = pool.prefixes();
+    shouldHoldWhatWasWrittenThroughAnyMixAndLeaveNoBlock();
   }
 
   @Test
@@ -70,7 +75,7 @@ class KvMixTest {
           operate();
           checkBooks();
         }
-        open.forEach(Mirror::check);
+        open.forEach(this::check);
       } catch (RuntimeException | AssertionError e) {
         throw new AssertionError("mix " + mix, e);
       }
@@ -82,10 +87,25 @@ class KvMixTest {
     pool.close();
   }
 
+  private void check(Mirror mirror) {
+    for (int i = 0; i < mirror.values.length; i++) {
+      check(mirror.kv, i, mirror.values[i]);
+    }
+  }
+
+  private void check(KvSequence kv, int token, int value) {
+    if (device == null) {
+      Slots.check(kv, token, token + 1, value);
+    } else {
+      assertEquals(value, device.read(kv, token), "token " + token);
+    }
+  }
+
   private void endMix() {
     open.forEach(mirror -> mirror.kv.close());
     open.clear();
     checkBooks();
+    assertEquals(0, pool.openSequences());
     assertEquals(BLOCKS, pool.freeBlocks() + index.counts().pinnedBlocks());
     pins.forEach(pin -> index.unpin(pin.chain, pin.blocks));
     pins.clear();
@@ -111,7 +131,7 @@ class KvMixTest {
       case 8, 9, 10 -> publish(mirror);
       case 11 -> pinOrLend(mirror);
       default -> {
-        mirror.check();
+        check(mirror);
         mirror.kv.close();
         open.remove(mirror);
       }
@@ -130,7 +150,7 @@ class KvMixTest {
   private void start() {
     int salt = random.nextInt(2);
     int[] tokens = prompt(1 + random.nextInt(MOST_TOKENS));
-    boolean exact = random.nextBoolean();
+    boolean exact = random.nextBoolean() && device == null;
     LayerRange layers = LAYERS[random.nextInt(2)];
     Need need = new Need(exact, layers);
     byte[] chain = Chains.of(salt, tokens);
@@ -144,17 +164,24 @@ class KvMixTest {
       values[i] = exact ? values[i] : found(kv, i, values[i]);
     }
     Mirror mirror = new Mirror(kv, salt, layers, Arrays.copyOf(tokens, found), values);
-    mirror.check();
+    check(mirror);
     open.add(mirror);
     extend(mirror, Arrays.copyOfRange(tokens, found, tokens.length));
   }
 
   /** What stands there, where the right value is or what is left of it on the wire. */
-  private static int found(KvSequence kv, int token, int exact) {
-    long at = kv.slot(token) / 64 * (KvPoolTest.GEOMETRY.blockBytes() / 2) + token % 64;
-    short bits = kv.view().pool().getAtIndex(ValueLayout.JAVA_SHORT, at);
-    assertTrue(bits == (short) exact || bits == (short) (exact ^ LOST), "token " + token);
+  private int found(KvSequence kv, int token, int exact) {
+    int bits = read(kv, token);
+    assertTrue(bits == exact || bits == (exact ^ LOST), "token " + token);
     return bits;
+  }
+
+  private int read(KvSequence kv, int token) {
+    if (device != null) {
+      return device.read(kv, token);
+    }
+    long at = kv.slot(token) / 64 * (KvPoolTest.GEOMETRY.blockBytes() / 2) + token % 64;
+    return kv.view().pool().getAtIndex(ValueLayout.JAVA_SHORT, at);
   }
 
   private static int[] expected(int salt, int[] tokens, int count) {
@@ -197,7 +224,11 @@ class KvMixTest {
     }
     for (int i = from; i < to; i++) {
       mirror.values[i] = (mirror.values[i] & ~LOST) | (lossy ? LOST : 0);
-      Slots.write(mirror.kv, i, i + 1, mirror.values[i]);
+      if (device == null) {
+        Slots.write(mirror.kv, i, i + 1, mirror.values[i]);
+      } else {
+        device.write(mirror.kv, i, mirror.values[i]);
+      }
     }
   }
 
@@ -248,7 +279,7 @@ class KvMixTest {
           int first = chain.length / 16 * 64 - 64;
           int[] values = expected(mirror.salt, mirror.tokens, first + 64);
           for (int i = 0; i < 64; i++) {
-            Slots.check(block, i, i + 1, values[first + i]);
+            check(block, i, values[first + i]);
           }
         }
       }

@@ -2,7 +2,6 @@ package dev.baton.kv;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -171,36 +170,36 @@ class KvPoolTest {
   }
 
   @Test
-  void shouldGiveADeviceItsBlocksInARowAndWipeThoseThatWereUsed() {
-    List<Integer> wiped = new ArrayList<>();
-    try (KvPool device = KvPool.onDevice(GEOMETRY, 7, 4, wiped::add)) {
-      assertEquals(8, device.totalBlocks());
-      assertFalse(device.canShare());
-      KvSequence first = device.open(200);
-      assertEquals(8, device.freeBlocks());
-      assertTrue(first.grow(1));
-      assertEquals(4, device.freeBlocks(), "whole steps, all at once");
-      assertTrue(first.grow(200));
-      assertEquals(List.of(), wiped);
-      first.truncate(1);
-      assertEquals(4, device.freeBlocks());
-      assertNull(device.reserve(257));
-      String message = assertThrows(IllegalStateException.class, first::fork).getMessage();
-      assertTrue(message.contains("device"), message);
-      assertThrows(IllegalStateException.class, first::view);
-      first.close();
-      try (KvSequence second = assertNotNullReserved(device, 300)) {
-        assertEquals(List.of(0, 1, 2, 3), wiped);
-        for (int token = 0; token < 300; token++) {
-          assertEquals(token, second.slot(token));
-        }
-      }
-    }
-  }
+  void shouldTellADeviceOfEveryNewOwnerAndOfCopies() {
+    List<String> told = new ArrayList<>();
+    DeviceBlocks blocks =
+        new DeviceBlocks() {
+          @Override
+          public void copy(int from, int to) {
+            told.add(from + " to " + to);
+          }
 
-  private static KvSequence assertNotNullReserved(KvPool pool, int tokens) {
-    KvSequence sequence = pool.reserve(tokens);
-    assertNotNull(sequence);
-    return sequence;
+          @Override
+          public void renew(int block) {
+            told.add("new " + block);
+          }
+        };
+    try (KvPool device = KvPool.onDevice(GEOMETRY, 7, blocks)) {
+      assertEquals(7, device.totalBlocks());
+      KvSequence first = device.open(200);
+      assertThrows(IllegalStateException.class, first::view);
+      assertEquals(Origin.TOLERANT, first.origin());
+      assertTrue(first.grow(65));
+      assertEquals(5, device.freeBlocks(), "as tokens come");
+      try (KvSequence fork = first.fork()) {
+        assertTrue(fork.writable(65, 66));
+        assertEquals(List.of("new 0", "new 1", "1 to 4"), told, "the first one may want 2 and 3");
+        assertEquals(4, device.freeBlocks());
+      }
+      first.truncate(1);
+      assertEquals(6, device.freeBlocks());
+      first.close();
+      assertEquals(7, device.freeBlocks());
+    }
   }
 }

@@ -317,14 +317,16 @@ class PrefixIndexTest {
   }
 
   @Test
-  void shouldKeepNothingOfADevice() {
-    try (KvPool device = KvPool.onDevice(KvPoolTest.GEOMETRY, 4, 1, _ -> {});
+  void shouldFindTheBlocksOfADeviceButNotForWhatIsToBeExact() {
+    try (KvPool device = KvPool.onDevice(KvPoolTest.GEOMETRY, 4, new DeviceSlots(4));
         KvSequence sequence = Objects.requireNonNull(device.reserve(64))) {
       byte[] one = chain(1, 7);
-      assertEquals(0, device.prefixes().publish(one, sequence, 1, ALL, Retention.PASSING));
-      try (KvSequence hit = device.prefixes().hit(one, 64, ANY)) {
-        assertEquals(0, hit.capacityTokens());
-        assertTrue(hit.grow(64));
+      assertEquals(1, device.prefixes().publish(one, sequence, 1, ALL, Retention.PASSING));
+      assertEquals(0, device.prefixes().hitTokens(one, new Need(true, ALL)));
+      try (KvSequence hit = device.prefixes().hit(one, 64, new Need(false, ALL))) {
+        assertEquals(64, hit.capacityTokens());
+        assertEquals(sequence.slot(0), hit.slot(0));
+        assertTrue(hit.writable(63, 64));
         assertNotEquals(sequence.slot(0), hit.slot(0));
       }
     }
