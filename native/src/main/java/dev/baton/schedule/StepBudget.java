@@ -4,7 +4,8 @@ package dev.baton.schedule;
  * How many tokens of prompts a step may compute beside its decode rows, so that none of these waits
  * longer than the <em>stall bound</em>, the longest gap between two tokens of an answer. The bound
  * is what was asked for; else {@link #DEFAULT_STALL_NS}, or two steps of the decode rows where that
- * is more. Costs are measured ({@link #ran}).
+ * is more. Costs are measured ({@link #ran}), and what is planned for is less than the bound by so
+ * much that about one pass in a hundred is over it.
  *
  * <p>Where nobody decodes, chunks are as large as configured, and a step is one of them; but behind
  * a prompt that ends in the batch, whose first token waits for the batch, others' chunks are
@@ -26,8 +27,16 @@ public final class StepBudget {
   /** The bound where none is asked for and steps are short. */
   public static final long DEFAULT_STALL_NS = 50_000_000;
 
-  /** What is planned for, of the bound: the rest is for what passes differ by. */
-  private static final double AIM = 0.8;
+  /** What is planned for, of the bound, before it is known by what passes differ. */
+  private static final double FIRST_AIM = 0.8;
+
+  private static final double LEAST_AIM = 0.7;
+  private static final double MOST_AIM = 0.95;
+
+  /** A pass over the bound lowers the aim by as much as a hundred that keep it raise it. */
+  private static final double LOWERED = 0.05;
+
+  private static final double RAISED = LOWERED / 100;
 
   private final int chunkTokens;
   private final long maxStallNs;
@@ -36,6 +45,7 @@ public final class StepBudget {
   private int provenTokens; // largest chunk of late that kept the bound
   private double provenNs = 1; // and its pass
 
+  private double aim = FIRST_AIM; // the rest is for what passes differ by
   private boolean timed;
   private double leftNs;
   private int leftTokens;
@@ -74,7 +84,7 @@ public final class StepBudget {
    */
   public void begin(int decodeRows, long waitedNs) {
     timed = decodeRows > 0;
-    double passNs = AIM * boundNs(decodeRows) - waitedNs;
+    double passNs = aim * boundNs(decodeRows) - waitedNs;
     leftNs = passNs - cost.decodeNs(decodeRows);
     leftTokens = chunkTokens;
     leftProven = largest(passNs);
@@ -155,6 +165,10 @@ public final class StepBudget {
     }
     cost.ranChunk(decodeRows, tokens, depth, ns);
     long boundNs = boundNs(decodeRows);
+    if (decodeRows > 0) {
+      double next = ns > boundNs ? aim - LOWERED : aim + RAISED;
+      aim = Math.clamp(next, LEAST_AIM, MOST_AIM);
+    }
     if (ns > boundNs && decodeRows > 0) {
       provenTokens = Math.min(provenTokens, tokens / 2);
       provenNs = boundNs;

@@ -52,7 +52,7 @@ class StepBudgetTest {
         at += tokens;
       }
     }
-    assertEquals(40, most, "tokens of 40 ms that are left of a step of 15");
+    assertEquals(48, most, "tokens of 47 ms that are left of a step of 15");
   }
 
   @Test
@@ -161,5 +161,26 @@ class StepBudgetTest {
       }
     }
     assertEquals(before, step(1, 4000, 0));
+  }
+
+  @Test
+  void shouldPlanSoThatAboutOnePassInAHundredIsOverTheBound() {
+    for (double noise : new double[] {0.01, 0.03, 0.1}) {
+      SplittableRandom random = new SplittableRandom(9);
+      for (int i = 0; i < 5; i++) {
+        budget.ran(1, 0, 0, STEP_NS);
+      }
+      int over = 0;
+      long spentNs = 0;
+      for (int i = 0; i < 4_000; i++) {
+        int tokens = step(1, 4000, 0);
+        long ns = Math.round(passNs(1, tokens, 0) * (1 + noise * random.nextGaussian()));
+        budget.ran(1, tokens, 0, ns);
+        over += i >= 1_000 && ns > 50 * MS ? 1 : 0;
+        spentNs += i >= 1_000 ? ns : 0;
+      }
+      assertTrue(over <= 60, over + " of 3,000 passes were over the bound, noise " + noise);
+      assertTrue(spentNs >= 3_000 * 38 * MS, "a pass took " + spentNs / 3_000 + " ns of 50 ms");
+    }
   }
 }
