@@ -118,6 +118,7 @@ public final class Baton implements AutoCloseable {
       link.connect(compute);
     }
     compute.showIn(meters);
+    RequestMeters.show(queue, meters);
     this.forgetAborts = GgmlAbort.onAbort(scheduler::abandon);
   }
 
@@ -378,7 +379,12 @@ public final class Baton implements AutoCloseable {
    */
   public Generation generate(GenerateRequest request) {
     long startedNs = System.nanoTime();
-    return start(promptTokens(request), request, false, startedNs);
+    try {
+      return start(promptTokens(request), request, false, startedNs);
+    } catch (BatonException | IllegalArgumentException e) {
+      requests.refused();
+      throw e;
+    }
   }
 
   /**

@@ -1,6 +1,7 @@
 package dev.baton;
 
 import dev.baton.decode.DecodeOutcome;
+import dev.baton.decode.DecodeQueue;
 import dev.baton.decode.RequestTimeline;
 import dev.baton.metrics.Buckets;
 import dev.baton.metrics.Counter;
@@ -18,14 +19,16 @@ import org.jspecify.annotations.Nullable;
  * each. Any thread; nothing is allocated before a request's end.
  */
 final class RequestMeters {
-  /** How a request can end, in the words of its {@link Report}. */
+  /** How a request can end, in the words of its {@link Report}, and where there is none. */
   enum End {
     END,
     STOP,
     LENGTH,
     CONTEXT,
     CANCELLED,
-    FAILED;
+    FAILED,
+    /** Not taken: it was asked for what cannot be. */
+    REFUSED;
 
     String word() {
       return name().toLowerCase(Locale.ROOT);
@@ -51,6 +54,7 @@ final class RequestMeters {
   private final Histogram longestStall;
   private final Histogram whole;
   private final Histogram planned;
+  private final Histogram regret;
   private final TransferMeters transfers;
 
   RequestMeters(Meters meters) {
@@ -91,7 +95,29 @@ final class RequestMeters {
                 "baton_plan_predicted_to_actual_ratio",
                 "The time to the first token that the automatic plan predicted, over what it was."),
             RATIOS);
+    regret =
+        meters.histogram(
+            Series.of(
+                "baton_plan_actual_to_best_ratio",
+                "What an answer took with its automatic plan, over what the best plan, the chosen"
+                    + " one among them, was predicted to take."),
+            RATIOS);
     transfers = new TransferMeters(meters);
+  }
+
+  /** Shows what waits in the queue, and gave way in it. */
+  static void show(DecodeQueue queue, Meters meters) {
+    meters.gauge(
+        Series.of("baton_requests_waiting", "Requests that wait for KV blocks or a place."),
+        queue::waiting);
+    meters.counter(
+        Series.of("baton_preemptions", "Sessions that gave their KV blocks back, to go on later."),
+        queue::preemptions);
+  }
+
+  /** A request was not taken. */
+  void refused() {
+    requests.of(End.REFUSED).increment();
   }
 
   private static Counter counter(Meters meters, String name, String help) {
@@ -149,6 +175,10 @@ final class RequestMeters {
     if (decision != null && ttftNs > 0 && asPlanned) {
       double predictedNs = decision.chosen().prediction().ttftSeconds() * 1e9;
       planned.record(Math.round(1e3 * predictedNs / ttftNs));
+      if (end != End.CANCELLED) {
+        double bestNs = 1e9 * decision.bestE2eSeconds(outcome.outputTokens());
+        regret.record(Math.round(1e3 * wholeNs / bestNs));
+      }
     }
   }
 }

@@ -149,11 +149,15 @@ class MetricsTextTest {
       faulty.arm(FaultyModel.Seam.LAYERS, new IllegalStateException("a fault"));
       assertThrows(BatonException.class, () -> answer(baton, request(8)));
       prompt += prompt / 3; // all have the same
+      assertThrows(BatonException.class, () -> answer(baton, GenerateRequest.of("")));
       Map<String, Double> samples = parsed(baton.metricsText());
       assertSample(2, samples, "baton_requests_total{outcome=\"length\"}");
       assertSample(1, samples, "baton_requests_total{outcome=\"cancelled\"}");
       assertSample(1, samples, "baton_requests_total{outcome=\"failed\"}");
       assertSample(0, samples, "baton_requests_total{outcome=\"end\"}");
+      assertSample(1, samples, "baton_requests_total{outcome=\"refused\"}");
+      assertSample(0, samples, "baton_requests_waiting");
+      assertSample(0, samples, "baton_preemptions_total");
       assertSample(0, samples, "baton_requests_in_progress");
       assertTrue(samples.containsKey("baton_prefix_lookups_total{result=\"hit\"}"));
       assertSample(prompt, samples, "baton_prompt_tokens_total");

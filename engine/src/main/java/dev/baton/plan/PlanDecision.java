@@ -19,7 +19,18 @@ public record PlanDecision(
 
   /** The chosen plan's time until the last token, for an answer that came to so many tokens. */
   public double e2eSeconds(int outputTokens) {
-    Prediction prediction = chosen.prediction();
+    return e2eSeconds(chosen, outputTokens);
+  }
+
+  /** The same of the best of all plans. */
+  public double bestE2eSeconds(int outputTokens) {
+    return alternatives.stream()
+        .mapToDouble(plan -> e2eSeconds(plan, outputTokens))
+        .reduce(e2eSeconds(outputTokens), Math::min);
+  }
+
+  private double e2eSeconds(SplitPlan plan, int outputTokens) {
+    Prediction prediction = plan.prediction();
     double after = prediction.e2eSeconds() - prediction.ttftSeconds();
     return prediction.ttftSeconds() + shareOfDecode(outputTokens) * after;
   }
