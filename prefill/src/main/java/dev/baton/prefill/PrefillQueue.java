@@ -314,6 +314,7 @@ public final class PrefillQueue implements PrefillService, WorkSource, AutoClose
 
   @Override
   public void settleWithin(BatchRunner pass) {
+    int _ = takeIncoming();
     for (int i = active.size() - 1; i >= 0; i--) {
       PrefillWork work = active.get(i);
       if (work.isUnwanted() && leaves(work)) {

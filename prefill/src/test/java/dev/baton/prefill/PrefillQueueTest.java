@@ -19,10 +19,12 @@ import dev.baton.kvstream.Stage;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -152,6 +154,39 @@ class PrefillQueueTest {
     }
   }
 
+  /** The order that is computed, and one that waits behind it. */
+  @Test
+  void shouldHaveTheBlocksOfWhatIsCancelledBackALayerLater() throws InterruptedException {
+    try (KvPool cache = new KvPool(model.kvGeometry(), 32);
+        PrefillQueue worker = new PrefillQueue(model, cache, 32, System::nanoTime)) {
+      Sender running = new Sender(1, true);
+      Sender waiting = new Sender(2, false);
+      int[] free = new int[model.shape().layers()];
+      running.onLayer =
+          layer -> {
+            free[layer] = cache.freeBlocks();
+            if (layer == 1) {
+              waiting.over = true;
+              worker.released(2);
+            } else if (layer == 3) {
+              running.over = true;
+              worker.released(1);
+            }
+          };
+      assertNull(worker.accept(order(1, 640, ChunkSchedule.equal(32)), running));
+      running.begun.await();
+      assertNull(worker.accept(order(2, 320, ChunkSchedule.equal(32)), waiting));
+      running.mayGoOn.countDown();
+      for (int i = 0; i < 500 && cache.freeBlocks() < 32; i++) {
+        Thread.sleep(10);
+      }
+      assertEquals(32, cache.freeBlocks());
+      assertEquals(List.of(17, 17, 22, 22), Arrays.stream(free).limit(4).boxed().toList());
+      assertEquals(0, free[4], "the pass of a cancelled order went on");
+      assertEquals(List.of(), waiting.slices);
+    }
+  }
+
   private static PrefillOrder order(long session, int tokens, Stage stage) {
     Prompt prompt = order(session, tokens, ChunkSchedule.equal(32)).prompt();
     return new PrefillOrder(session, prompt, stage, ChunkSchedule.equal(32), KvWireType.F16);
@@ -179,6 +214,8 @@ class PrefillQueueTest {
     private final List<String> slices = new ArrayList<>();
     private final List<String> hiddenRows = new ArrayList<>();
     private volatile @Nullable String failure;
+    private volatile boolean over;
+    private volatile IntConsumer onLayer = _ -> {};
 
     Sender(long session, boolean holdsUp) {
       this.session = session;
@@ -197,6 +234,7 @@ class PrefillQueueTest {
 
     @Override
     public void slice(int layer, int firstToken, int tokens) {
+      onLayer.accept(layer);
       if (layer == 0) {
         chunks.add(session);
         slices.add(firstToken + "+" + tokens);
@@ -242,7 +280,7 @@ class PrefillQueueTest {
 
     @Override
     public boolean isOver() {
-      return false;
+      return over;
     }
 
     void await() throws InterruptedException {
