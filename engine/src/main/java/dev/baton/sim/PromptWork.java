@@ -9,11 +9,27 @@ import java.util.Arrays;
 /**
  * The work that a plan gives its nodes, by the same profiles that it was predicted with.
  *
- * @param there seconds of each chunk at the prefill node, a prefix that only the decode node has in
- *     the first; empty without a prefill node
- * @param here seconds of each chunk at the decode node, the output matrix in the last
+ * @param there chunks at the prefill node, a prefix that only the decode node has in the first;
+ *     none without a prefill node
+ * @param here chunks at the decode node, the output matrix in the last
  */
-record PromptWork(double[] there, double[] here) {
+record PromptWork(Chunks there, Chunks here) {
+  /**
+   * A prompt cut in chunks, through some of the layers.
+   *
+   * @param tokens of each
+   * @param seconds that each is predicted to take
+   * @param depth tokens before the first
+   * @param share the part of all layers, 0..1
+   */
+  record Chunks(int[] tokens, double[] seconds, int depth, double share) {
+    private static final Chunks NONE = new Chunks(new int[0], new double[0], 0, 1);
+
+    double allSeconds() {
+      return Arrays.stream(seconds).sum();
+    }
+  }
+
   /**
    * @param decodeNode as it is; the plan's shows the other answers of its batch as a correction,
    *     which the output matrix does not feel
@@ -25,32 +41,32 @@ record PromptWork(double[] there, double[] here) {
       int promptTokens,
       int cachedTokens) {
     this(
-        there(plan, promptTokens, cachedTokens),
+        there(model, plan, promptTokens, cachedTokens),
         here(model, plan, decodeNode, promptTokens, cachedTokens));
   }
 
-  private static double[] there(SplitPlan plan, int promptTokens, int cachedTokens) {
+  private static Chunks there(
+      PlannedModel model, SplitPlan plan, int promptTokens, int cachedTokens) {
     ClusterNode node = plan.prefillNode();
     if (node == null) {
-      return new double[0];
+      return Chunks.NONE;
     }
-    double[] seconds =
-        chunks(node, plan.boundaryLayer(), plan.chunks(), cachedTokens, promptTokens);
-    seconds[0] +=
-        Arrays.stream(chunks(node, plan.boundaryLayer(), plan.chunks(), 0, cachedTokens)).sum();
-    return seconds;
+    int layers = plan.boundaryLayer();
+    Chunks chunks = chunks(node, model, layers, plan.chunks(), cachedTokens, promptTokens);
+    chunks.seconds[0] += chunks(node, model, layers, plan.chunks(), 0, cachedTokens).allSeconds();
+    return chunks;
   }
 
-  private static double[] here(
+  private static Chunks here(
       PlannedModel model, SplitPlan plan, ClusterNode node, int promptTokens, int cachedTokens) {
     double output = node.outputSeconds();
     int layers = model.layers() - plan.boundaryLayer();
     if (layers == 0) {
-      return new double[] {output};
+      return new Chunks(new int[] {1}, new double[] {output}, promptTokens - 1, 1);
     }
-    double[] seconds = chunks(node, layers, plan.chunks(), cachedTokens, promptTokens);
-    seconds[seconds.length - 1] += output;
-    return seconds;
+    Chunks chunks = chunks(node, model, layers, plan.chunks(), cachedTokens, promptTokens);
+    chunks.seconds[chunks.seconds.length - 1] += output;
+    return chunks;
   }
 
   /**
@@ -59,12 +75,12 @@ record PromptWork(double[] there, double[] here) {
    */
   double hereAfterSeconds(SplitPlan plan, ClusterNode decodeNode, double thereBeginsSeconds) {
     double share =
-        Arrays.stream(here).sum() - decodeNode.outputSeconds() + plan.decodeNode().outputSeconds();
+        here.allSeconds() - decodeNode.outputSeconds() + plan.decodeNode().outputSeconds();
     return Math.max(0, plan.prediction().ttftSeconds() - share - thereBeginsSeconds);
   }
 
-  private static double[] chunks(
-      ClusterNode node, int layers, ChunkSchedule schedule, int from, int to) {
+  private static Chunks chunks(
+      ClusterNode node, PlannedModel model, int layers, ChunkSchedule schedule, int from, int to) {
     int[] tokens = schedule.cut(to - from);
     double[] seconds = new double[tokens.length];
     int depth = from;
@@ -72,7 +88,7 @@ record PromptWork(double[] there, double[] here) {
       seconds[i] = layers * node.chunkLayerSeconds(tokens[i], depth);
       depth += tokens[i];
     }
-    return seconds;
+    return new Chunks(tokens, seconds, from, (double) layers / model.layers());
   }
 
   /** Seconds after the first token that a plan's decode steps have to wait for KV on its way. */

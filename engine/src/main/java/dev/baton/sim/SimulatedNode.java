@@ -2,38 +2,20 @@ package dev.baton.sim;
 
 import dev.baton.plan.ClusterNode;
 import dev.baton.plan.SpeedProfile;
-import java.util.ArrayDeque;
+import dev.baton.schedule.StepBudget;
+import dev.baton.schedule.StepPolicy;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.Deque;
 import java.util.List;
 import java.util.PriorityQueue;
 import java.util.function.DoubleConsumer;
 
 /**
- * One node in simulated time. It does one thing at a time, a prefill's chunk or a decode step of
- * all its running sequences, and does not pause while there is something to do. Prefills go in the
- * order they became ready; between two chunks there is one decode step. One thread.
+ * One node in simulated time. It runs one step after the other as a {@link
+ * dev.baton.schedule.Scheduler} does, by the same {@link StepPolicy}: a row of each answer, and
+ * chunks of the prompts whose turn it is, within the stall bound. One thread.
  */
 final class SimulatedNode {
-  /**
-   * A prompt's chunks.
-   *
-   * @param seconds each is predicted to take
-   * @param factor by which they really take longer
-   * @param started told when the first begins
-   * @param ended told when the last is done
-   */
-  record Prefill(double[] seconds, double factor, DoubleConsumer started, DoubleConsumer ended) {
-    double predictedSeconds() {
-      double sum = 0;
-      for (double chunk : seconds) {
-        sum += chunk;
-      }
-      return sum;
-    }
-  }
-
   /**
    * An answer that is being written.
    *
@@ -49,8 +31,9 @@ final class SimulatedNode {
   private final ClusterNode node;
   private final EventQueue events;
   private final SimulatedPrefixIndex prefixes;
-  private final Deque<Prefill> ready = new ArrayDeque<>();
-  private int nextChunk;
+  private final int layers;
+  private final StepPolicy policy;
+  private final List<SimulatedPrefill> ready = new ArrayList<>();
   private final List<Answer> joining = new ArrayList<>();
   private final PriorityQueue<Running> running =
       new PriorityQueue<>(Comparator.comparingLong(Running::lastStep));
@@ -60,11 +43,21 @@ final class SimulatedNode {
   private double plannedSeconds; // of chunks that did not begin
   private double predictedEnd; // of what goes on
   private boolean busy;
-  private boolean wasChunk;
   private double prefillSeconds;
   private double decodeSeconds;
 
-  SimulatedNode(ClusterNode node, EventQueue events, SimulatedPrefixIndex prefixes) {
+  /**
+   * @param layers of the model
+   * @param chunkTokens prompt tokens that a step has at most
+   */
+  SimulatedNode(
+      ClusterNode node,
+      EventQueue events,
+      SimulatedPrefixIndex prefixes,
+      int layers,
+      int chunkTokens) {
+    this.layers = layers;
+    this.policy = new StepPolicy(new StepBudget(chunkTokens, 0));
     this.node = node;
     this.events = events;
     this.prefixes = prefixes;
@@ -120,12 +113,12 @@ final class SimulatedNode {
   }
 
   /** Says that a prefill will come; it counts as standing in the queue. */
-  void expect(Prefill prefill) {
+  void expect(SimulatedPrefill prefill) {
     plannedSeconds += prefill.predictedSeconds();
   }
 
   /** Lets an expected prefill begin as soon as its turn comes. */
-  void prefill(Prefill prefill, double now) {
+  void prefill(SimulatedPrefill prefill, double now) {
     ready.add(prefill);
     goOn(now);
   }
@@ -137,54 +130,91 @@ final class SimulatedNode {
   }
 
   private void goOn(double now) {
-    if (busy) {
+    if (busy || (ready.isEmpty() && sequences() == 0)) {
       return;
     }
-    boolean steps = sequences() > 0;
-    if (!ready.isEmpty() && !(wasChunk && steps)) {
-      computeChunk(now);
-    } else if (steps) {
-      step(now);
+    join();
+    policy.begin();
+    for (int i = 0; i < running.size(); i++) {
+      policy.row(0); // steps follow each other without a pause
     }
+    ready.forEach(policy::offer);
+    policy.allot();
+    run(now);
   }
 
-  private void computeChunk(double now) {
-    Prefill prefill = ready.getFirst();
-    if (nextChunk == 0) {
-      prefill.started.accept(now);
-    }
-    double predicted = prefill.seconds[nextChunk++];
-    double seconds = predicted * prefill.factor;
-    plannedSeconds -= predicted;
-    prefillSeconds += seconds;
-    wasChunk = true;
-    work(
-        now,
-        predicted,
-        seconds,
-        end -> {
-          if (nextChunk == prefill.seconds.length) {
-            ready.removeFirst();
-            nextChunk = 0;
-            prefill.ended.accept(end);
-          }
-        });
-  }
-
-  private void step(double now) {
+  private void join() {
     for (Answer answer : joining) {
       running.add(new Running(answer, stepsDone + answer.steps));
       contextTokens += answer.promptTokens + 1;
       factors += answer.factor;
     }
     joining.clear();
-    int batch = running.size();
+  }
+
+  private void run(double now) {
+    int rows = running.size();
     double predicted =
-        node.correction().decode() * node.speed().decodeStepSeconds(batch, contextTokens);
-    double seconds = predicted * factors / batch;
-    decodeSeconds += seconds;
-    wasChunk = false;
-    work(now, predicted, seconds, this::endStep);
+        rows == 0
+            ? 0
+            : node.correction().decode() * node.speed().decodeStepSeconds(rows, contextTokens);
+    double rowSeconds = rows == 0 ? 0 : predicted * factors / rows;
+    decodeSeconds += rowSeconds;
+    double batchSeconds = rowSeconds;
+    double seconds = rowSeconds;
+    int tokens = 0;
+    long depths = 0;
+    for (SimulatedPrefill prefill : List.copyOf(ready)) {
+      if (prefill.granted() > 0) {
+        prefill.begin(now);
+        double part = prefill.grantedSeconds(node);
+        double really = part * prefill.factor();
+        plannedSeconds -= prefill.plannedSeconds();
+        predicted += part;
+        seconds += really;
+        prefillSeconds += really;
+        if (prefill.isInBatch()) {
+          batchSeconds += really;
+          tokens += prefill.granted();
+          depths += (long) prefill.granted() * (prefill.depth() + prefill.granted() / 2);
+        } else {
+          policy.budget().ranShare(prefill.granted(), prefill.depth(), prefill.share(), ns(really));
+        }
+      }
+    }
+    double shared = rows == 0 || tokens == 0 ? 0 : weightSeconds();
+    predicted -= shared;
+    seconds -= shared;
+    prefillSeconds -= shared;
+    batchSeconds -= shared;
+    if (rows + tokens > 0) {
+      policy
+          .budget()
+          .ran(rows, tokens, tokens == 0 ? 0 : (int) (depths / tokens), ns(batchSeconds));
+    }
+    work(now, predicted, seconds, end -> endOfStep(rows > 0, end));
+  }
+
+  /** Reading the weights, which a chunk and the decode rows in one batch do once for both. */
+  private double weightSeconds() {
+    double ofStep = node.correction().decode() * node.speed().decodeStepSeconds(0, 0);
+    return Math.min(ofStep, layers * node.chunkLayerSeconds(1, 0));
+  }
+
+  private static long ns(double seconds) {
+    return Math.round(1e9 * seconds);
+  }
+
+  private void endOfStep(boolean hadRows, double now) {
+    if (hadRows) {
+      endStep(now);
+    }
+    for (SimulatedPrefill prefill : List.copyOf(ready)) {
+      if (prefill.granted() > 0) {
+        prefill.done(now);
+      }
+    }
+    ready.removeIf(SimulatedPrefill::isThrough);
   }
 
   private void endStep(double now) {
@@ -207,8 +237,8 @@ final class SimulatedNode {
     events.at(
         now + seconds,
         end -> {
-          busy = false;
           done.accept(end);
+          busy = false;
           goOn(end);
         });
   }

@@ -82,7 +82,13 @@ public final class Simulation {
     long blockBytes = model.kvBytes(KvWireType.F16) * model.layers() * Trace.BLOCK_TOKENS;
     for (ClusterNode node : cluster.nodes()) {
       long blocks = roomBytes.getOrDefault(node.name(), 0L) / blockBytes;
-      SimulatedNode simulated = new SimulatedNode(node, events, new SimulatedPrefixIndex(blocks));
+      SimulatedNode simulated =
+          new SimulatedNode(
+              node,
+              events,
+              new SimulatedPrefixIndex(blocks),
+              model.layers(),
+              settings.largestChunkTokens);
       nodes.add(simulated);
       byName.put(node.name(), simulated);
     }
@@ -199,7 +205,7 @@ public final class Simulation {
           new PromptWork(model, plan, here.node(), request.promptTokens(), cachedTokens);
       ClusterNode there = plan.prefillNode();
       LinkSpeed link = plan.link();
-      SimulatedNode.Prefill share = prefill(here, work.here(), _ -> {}, plan);
+      SimulatedPrefill share = prefill(here, work.here(), _ -> {}, plan);
       here.expect(share);
       partsLeft = 1;
       if (there == null || link == null) {
@@ -209,7 +215,7 @@ public final class Simulation {
       partsLeft = 2;
       double begins = Math.max(there.queueSeconds(), link.orderSeconds());
       double after = work.hereAfterSeconds(plan, here.node(), begins);
-      SimulatedNode.Prefill away =
+      SimulatedPrefill away =
           prefill(node(there), work.there(), start -> follow(plan, share, start, after), plan);
       node(there).expect(away);
       LinkSpeed free = cluster.link(node(there).node(), here.node());
@@ -225,11 +231,11 @@ public final class Simulation {
       return node;
     }
 
-    private SimulatedNode.Prefill prefill(
-        SimulatedNode node, double[] seconds, DoubleConsumer started, SplitPlan plan) {
+    private SimulatedPrefill prefill(
+        SimulatedNode node, PromptWork.Chunks chunks, DoubleConsumer started, SplitPlan plan) {
       double factor = Luck.factor(luck.prefill, node.node().speed().prefillError());
-      return new SimulatedNode.Prefill(
-          seconds,
+      return new SimulatedPrefill(
+          chunks,
           factor,
           started,
           end -> {
@@ -243,7 +249,7 @@ public final class Simulation {
      * The prefill node has begun: when the decode node's share can, and until when the link is
      * busy.
      */
-    private void follow(SplitPlan plan, SimulatedNode.Prefill share, double start, double after) {
+    private void follow(SplitPlan plan, SimulatedPrefill share, double start, double after) {
       ClusterNode there = plan.prefillNode();
       LinkSpeed link = plan.link();
       if (there == null || link == null) {
