@@ -22,8 +22,8 @@ import org.agrona.DirectBuffer;
 import org.jspecify.annotations.Nullable;
 
 /** What two nodes say to each other first, and whether they can work together. */
-public final class Handshake {
-  public static final int PROTOCOL_VERSION = MessageHeaderDecoder.SCHEMA_VERSION;
+final class Handshake {
+  static final int PROTOCOL_VERSION = MessageHeaderDecoder.SCHEMA_VERSION;
 
   /** The least block of a Hello and of a HelloReply in any version: those of version 2. */
   private static final int LEAST_HELLO_BLOCK = 89;

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * What a model consists of, to name in what two differ whose roots have told that they do: for each
  * part 4 bytes of the SHA-256 of its kind and name and 4 of its own.
  */
-public final class ModelParts {
+final class ModelParts {
   private static final int ENTRY_BYTES = 2 * Integer.BYTES;
 
   /** Of a message; no known model has a fifth of these parts. */

@@ -121,6 +121,7 @@ public record Endpoint(InetAddress address, int port) {
     }
   }
 
+  /** Of this machine only. */
   public boolean isLoopback() {
     return address.isLoopbackAddress();
   }
@@ -148,6 +149,7 @@ public record Endpoint(InetAddress address, int port) {
     }
   }
 
+  /** As sockets take it. */
   public InetSocketAddress socketAddress() {
     return new InetSocketAddress(address, port);
   }

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * cannot, and as soon as it refuses, datagrams go one by one as Aeron sends them, and {@link
  * #report} says why. Made for one driver, before it is launched.
  */
-public final class SegmentOffload {
+final class SegmentOffload {
   private final @Nullable SocketCalls calls;
   private final boolean sendsRuns;
   private volatile Way sending;
@@ -35,13 +35,13 @@ public final class SegmentOffload {
   }
 
   /** Uses what this system can do. */
-  public static SegmentOffload open() {
+  static SegmentOffload open() {
     String obstacle = LinuxSocketCalls.obstacle();
     return obstacle.isEmpty() ? over(new LinuxSocketCalls()) : off(obstacle);
   }
 
   /** Leaves everything to Aeron. */
-  public static SegmentOffload off(String why) {
+  static SegmentOffload off(String why) {
     Way single = new Way(Kind.SINGLE, why);
     return new SegmentOffload(null, single, single);
   }
@@ -65,7 +65,7 @@ public final class SegmentOffload {
   }
 
   /** How datagrams are sent and received now. Any thread. */
-  public OffloadReport report() {
+  OffloadReport report() {
     return new OffloadReport(sending, receiving);
   }
 
@@ -77,7 +77,7 @@ public final class SegmentOffload {
    * @param trust who is no stranger to it
    * @param strangers counts what strangers send
    */
-  public MediaDriver.Context install(
+  MediaDriver.Context install(
       MediaDriver.Context context, StreamLimits limits, StreamTrust trust, StrangerLog strangers) {
     OffloadReceiveEndpoint.Gate gate = new OffloadReceiveEndpoint.Gate(limits, trust, strangers);
     context

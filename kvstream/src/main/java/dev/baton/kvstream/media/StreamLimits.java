@@ -13,9 +13,9 @@ import io.aeron.protocol.SetupFlyweight;
  * @param maxTermBytes longest term
  * @param firstAwaited streams from this number on are taken only when the node vouches for them
  */
-public record StreamLimits(int maxStream, int maxTermBytes, int firstAwaited) {
+record StreamLimits(int maxStream, int maxTermBytes, int firstAwaited) {
   /** Takes all of them from anybody. */
-  public StreamLimits(int maxStream, int maxTermBytes) {
+  StreamLimits(int maxStream, int maxTermBytes) {
     this(maxStream, maxTermBytes, maxStream + 1);
   }
 

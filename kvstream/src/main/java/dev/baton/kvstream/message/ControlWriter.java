@@ -24,7 +24,6 @@ import dev.baton.kvstream.codec.PrefixQueryEncoder;
 import dev.baton.kvstream.codec.ProofEncoder;
 import dev.baton.kvstream.codec.ReceivedEncoder;
 import dev.baton.kvstream.codec.SliceRequestEncoder;
-import dev.baton.kvstream.link.ModelParts;
 import java.nio.ByteOrder;
 import java.util.List;
 import org.agrona.ExpandableArrayBuffer;
@@ -72,7 +71,7 @@ public final class ControlWriter {
   }
 
   /**
-   * @param parts {@link ModelParts} where a reply asked for them
+   * @param parts what the model consists of, in brief, where a reply asked for it
    */
   public int hello(
       long nonce,
@@ -137,6 +136,7 @@ public final class ControlWriter {
     helloReply.putProof(bytes, 0, bytes.length);
   }
 
+  /** Proves the cluster key. */
   public int proof(byte[] bytes) {
     begin(proof);
     proof.putProof(bytes, 0, bytes.length);
@@ -190,12 +190,14 @@ public final class ControlWriter {
     return at;
   }
 
+  /** Refuses an order. */
   public int orderRefused(long sessionId, String reason) {
     begin(refused);
     refused.sessionId(sessionId).reason(shortened(reason));
     return length(refused);
   }
 
+  /** Tells a sender what it may send from now on, and which boundary rows are there. */
   public int credit(long sessionId, long limitBytes, int rowsLimit, int rowsTaken) {
     begin(credit);
     credit.sessionId(sessionId).limitBytes(limitBytes);
@@ -221,6 +223,7 @@ public final class ControlWriter {
     return length(request);
   }
 
+  /** Asks what the node holds of a prompt. */
   public int prefixQuery(long queryId, PrefixQuery what) {
     begin(query);
     query.queryId(queryId).tokens(what.tokens());
@@ -229,6 +232,7 @@ public final class ControlWriter {
     return length(query);
   }
 
+  /** Answers a query. */
   public int prefixHits(long queryId, PrefillService.Standing standing, NodeIdentity self) {
     begin(hits);
     hits.queryId(queryId).queueMs(standing.queueMs()).freeTokens(standing.freeTokens());
@@ -261,30 +265,37 @@ public final class ControlWriter {
     group.next().fromLayer(held.fromLayer()).toLayer(held.toLayer()).kind(kind).position(position);
   }
 
+  /** All that was ordered is there. */
   public int received(long sessionId) {
     begin(received);
     received.sessionId(sessionId);
     return length(received);
   }
 
+  /** Ends a session before its end. */
   public int abort(long sessionId, String reason) {
     begin(abort);
     abort.sessionId(sessionId).reason(shortened(reason));
     return length(abort);
   }
 
+  /**
+   * Says that this node is here; an answer has the moment that was told and the one of its receipt.
+   */
   public int leaseRenewal(long sentNs, long echoNs, long receivedNs) {
     begin(lease);
     lease.sentNs(sentNs).echoNs(echoNs).receivedNs(receivedNs);
     return length(lease);
   }
 
+  /** Asks for a new connection. */
   public int greetAgain(String reason) {
     begin(greetAgain);
     greetAgain.reason(shortened(reason));
     return length(greetAgain);
   }
 
+  /** Ends the link. */
   public int goodbye(String reason) {
     begin(goodbye);
     goodbye.reason(shortened(reason));

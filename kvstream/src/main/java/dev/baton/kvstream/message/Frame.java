@@ -39,26 +39,32 @@ public final class Frame {
     return this;
   }
 
+  /** Where the message begins, header included. */
   public int messageOffset() {
     return bodyOffset - MessageHeaderDecoder.ENCODED_LENGTH;
   }
 
+  /** Of the whole message. */
   public int messageLength() {
     return end - messageOffset();
   }
 
+  /** Which message it is. */
   public int templateId() {
     return header.templateId();
   }
 
+  /** The protocol that its sender speaks. */
   public int version() {
     return header.version();
   }
 
+  /** Of the fixed block. */
   public int blockLength() {
     return blockLength;
   }
 
+  /** Where the fixed block begins. */
   public int bodyOffset() {
     return bodyOffset;
   }
@@ -68,6 +74,7 @@ public final class Frame {
     return bodyOffset + blockLength;
   }
 
+  /** Of the part after the fixed block. */
   public int restLength() {
     return end - restOffset();
   }

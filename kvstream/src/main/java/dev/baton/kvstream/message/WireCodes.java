@@ -58,6 +58,7 @@ public final class WireCodes {
     };
   }
 
+  /** What a node promises, from its number. */
   public static Fidelity fidelity(int code) {
     return switch (code) {
       case 0 -> Fidelity.EXACT;

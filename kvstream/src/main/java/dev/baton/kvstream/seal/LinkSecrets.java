@@ -33,7 +33,10 @@ import org.agrona.DirectBuffer;
  * <p>One thread at a time. Source: RFC 5869 (HKDF with SHA-256).
  */
 public final class LinkSecrets {
+  /** What each side tells of its ephemeral key. */
   public static final int NONCE_BYTES = 32;
+
+  /** What each side proves the cluster key with. */
   public static final int PROOF_BYTES = 32;
 
   private static final int KEY_BYTES = 32;

@@ -43,6 +43,7 @@ public final class OpenedMessage {
     return isNews;
   }
 
+  /** Where the message that was opened last lies. */
   public DirectBuffer buffer() {
     return text;
   }

@@ -156,10 +156,12 @@ public final class ReceiveSession implements KvReceiver {
 
   // For the stream thread.
 
+  /** What was ordered. */
   public PrefillOrder order() {
     return order;
   }
 
+  /** Whether it is whole or has failed. */
   public boolean isFinal() {
     return state == State.WHOLE || state == State.FAILED;
   }

@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
  * Boundary rows on their way, in bounded memory: the row of token t stands at place {@code (t -
  * first) % capacity}. Who may write and read which, its users agree on.
  */
-public final class RowWindow {
+final class RowWindow {
   private final int first;
   private final int capacity;
   private final int rowBytes;

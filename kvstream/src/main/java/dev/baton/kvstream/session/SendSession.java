@@ -167,6 +167,7 @@ public final class SendSession implements KvSender {
 
   // The stream thread's side.
 
+  /** What was ordered. */
   public PrefillOrder order() {
     return order;
   }

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * layer by layer. Of a slot units [first, end) travel: rows, one for each token or each run of
  * tokens, or the pieces of a fixed state. Does not change.
  */
-public final class StateSlots {
+final class StateSlots {
   /** Bytes of a piece of a fixed state; the last one may have fewer. */
   static final int PIECE_BYTES = 1024;
 
@@ -34,7 +34,7 @@ public final class StateSlots {
    * @param fixedBytes all bytes of a fixed state, else 0
    * @param cut whether rows that going on before the prompt's end needs do not travel
    */
-  public record Slot(
+  record Slot(
       int layer,
       int state,
       int first,
@@ -44,7 +44,7 @@ public final class StateSlots {
       int secondBytes,
       int fixedBytes,
       boolean cut) {
-    public boolean isFixed() {
+    boolean isFixed() {
       return fixedBytes > 0;
     }
 
@@ -88,7 +88,7 @@ public final class StateSlots {
   private final long totalBytes;
   private final int largestUnit;
 
-  public StateSlots(PrefillOrder order, StateTable table) {
+  StateSlots(PrefillOrder order, StateTable table) {
     Stage stage = order.stage();
     List<Slot> all = new ArrayList<>();
     this.fromLayer = stage.fromLayer();
@@ -150,7 +150,7 @@ public final class StateSlots {
   }
 
   /** What stands for the layer in digests. */
-  public static int code(int layer, int state) {
+  static int code(int layer, int state) {
     return layer | (state << 16);
   }
 
@@ -175,16 +175,16 @@ public final class StateSlots {
     return digest;
   }
 
-  public int count() {
+  int count() {
     return slots.size();
   }
 
-  public Slot get(int slot) {
+  Slot get(int slot) {
     return slots.get(slot);
   }
 
   /** The slot of a layer's state, or -1 where nothing of that travels. */
-  public int find(int layer, int state) {
+  int find(int layer, int state) {
     int at = layer - fromLayer;
     if (at < 0 || at >= firstOfLayer.length - 1) {
       return -1;
@@ -212,7 +212,7 @@ public final class StateSlots {
   }
 
   /** All that travels, each byte once. */
-  public long totalBytes() {
+  long totalBytes() {
     return totalBytes;
   }
 

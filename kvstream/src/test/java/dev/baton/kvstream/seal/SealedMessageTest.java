@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.baton.kvstream.link.Handshake;
+import dev.baton.kvstream.codec.MessageHeaderDecoder;
 import dev.baton.kvstream.message.ControlWriter;
 import dev.baton.kvstream.message.MalformedMessage;
 import java.nio.ByteBuffer;
@@ -154,7 +154,9 @@ class SealedMessageTest {
     ControlWriter writer = new ControlWriter();
     int length = writer.goodbye("a text that makes it as long as a sealed message is");
     assertEquals(
-        "message 9 of version " + Handshake.PROTOCOL_VERSION + " where a sealed one was due",
+        "message 9 of version "
+            + MessageHeaderDecoder.SCHEMA_VERSION
+            + " where a sealed one was due",
         assertThrows(
                 MalformedMessage.class, () -> opener.open(writer.buffer(), 0, length, opened, 0))
             .getMessage());

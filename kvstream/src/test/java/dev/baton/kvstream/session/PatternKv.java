@@ -9,6 +9,7 @@ import dev.baton.kvstream.KvSource;
 import dev.baton.kvstream.PrefillOrder;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -218,5 +219,11 @@ public final class PatternKv implements KvSource, KvSink {
   public boolean isEmpty(int layer, int firstToken, int end) {
     int unit = unitBytes(rows(layer, 0));
     return isZero(layer, 0, (long) firstToken * unit, (long) end * unit);
+  }
+
+  /** Whether fixed states travel of an order. */
+  public static boolean hasFixed(PrefillOrder order, StateTable table) {
+    StateSlots slots = new StateSlots(order, table);
+    return IntStream.range(0, slots.count()).anyMatch(i -> slots.get(i).isFixed());
   }
 }
