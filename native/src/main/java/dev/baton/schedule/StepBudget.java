@@ -19,8 +19,9 @@ public final class StepBudget {
   public static final int LEAST_TOKENS = 16;
 
   /**
-   * Bounded chunks that do not end a prompt are of whole units, as kernels like it. Deep in a
-   * prompt, where few tokens fit, larger units would leave much of the time unused.
+   * Behind bounded chunks that do not end a prompt the batch has whole units of rows, as kernels
+   * like it. Deep in a prompt, where few tokens fit, larger units would leave much of the time
+   * unused.
    */
   static final int UNIT_TOKENS = 8;
 
@@ -28,13 +29,16 @@ public final class StepBudget {
   public static final long DEFAULT_STALL_NS = 50_000_000;
 
   /** What is planned for, of the bound, before it is known by what passes differ. */
-  private static final double FIRST_AIM = 0.8;
+  private static final double FIRST_AIM = 0.9;
 
   private static final double LEAST_AIM = 0.7;
-  private static final double MOST_AIM = 0.95;
+  private static final double MOST_AIM = 0.97;
 
   /** A pass over the bound lowers the aim by as much as a hundred that keep it raise it. */
   private static final double LOWERED = 0.05;
+
+  /** A pass that takes so many times the bound was held up: that says nothing of the plan. */
+  private static final double INTERRUPTED = 1.5;
 
   private static final double RAISED = LOWERED / 100;
 
@@ -47,6 +51,7 @@ public final class StepBudget {
 
   private double aim = FIRST_AIM; // the rest is for what passes differ by
   private boolean timed;
+  private int rows;
   private double leftNs;
   private int leftTokens;
   private int leftProven;
@@ -84,6 +89,7 @@ public final class StepBudget {
    */
   public void begin(int decodeRows, long waitedNs) {
     timed = decodeRows > 0;
+    rows = decodeRows;
     double passNs = aim * boundNs(decodeRows) - waitedNs;
     leftNs = passNs - cost.decodeNs(decodeRows);
     leftTokens = chunkTokens;
@@ -141,7 +147,7 @@ public final class StepBudget {
       chunk = (int) Math.min(room, inTime);
     }
     if (chunk < tokens && (timed || given > 0)) {
-      chunk -= chunk % UNIT_TOKENS;
+      chunk -= Math.min(chunk, (rows + given + chunk) % UNIT_TOKENS);
     }
     if (given == 0) {
       chunk = Math.max(chunk, Math.min(tokens, Math.min(chunkTokens, LEAST_TOKENS)));
@@ -165,7 +171,7 @@ public final class StepBudget {
     }
     cost.ranChunk(decodeRows, tokens, depth, ns);
     long boundNs = boundNs(decodeRows);
-    if (decodeRows > 0) {
+    if (decodeRows > 0 && ns < INTERRUPTED * boundNs) {
       double next = ns > boundNs ? aim - LOWERED : aim + RAISED;
       aim = Math.clamp(next, LEAST_AIM, MOST_AIM);
     }
