@@ -14,6 +14,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -57,9 +58,14 @@ class WallClockStepTest {
     }
   }
 
+  /** In place: the other process has the file mapped, and dies where it is empty for a moment. */
   private static void set(Path clock, long seconds) throws IOException {
     ByteBuffer offset = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.nativeOrder());
-    Files.write(clock, offset.putLong(seconds).array());
+    Files.write(
+        clock,
+        offset.putLong(seconds).array(),
+        StandardOpenOption.CREATE,
+        StandardOpenOption.WRITE);
   }
 
   private Path preloaded() throws IOException, InterruptedException {
