@@ -7,7 +7,6 @@ import dev.baton.catalog.CacheFolder;
 import dev.baton.decode.DecodeQueue;
 import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
-import dev.baton.decode.SamplingParams;
 import dev.baton.exposition.PrometheusText;
 import dev.baton.ggml.GgmlAbort;
 import dev.baton.gguf.GgufFile;
@@ -31,7 +30,6 @@ import dev.baton.plan.PlanDecision;
 import dev.baton.plan.SpeedProfile;
 import dev.baton.plan.SplitPlan;
 import dev.baton.prefill.PrefillQueue;
-import dev.baton.schedule.Priority;
 import dev.baton.schedule.Scheduler;
 import dev.baton.text.ChatTemplate;
 import dev.baton.text.Tokenizer;
@@ -417,8 +415,7 @@ public final class Baton implements AutoCloseable {
       }
     }
     GenerateRequest request =
-        new GenerateRequest(
-            "", null, true, outputTokens, SamplingParams.greedy(), List.of(), split, null);
+        GenerateRequest.builder("").raw(true).maxTokens(outputTokens).split(split).build();
     return start(prompt.clone(), request, true, startedNs);
   }
 
@@ -536,7 +533,7 @@ public final class Baton implements AutoCloseable {
             stopOf(request),
             remote,
             !exactly,
-            Priority.INTERACTIVE,
+            request.priority(),
             generation.listener());
     if (planned != null) {
       generation.tell(planned);

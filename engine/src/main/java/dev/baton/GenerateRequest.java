@@ -1,12 +1,14 @@
 package dev.baton;
 
 import dev.baton.decode.SamplingParams;
+import dev.baton.schedule.Priority;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What to answer, and how.
+ * What to answer, and how. Made by {@link #of} and the methods that change one thing of it, or by a
+ * {@link #builder}.
  *
  * @param prompt the user's text
  * @param system a system message for models with a chat template, or null
@@ -17,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param split where to cut this request, or null for the engine's choice
  * @param caller a name for who asks, or null: how long answers are is learnt for each caller, since
  *     the planner has to expect a length
+ * @param priority who it goes before where not everybody can, and gives way to
  * @param special whether names of control tokens in the prompt become those tokens, and those of
  *     the answer are shown; never for a prompt of somebody who is not to steer the model
  */
@@ -29,10 +32,12 @@ public record GenerateRequest(
     List<String> stop,
     @Nullable Split split,
     @Nullable String caller,
+    Priority priority,
     boolean special) {
   public GenerateRequest {
     Objects.requireNonNull(prompt, "prompt");
     Objects.requireNonNull(sampling, "sampling");
+    Objects.requireNonNull(priority, "priority");
     stop = List.copyOf(stop);
     if (maxTokens < 1) {
       throw new IllegalArgumentException(
@@ -49,52 +54,42 @@ public record GenerateRequest(
     }
   }
 
-  /** A request in which control tokens are not named. */
-  public GenerateRequest(
-      String prompt,
-      @Nullable String system,
-      boolean raw,
-      int maxTokens,
-      SamplingParams sampling,
-      List<String> stop,
-      @Nullable Split split,
-      @Nullable String caller) {
-    this(prompt, system, raw, maxTokens, sampling, stop, split, caller, false);
-  }
-
   /** Greedy, through the chat template where the model has one, at most 128 tokens. */
   public static GenerateRequest of(String prompt) {
-    return new GenerateRequest(
-        prompt, null, false, 128, SamplingParams.greedy(), List.of(), null, null);
+    return builder(prompt).build();
+  }
+
+  /** The same, to be changed. */
+  public static Builder builder(String prompt) {
+    return new Builder(prompt);
   }
 
   public GenerateRequest withMaxTokens(int tokens) {
-    return new GenerateRequest(prompt, system, raw, tokens, sampling, stop, split, caller, special);
+    return toBuilder().maxTokens(tokens).build();
   }
 
   public GenerateRequest withSampling(SamplingParams params) {
-    return new GenerateRequest(
-        prompt, system, raw, maxTokens, params, stop, split, caller, special);
+    return toBuilder().sampling(params).build();
   }
 
   public GenerateRequest withSplit(Split where) {
-    return new GenerateRequest(
-        prompt, system, raw, maxTokens, sampling, stop, where, caller, special);
+    return toBuilder().split(where).build();
   }
 
   public GenerateRequest withSystem(@Nullable String text) {
-    return new GenerateRequest(
-        prompt, text, raw, maxTokens, sampling, stop, split, caller, special);
+    return toBuilder().system(text).build();
   }
 
   public GenerateRequest withStop(List<String> texts) {
-    return new GenerateRequest(
-        prompt, system, raw, maxTokens, sampling, texts, split, caller, special);
+    return toBuilder().stop(texts).build();
   }
 
   public GenerateRequest withCaller(@Nullable String name) {
-    return new GenerateRequest(
-        prompt, system, raw, maxTokens, sampling, stop, split, name, special);
+    return toBuilder().caller(name).build();
+  }
+
+  public GenerateRequest withPriority(Priority of) {
+    return toBuilder().priority(of).build();
   }
 
   /**
@@ -103,12 +98,95 @@ public record GenerateRequest(
    * @throws IllegalArgumentException where there is a system message
    */
   public GenerateRequest asRaw() {
-    return new GenerateRequest(
-        prompt, system, true, maxTokens, sampling, stop, split, caller, special);
+    return toBuilder().raw(true).build();
   }
 
   /** Lets the prompt name control tokens, and shows those of the answer. */
   public GenerateRequest withSpecial() {
-    return new GenerateRequest(prompt, system, raw, maxTokens, sampling, stop, split, caller, true);
+    return toBuilder().special(true).build();
+  }
+
+  private Builder toBuilder() {
+    return builder(prompt)
+        .system(system)
+        .raw(raw)
+        .maxTokens(maxTokens)
+        .sampling(sampling)
+        .stop(stop)
+        .split(split)
+        .caller(caller)
+        .priority(priority)
+        .special(special);
+  }
+
+  /** Makes a request. */
+  public static final class Builder {
+    private final String prompt;
+    private @Nullable String system;
+    private boolean raw;
+    private int maxTokens = 128;
+    private SamplingParams sampling = SamplingParams.greedy();
+    private List<String> stop = List.of();
+    private @Nullable Split split;
+    private @Nullable String caller;
+    private Priority priority = Priority.INTERACTIVE;
+    private boolean special;
+
+    private Builder(String prompt) {
+      this.prompt = prompt;
+    }
+
+    public Builder system(@Nullable String text) {
+      this.system = text;
+      return this;
+    }
+
+    public Builder raw(boolean wanted) {
+      this.raw = wanted;
+      return this;
+    }
+
+    public Builder maxTokens(int tokens) {
+      this.maxTokens = tokens;
+      return this;
+    }
+
+    public Builder sampling(SamplingParams params) {
+      this.sampling = params;
+      return this;
+    }
+
+    public Builder stop(List<String> texts) {
+      this.stop = texts;
+      return this;
+    }
+
+    public Builder split(@Nullable Split where) {
+      this.split = where;
+      return this;
+    }
+
+    public Builder caller(@Nullable String name) {
+      this.caller = name;
+      return this;
+    }
+
+    public Builder priority(Priority of) {
+      this.priority = of;
+      return this;
+    }
+
+    public Builder special(boolean wanted) {
+      this.special = wanted;
+      return this;
+    }
+
+    /**
+     * @throws IllegalArgumentException naming the value that cannot be
+     */
+    public GenerateRequest build() {
+      return new GenerateRequest(
+          prompt, system, raw, maxTokens, sampling, stop, split, caller, priority, special);
+    }
   }
 }

@@ -203,7 +203,15 @@ final class RunCommand implements Callable<Integer> {
             .lease(Duration.ofMillis(Math.round(1000 * timeoutSeconds)));
     Split where = builder.build().split();
     GenerateRequest request =
-        new GenerateRequest(text, system, raw, maxTokens, params, stop, where, null, special);
+        GenerateRequest.builder(text)
+            .system(system)
+            .raw(raw)
+            .maxTokens(maxTokens)
+            .sampling(params)
+            .stop(stop)
+            .split(where)
+            .special(special)
+            .build();
     String chatNote = checkModel(modelFile);
     BatonConfig config = explain ? builder.split(new Split.Auto()).build() : builder.build();
     try (GracefulShutdown end = GracefulShutdown.with(this::cancel);
