@@ -10,6 +10,7 @@ import dev.baton.bench.pareto.ParetoCommand;
 import dev.baton.bench.pareto.ScoreCommand;
 import dev.baton.bench.peer.PeerCommand;
 import dev.baton.bench.peer.SpeedCommand;
+import dev.baton.bench.schedule.ScheduleCommand;
 import dev.baton.bench.split.AccuracyCommand;
 import dev.baton.bench.split.PairCommand;
 import dev.baton.bench.split.RegretCommand;
@@ -77,6 +78,7 @@ public final class BenchCli {
     line.addSubcommand("fit", new FitCommand(out));
     line.addSubcommand("model", new ModelCommand(out));
     line.addSubcommand("load", new LoadCommand(out, err));
+    line.addSubcommand("schedule", new ScheduleCommand(out, err));
     line.addSubcommand("peer", new PeerCommand(out, err));
     line.addSubcommand("pareto", new ParetoCommand(out, err));
     line.addSubcommand("micro", new MicroCommand(out, err));

@@ -30,6 +30,7 @@ final class BenchCliTest {
   private static final Map<String, List<String>> NEEDED =
       Map.of(
           "load", List.of("--model=gone"),
+          "schedule", List.of("--model=gone"),
           "peer", List.of("--model=gone", "--peer=gone=gone"),
           "pareto", List.of("--models=gone", "--budget-usd=1"),
           "model", List.of("--shape=tinyllama-1.1b", "--quant=q4_0", "gone.gguf"),

@@ -98,6 +98,7 @@ class RoomsTest {
               "dev.baton.bench.process",
               "dev.baton.bench.report",
               "dev.baton.bench.result",
+              "dev.baton.bench.schedule",
               "dev.baton.bench.split",
               "dev.baton.bench.stream"));
 
