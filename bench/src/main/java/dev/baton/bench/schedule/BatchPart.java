@@ -79,6 +79,20 @@ final class BatchPart {
     }
   }
 
+  /** Keeps the compute thread until all others are submitted, so that they begin together. */
+  private static final class Gate extends Answer {
+    private final CountDownLatch submitted = new CountDownLatch(1);
+
+    @Override
+    public void onToken(int token) {
+      try {
+        submitted.await();
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+    }
+  }
+
   /** Of the session whose tokens mark the steps. */
   private final class Marker extends Answer {
     private final Starts starts;
@@ -153,15 +167,13 @@ final class BatchPart {
   }
 
   private Steps run(SamplingParams sampling) throws InterruptedException {
-    int blocks = setup.sessions() * (KvPool.blocksFor(PROMPT_TOKENS + maxTokens) + 1);
-    int vocab = timed.model().shape().vocab();
-    SplittableRandom random = new SplittableRandom(setup.sessions());
+    int blocks = (setup.sessions() + 1) * (KvPool.blocksFor(PROMPT_TOKENS + maxTokens) + 1);
     try (KvPool pool = timed.model().cache(blocks);
         DecodeQueue queue =
             new DecodeQueue(
                 timed.model(),
                 pool,
-                setup.sessions(),
+                setup.sessions() + 1,
                 setup.chunkTokens(),
                 ScheduleSetup.NO_BOUND_NS,
                 System::nanoTime)) {
@@ -171,11 +183,7 @@ final class BatchPart {
       for (int i = 1; i < setup.sessions(); i++) {
         answers.add(new Rower(starts));
       }
-      List<DecodeSession> sessions = new ArrayList<>();
-      for (Answer answer : answers) {
-        sessions.add(
-            answer.submit(queue, Answer.prompt(PROMPT_TOKENS, vocab, random), maxTokens, sampling));
-      }
+      List<DecodeSession> sessions = submit(queue, answers, sampling);
       if (!marker.done.await(10, TimeUnit.MINUTES)) {
         throw new WrongResult("the batch did not decode in ten minutes");
       }
@@ -183,10 +191,28 @@ final class BatchPart {
       for (Answer answer : answers) {
         var _ = answer.await();
       }
-      if (marker.measured.ms().isEmpty()) {
-        throw new WrongResult("the context ended before all sessions decoded together");
+      if (marker.measured.ms().size() < steps) {
+        throw new WrongResult("the context ended before all sessions had decoded together");
       }
       return marker.measured;
     }
+  }
+
+  private List<DecodeSession> submit(
+      DecodeQueue queue, List<Answer> answers, SamplingParams sampling) {
+    int vocab = timed.model().shape().vocab();
+    SplittableRandom random = new SplittableRandom(setup.sessions());
+    Gate gate = new Gate();
+    DecodeSession _ = gate.submit(queue, new int[] {0}, 1, SamplingParams.greedy());
+    List<DecodeSession> sessions = new ArrayList<>();
+    try {
+      for (Answer answer : answers) {
+        int[] prompt = Answer.prompt(PROMPT_TOKENS, vocab, random);
+        sessions.add(answer.submit(queue, prompt, maxTokens, sampling));
+      }
+    } finally {
+      gate.submitted.countDown();
+    }
+    return sessions;
   }
 }
