@@ -45,7 +45,13 @@ final class ScheduleCommandTest {
   void shouldMeasureEveryPartIntoOneResult(@TempDir Path folder) throws Exception {
     Path file = folder.resolve("result.json");
     String printed =
-        run("--prompt-tokens=200", "--sessions=4", "--steps=4", "--json", "--out=" + file);
+        run(
+            "--prompt-tokens=200",
+            "--prompts=20",
+            "--sessions=4",
+            "--steps=4",
+            "--json",
+            "--out=" + file);
     assertEquals(printed, Files.readString(file));
     JsonNode result = JsonMapper.shared().readTree(printed);
     assertTrue(median(result, "gaps, bounded: prompts") > 0);
