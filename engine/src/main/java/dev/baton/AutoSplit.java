@@ -6,6 +6,7 @@ import dev.baton.calibrate.ProfileStore;
 import dev.baton.calibrate.Trial;
 import dev.baton.decode.DecodeOutcome;
 import dev.baton.decode.DecodeQueue;
+import dev.baton.decode.PrefillForecast;
 import dev.baton.journal.JournalEntry;
 import dev.baton.kernel.Kernels;
 import dev.baton.kernel.KvWireType;
@@ -13,8 +14,8 @@ import dev.baton.kvstream.Capability;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.TransferReport;
 import dev.baton.kvstream.link.PrefillPeer;
-import dev.baton.learn.Corrections;
 import dev.baton.learn.Learning;
+import dev.baton.learn.NodeSlowdown;
 import dev.baton.node.KvDemand;
 import dev.baton.node.NodeCompute;
 import dev.baton.plan.Cluster;
@@ -44,7 +45,6 @@ import org.jspecify.annotations.Nullable;
  * learns from what became of it. Until that is known, requests are answered here. Any thread.
  */
 final class AutoSplit implements AutoCloseable {
-  private static final String HERE = "this node";
   private static final String CHILD = "the prefill process";
 
   /** Fewer decode steps say nothing of a node's speed. */
@@ -57,10 +57,9 @@ final class AutoSplit implements AutoCloseable {
   private final Trial trial;
   private final Measuring measuring;
   private final Learning learning;
-  private volatile @Nullable Learnt learnt;
-
-  /** A measurement, and what requests have shown of it since. */
-  private record Learnt(PairProfile profile, Corrections corrections) {}
+  private final NodeSlowdown slowdown = new NodeSlowdown();
+  private final StragglerProbe probe;
+  private volatile @Nullable LearntPair learnt;
 
   /**
    * Two nodes and a model.
@@ -158,6 +157,7 @@ final class AutoSplit implements AutoCloseable {
     this.learning = new Learning(pair.modelName(), home.resolve("journal"));
     this.store = store(home);
     this.measuring = new Measuring(pair, trial, store, this::learn);
+    this.probe = new StragglerProbe(pair, trial, slowdown, () -> learnt);
     measuring.start();
   }
 
@@ -179,21 +179,10 @@ final class AutoSplit implements AutoCloseable {
   /** Plans with the profile from now on, and with what earlier requests have shown of it. */
   private void learn(PairProfile profile) {
     try {
-      learnt = new Learnt(profile, learning.correctionsOf(profile));
+      learnt = new LearntPair(profile, learning.correctionsOf(profile), pair.there());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // the engine is closed
     }
-  }
-
-  private static Cluster cluster(
-      PairProfile profile, String there, Corrections corrections, int promptTokens) {
-    Correction ofHere = corrections.of(HERE, promptTokens);
-    Correction ofThere = corrections.of(there, promptTokens);
-    return new Cluster(
-        List.of(
-            new ClusterNode(HERE, profile.here(), false, true, 0, ofHere, 0, 0, 0),
-            new ClusterNode(there, profile.there(), true, false, 0, ofThere, 0, 0, 0)),
-        Map.of(new Cluster.Way(there, HERE), profile.link()));
   }
 
   /**
@@ -227,7 +216,7 @@ final class AutoSplit implements AutoCloseable {
     long waitedNs = learnt == null && mayLeave ? measuring.await(ask.newTokens()) : 0;
     trial.callerBegins();
     try {
-      Learnt known = learnt;
+      LearntPair known = learnt;
       int outputTokens =
           ask.exactly ? ask.outputLimit : learning.expectedTokens(ask.caller, ask.outputLimit);
       PrefillPeer peer = pair.node().get();
@@ -246,14 +235,35 @@ final class AutoSplit implements AutoCloseable {
     }
   }
 
-  private PlanDecision measured(Learnt known, RequestShape shape, Ask ask) {
-    Cluster cluster = cluster(known.profile, pair.there(), known.corrections, ask.promptTokens);
+  private PlanDecision measured(LearntPair known, RequestShape shape, Ask ask) {
+    double timesSlower = slowdown.times(System.nanoTime());
+    Cluster cluster = known.cluster(ask.promptTokens, timesSlower);
     SplitPlanner planner = pair.planner();
     PlanDecision free = planner.plan(pair.model(), shape, cluster, pair.config().objective());
-    return fidelity(
+    return told(
+        timesSlower,
         ask.split instanceof Split.Auto
             ? fitting(planner, shape, cluster, free)
             : asked(planner, shape, cluster, ask.split, free));
+  }
+
+  /** Says what else counted beside speeds, and what the numbers are. */
+  private PlanDecision told(double timesSlower, PlanDecision decision) {
+    return fidelity(
+        timesSlower < NodeSlowdown.LEAST
+            ? decision
+            : because(
+                decision,
+                String.format(
+                    Locale.ROOT,
+                    "%s; the prefill node was left for being slow, and is taken to need %.0f times"
+                        + " as long",
+                    decision.reason(),
+                    timesSlower)));
+  }
+
+  private static PlanDecision because(PlanDecision decision, String reason) {
+    return new PlanDecision(decision.shape(), decision.chosen(), decision.alternatives(), reason);
   }
 
   /** What is known as long as only this node is measured; null when not even that is. */
@@ -262,7 +272,8 @@ final class AutoSplit implements AutoCloseable {
     if (speed == null || !(ask.split instanceof Split.Auto)) {
       return null;
     }
-    ClusterNode here = new ClusterNode(HERE, speed, false, true, 0, Correction.NONE, 0, 0, 0);
+    ClusterNode here =
+        new ClusterNode(LearntPair.HERE, speed, false, true, 0, Correction.NONE, 0, 0, 0);
     PlanDecision alone =
         pair.planner()
             .plan(
@@ -270,9 +281,7 @@ final class AutoSplit implements AutoCloseable {
                 shape,
                 new Cluster(List.of(here), Map.of()),
                 pair.config().objective());
-    return ask.newTokens() < SplitPlanner.LEAST_TOKENS
-        ? alone
-        : new PlanDecision(shape, alone.chosen(), alone.alternatives(), why());
+    return ask.newTokens() < SplitPlanner.LEAST_TOKENS ? alone : because(alone, why());
   }
 
   private String why() {
@@ -287,8 +296,7 @@ final class AutoSplit implements AutoCloseable {
       return free;
     }
     PlanDecision local = asked(planner, shape, cluster, new Split.Local(), free);
-    return new PlanDecision(
-        local.shape(), local.chosen(), local.alternatives(), tooLong(shape.promptTokens(), peer));
+    return because(local, tooLong(shape.promptTokens(), peer));
   }
 
   /** What was asked for and is not used because the node lacks it, or null. */
@@ -317,11 +325,7 @@ final class AutoSplit implements AutoCloseable {
   private PlanDecision fidelity(PlanDecision decision) {
     return decision.chosen().isLocal() || pair.compute().isExactWith(pair.node().get())
         ? decision
-        : new PlanDecision(
-            decision.shape(),
-            decision.chosen(),
-            decision.alternatives(),
-            decision.reason() + "; numbers agree within tolerance");
+        : because(decision, decision.reason() + "; numbers agree within tolerance");
   }
 
   private PlanDecision asked(
@@ -357,14 +361,14 @@ final class AutoSplit implements AutoCloseable {
 
   /** A request on its way. */
   final class Planned {
-    private final @Nullable Learnt known;
+    private final @Nullable LearntPair known;
     private final @Nullable PlanDecision decision;
     private final @Nullable String reason;
     private final long waitedNs;
     private final Ask ask;
 
     private Planned(
-        @Nullable Learnt known,
+        @Nullable LearntPair known,
         @Nullable PlanDecision decision,
         @Nullable String reason,
         long waitedNs,
@@ -379,6 +383,35 @@ final class AutoSplit implements AutoCloseable {
     /** What was chosen from what; null where too little was measured to predict anything. */
     @Nullable PlanDecision decision() {
       return decision;
+    }
+
+    /**
+     * When the KV of its prefill is to come; null where nothing is predicted, or none is to, or
+     * Baton did not choose: what was asked for may be predicted to be slow.
+     */
+    @Nullable PrefillForecast forecast() {
+      PlanDecision planned = decision;
+      boolean chosen = ask.split instanceof Split.Auto;
+      if (planned == null || !chosen || planned.chosen().isLocal()) {
+        return null;
+      }
+      List<Prediction.Arrival> points = planned.chosen().prediction().arrivals();
+      Prediction here =
+          planned.alternatives().stream()
+              .filter(SplitPlan::isLocal)
+              .findFirst()
+              .orElseThrow()
+              .prediction();
+      return new PrefillForecast(
+          points.stream().mapToDouble(Prediction.Arrival::share).toArray(),
+          points.stream().mapToLong(point -> Math.round(point.seconds() * 1e9)).toArray(),
+          Math.round((here.ttftSeconds() - here.ttftPath().queue()) * 1e9));
+    }
+
+    /** The prefill node was left: the next plan knows. */
+    void leftStraggler(double timesSlower) {
+      slowdown.left(timesSlower, System.nanoTime());
+      probe.begin();
     }
 
     /** Whether both nodes were measured when it was planned. */
@@ -416,9 +449,25 @@ final class AutoSplit implements AutoCloseable {
           || outcome.end() == DecodeOutcome.End.FAILED) {
         return;
       }
+      noteDelivered(planned, outcome);
       learning.note(
-          known == null ? null : known.corrections,
+          known == null ? null : known.corrections(),
           () -> entry(planned, outcome, ttftSeconds, unplanned));
+    }
+
+    /** How long the node took at last, where it was known to be slow. */
+    private void noteDelivered(PlanDecision planned, DecodeOutcome outcome) {
+      LearntPair of = known;
+      SplitPlan plan = planned.chosen();
+      double took = secondsThere(outcome);
+      if (of == null || plan.isLocal() || outcome.fallback() != null || took == 0) {
+        return;
+      }
+      Correction learnt = of.corrections().of(of.there(), outcome.promptTokens());
+      boolean whole = plan.boundaryLayer() == pair.model().layers();
+      double modelled = plan.prediction().compute().prefillThere();
+      slowdown.delivered(
+          took / (modelled * (whole ? learnt.prefill() : learnt.shared())), System.nanoTime());
     }
 
     private JournalEntry entry(
@@ -428,16 +477,10 @@ final class AutoSplit implements AutoCloseable {
         @Nullable String unplanned) {
       SplitPlan plan = decision.chosen();
       Prediction prediction = plan.prediction();
-      TransferReport transfer = outcome.transfer();
-      // Where the answer was over before the other node had told its times, they are 0.
-      double there =
-          transfer == null
-              ? 0
-              : Math.max(0, (transfer.computeEndNs() - transfer.computeStartNs()) / 1e9);
       return new JournalEntry(
           Instant.now(),
           pair.modelName(),
-          known == null ? null : known.profile.measuredAt(),
+          known == null ? null : known.profile().measuredAt(),
           route(plan, outcome),
           new JournalEntry.Tokens(
               outcome.promptTokens(),
@@ -454,7 +497,7 @@ final class AutoSplit implements AutoCloseable {
                   prediction.compute().prefillHere(),
                   decision.shareOfDecode(outcome.outputTokens()) * prediction.compute().decode()),
               new JournalEntry.Phases(
-                  there,
+                  secondsThere(outcome),
                   (plan.isLocal() ? outcome.prefillNs() : outcome.sharedPrefillNs()) / 1e9,
                   decodeSeconds(outcome))),
           unplanned != null ? unplanned : outcome.fallback());
@@ -463,7 +506,7 @@ final class AutoSplit implements AutoCloseable {
     private JournalEntry.Route route(SplitPlan plan, DecodeOutcome outcome) {
       return new JournalEntry.Route(
           plan.isLocal() ? null : pair.there(),
-          HERE,
+          LearntPair.HERE,
           plan.boundaryLayer(),
           pair.model().layers(),
           Arrays.stream(plan.chunks().cut(outcome.promptTokens() - outcome.cachedTokens()))
@@ -471,6 +514,14 @@ final class AutoSplit implements AutoCloseable {
               .toList(),
           plan.isLocal() ? null : plan.wireType().name());
     }
+  }
+
+  /** Where the answer was over before the other node had told its times, they are 0. */
+  private static double secondsThere(DecodeOutcome outcome) {
+    TransferReport transfer = outcome.transfer();
+    return transfer == null
+        ? 0
+        : Math.max(0, (transfer.computeEndNs() - transfer.computeStartNs()) / 1e9);
   }
 
   /**
@@ -500,8 +551,8 @@ final class AutoSplit implements AutoCloseable {
 
   /** True while it plans with what a few seconds gave. */
   boolean isCoarse() {
-    Learnt known = learnt;
-    return known != null && known.profile.coarse();
+    LearntPair known = learnt;
+    return known != null && known.profile().coarse();
   }
 
   /** The measuring that it plans with. */
@@ -511,6 +562,7 @@ final class AutoSplit implements AutoCloseable {
 
   /** Measures nothing any more; requests may still end. Twice is fine. */
   void stopMeasuring() {
+    probe.close();
     measuring.close();
   }
 

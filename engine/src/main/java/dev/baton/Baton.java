@@ -38,6 +38,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
@@ -476,12 +477,13 @@ public final class Baton implements AutoCloseable {
         if (!plan.isLocal()) {
           remote =
               remote(
-                  link.peer(),
-                  prompt.length,
-                  plan.boundaryLayer(),
-                  plan.chunks(),
-                  plan.wireType(),
-                  patient);
+                      link.peer(),
+                      prompt.length,
+                      plan.boundaryLayer(),
+                      plan.chunks(),
+                      plan.wireType(),
+                      patient)
+                  .predicted(Objects.requireNonNull(planned).forecast());
         }
       } else if (!(split instanceof Split.Auto) && split.boundaryLayer(layers) > 0) {
         int boundary = split.boundaryLayer(layers);

@@ -102,6 +102,14 @@ public final class Generation implements AutoCloseable {
       }
 
       @Override
+      public void onStraggler(double timesSlower) {
+        AutoSplit.Planned planned = learner;
+        if (planned != null) {
+          planned.leftStraggler(timesSlower);
+        }
+      }
+
+      @Override
       public void onEnd(DecodeOutcome end) {
         try {
           count(end);

@@ -36,6 +36,7 @@ import org.jspecify.annotations.Nullable;
 public final class DecodeSession implements ChunkWork {
   private static final long PROGRESS_INTERVAL_NS = 50_000_000;
   private static final int NO_TOKEN = -1;
+  private static final String ALL_ANEW = "all of the prompt is computed again here";
   private static final System.Logger LOG = System.getLogger("dev.baton.decode");
 
   /** How often the outcome is tried to be made where the heap is full for the moment. */
@@ -54,7 +55,7 @@ public final class DecodeSession implements ChunkWork {
   private final PrefixReuse prefix;
   private @Nullable KvSequence sequence;
   private @Nullable RemoteState remote;
-  private @Nullable Patience patience;
+  private @Nullable StragglerTimeout straggler;
   private boolean awaitsKv;
   private DecodeOutcome.@Nullable End ending;
   private DecodeOutcome.@Nullable End end;
@@ -199,7 +200,7 @@ public final class DecodeSession implements ChunkWork {
       RemoteState state = new RemoteState(from, request.prompt(), blocks, model);
       remote = state;
       awaitsKv = true;
-      patience = new Patience(nowNs, state.receiver().orderedBytes(), plan.patient());
+      straggler = StragglerTimeout.of(plan, nowNs, state.receiver().orderedBytes());
     } catch (StreamException e) {
       fallback = e.getMessage();
     }
@@ -349,7 +350,7 @@ public final class DecodeSession implements ChunkWork {
 
   /** True when it is time to ask whether the prefill node is still worth waiting for. */
   boolean isLookDue(long nowNs) {
-    Patience p = patience;
+    StragglerTimeout p = straggler;
     return p != null && awaitsKv && end == null && p.isLookDue(nowNs);
   }
 
@@ -360,7 +361,7 @@ public final class DecodeSession implements ChunkWork {
    */
   void reconsiderRemote(DecodeCompute compute, long nowNs, int queuedTokens) {
     RemoteState r = Objects.requireNonNull(remote);
-    Patience p = Objects.requireNonNull(patience);
+    StragglerTimeout p = Objects.requireNonNull(straggler);
     p.look(nowNs, r.receiver().receivedBytes());
     if (r.isBehind()) {
       p.stays(); // while this node's own part lags behind, there is nobody to wait for
@@ -369,11 +370,25 @@ public final class DecodeSession implements ChunkWork {
     long hereNs = Long.MAX_VALUE;
     if (p.compares()) {
       int tokensHere = queuedTokens + length - r.usableTokens();
-      hereNs = compute.prefillNs(tokensHere, request.prompt(), queuedTokens == 0);
+      hereNs = hereNs(compute, tokensHere, queuedTokens == 0);
     }
     if (p.isOver(hereNs)) {
-      fallBack(r, p.reason(nowNs, hereNs));
+      boolean nothing = r.usableTokens() <= prefix.cachedTokens();
+      fallBack(r, p.reason(nowNs, hereNs) + (nothing ? "; " + ALL_ANEW : ""));
+      if (p.timesSlower() > 0) {
+        request.listener().onStraggler(p.timesSlower());
+      }
     }
+  }
+
+  /** What so many tokens take here: as predicted of the prompt, or as measured of late. */
+  private long hereNs(DecodeCompute compute, int tokens, boolean mayTry) {
+    RemotePrefill plan = request.remote();
+    PrefillForecast forecast = plan == null ? null : plan.forecast();
+    int ordered = request.prompt().length - prefix.cachedTokens();
+    return forecast == null || ordered == 0
+        ? compute.prefillNs(tokens, request.prompt(), mayTry)
+        : Math.round((double) forecast.hereNs() / ordered * tokens);
   }
 
   /** Goes on here, behind the last token whose KV stands in every layer. */

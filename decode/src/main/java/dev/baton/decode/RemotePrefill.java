@@ -11,6 +11,7 @@ import dev.baton.kvstream.Stage;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The remote part of a plan: which node prefills, up to which layer, in what chunks.
@@ -22,6 +23,7 @@ import java.util.concurrent.ThreadLocalRandom;
  * @param wireType the form of the KV on its way
  * @param patient true to wait for the node also when finishing here would be faster
  * @param reuse whether the node goes on from what it has of the prompt; else all is computed anew
+ * @param forecast when its KV is predicted to be here, or null
  */
 public record RemotePrefill(
     PrefillTarget target,
@@ -30,7 +32,8 @@ public record RemotePrefill(
     ChunkSchedule chunks,
     KvWireType wireType,
     boolean patient,
-    boolean reuse) {
+    boolean reuse,
+    @Nullable PrefillForecast forecast) {
   private static final int SALT_BYTES = 16;
 
   public RemotePrefill {
@@ -40,19 +43,26 @@ public record RemotePrefill(
     chunks = chunks.within(target.limits().chunkTokens());
   }
 
-  /** The same for a whole prompt, of which nothing is here, to be computed anew. */
+  /** The same for a whole prompt, of which nothing is here, to be computed anew; unpredicted. */
   public RemotePrefill(
       PrefillTarget target,
       int boundaryLayer,
       ChunkSchedule chunks,
       KvWireType wireType,
       boolean patient) {
-    this(target, 0, boundaryLayer, chunks, wireType, patient, false);
+    this(target, 0, boundaryLayer, chunks, wireType, patient, false, null);
   }
 
   /** The same for a session that goes on from so many tokens, whose state stands here already. */
   RemotePrefill reusing(int tokens) {
-    return new RemotePrefill(target, tokens, boundaryLayer, chunks, wireType, patient, true);
+    return new RemotePrefill(
+        target, tokens, boundaryLayer, chunks, wireType, patient, true, forecast);
+  }
+
+  /** The same, of which that was predicted. */
+  public RemotePrefill predicted(@Nullable PrefillForecast of) {
+    return new RemotePrefill(
+        target, firstToken, boundaryLayer, chunks, wireType, patient, reuse, of);
   }
 
   /**

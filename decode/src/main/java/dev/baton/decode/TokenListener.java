@@ -18,6 +18,12 @@ public interface TokenListener {
    */
   default void onLogits(MemorySegment logits, long row) {}
 
+  /**
+   * The prefill node was left: it took so many times longer than was predicted of it ({@link
+   * RemotePrefill#forecast}).
+   */
+  default void onStraggler(double timesSlower) {}
+
   /** The session is over; its blocks are free. Called exactly once, last. */
   void onEnd(DecodeOutcome outcome);
 

@@ -292,7 +292,10 @@ class RemoteDecodeTest {
       assertSame(locally(prompt, ANSWER), answer, "left");
       String why = String.valueOf(answer.outcome().fallback());
       assertTrue(
-          why.matches("nothing has come for .* s: the rest would take .* s, here .* s"), why);
+          why.matches(
+              "nothing has come for .* s: the rest would take .* s, here .* s"
+                  + "; all of the prompt is computed again here"),
+          why);
       Thread.sleep(500);
       assertEquals(0, patient.count());
       awaited.awaitOrder();

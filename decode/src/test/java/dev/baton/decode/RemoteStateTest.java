@@ -84,7 +84,7 @@ class RemoteStateTest {
     SteppedPrefill node = new SteppedPrefill(model);
     RemotePrefill plan =
         new RemotePrefill(
-            node, first, boundary, new ChunkSchedule(64, 16), KvWireType.F16, true, false);
+            node, first, boundary, new ChunkSchedule(64, 16), KvWireType.F16, true, false, null);
     RemoteState state = new RemoteState(plan, prompt, sequence, model);
     assertEquals(first, state.usableTokens());
     node.deliverAll();

@@ -19,6 +19,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * runs when one comes is cancelled, and begun anew when it has been quiet for a while. One that
  * does not end in its time is cancelled and given up.
  *
- * <p>One thread runs trials; {@link #callerBegins} and {@link #callerEnds} may come from any.
+ * <p>Any thread; trials run one after the other.
  */
 public final class Trial {
   /** Requests whose times the prefill node told too late, before that is its fault. */
@@ -48,6 +49,7 @@ public final class Trial {
   private final int vocabulary;
   private final SplittableRandom random = new SplittableRandom(SEED);
 
+  private final ReentrantLock turn = new ReentrantLock();
   private final Object lock = new Object();
   private final List<DecodeSession> running = new ArrayList<>(); // guarded by lock
   private int callers; // guarded by lock
@@ -121,6 +123,19 @@ public final class Trial {
   }
 
   /**
+   * What a prompt of so many tokens takes whose layers another node computes, all of them.
+   *
+   * @param limitSeconds how long it may take
+   * @throws CalibrationException when it fails, does not run as asked, or does not end in time
+   */
+  public double prefillSeconds(
+      int promptTokens, PrefillTarget target, int layers, ChunkSchedule chunks, double limitSeconds)
+      throws InterruptedException {
+    RemotePrefill remote = new RemotePrefill(target, layers, chunks, KvWireType.F16, true);
+    return run(1, promptTokens, 1, remote, limitSeconds).getFirst().prefillNs() / 1e9;
+  }
+
+  /**
    * Runs requests of one shape at once.
    *
    * @param limitSeconds how long they may take, whoever waits besides left out
@@ -128,6 +143,21 @@ public final class Trial {
    * @throws CalibrationException when one fails, does not run as asked, or does not end in time
    */
   List<DecodeOutcome> run(
+      int count,
+      int promptTokens,
+      int outputTokens,
+      @Nullable RemotePrefill remote,
+      double limitSeconds)
+      throws InterruptedException {
+    turn.lockInterruptibly();
+    try {
+      return runAlone(count, promptTokens, outputTokens, remote, limitSeconds);
+    } finally {
+      turn.unlock();
+    }
+  }
+
+  private List<DecodeOutcome> runAlone(
       int count,
       int promptTokens,
       int outputTokens,

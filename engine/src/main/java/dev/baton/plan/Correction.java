@@ -22,4 +22,9 @@ public record Correction(double prefill, double shared, double decode) {
   public Correction withSlowerDecode(double times) {
     return new Correction(prefill, shared, decode * times);
   }
+
+  /** The same with prompts that take so many times as long. */
+  public Correction withSlowerPrefill(double times) {
+    return new Correction(prefill * times, shared * times, decode);
+  }
 }

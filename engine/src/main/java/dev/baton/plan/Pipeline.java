@@ -1,6 +1,8 @@
 package dev.baton.plan;
 
 import dev.baton.kernel.KvWireType;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 
 /**
@@ -31,6 +33,7 @@ final class Pipeline {
   private final RequestShape shape;
   private double ttft;
   private double e2e;
+  private double[] arrivals = new double[1]; // before the first chunk, and behind each
 
   Pipeline(PlannedModel model, RequestShape shape) {
     this.model = model;
@@ -81,6 +84,10 @@ final class Pipeline {
         Math.max(scale.queue * there.queueSeconds(), scale.link * link.orderSeconds())
             + scale.prefillNode * boundary * thereCosts.cachedSeconds();
     double hereEnd = scale.queue * here.queueSeconds();
+    if (arrivals.length <= tokens.length) {
+      arrivals = new double[tokens.length + 1];
+    }
+    arrivals[0] = thereEnd + latency;
     double sent = 0;
     double rowsSent = 0;
     for (int i = 0; i < tokens.length; i++) {
@@ -99,6 +106,7 @@ final class Pipeline {
             Math.max(hereEnd, rowsSent + latency)
                 + slower * scale.here * (layers - boundary) * hereCosts.layerSeconds(i);
       }
+      arrivals[i + 1] = sent + latency;
     }
     if (boundary == layers) {
       double behind = Math.min(Math.max(0, sent - thereEnd), pipe);
@@ -125,6 +133,22 @@ final class Pipeline {
     long tokens = (long) shape.promptTokens() - shape.cachedTokens();
     long rows = boundary < model.layers() ? tokens : 1;
     return tokens * boundary * model.kvBytes(wireType) + rows * model.hiddenBytes();
+  }
+
+  /**
+   * How the KV of what was run last on two nodes arrives.
+   *
+   * @param tokens of each chunk
+   */
+  List<Prediction.Arrival> arrivals(int[] tokens) {
+    double all = (double) shape.promptTokens() - shape.cachedTokens();
+    List<Prediction.Arrival> points = new ArrayList<>(tokens.length + 1);
+    int arrived = 0;
+    for (int i = 0; i <= tokens.length; i++) {
+      points.add(new Prediction.Arrival(arrived / all, arrivals[i]));
+      arrived += i < tokens.length ? tokens[i] : 0;
+    }
+    return points;
   }
 
   private static double stepSeconds(ClusterNode node, long contextTokens) {

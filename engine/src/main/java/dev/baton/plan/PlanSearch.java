@@ -373,7 +373,8 @@ final class PlanSearch {
             Preference.error(path, there, here, link),
             busy.joules(),
             busy.usd(),
-            there == null ? 0 : pipeline.bytes(of.wireType, of.boundary));
+            there == null ? 0 : pipeline.bytes(of.wireType, of.boundary),
+            there == null ? List.of() : pipeline.arrivals(tokens[of.schedule]));
     return new SplitPlan(
         there, link, here, of.boundary, schedules.get(of.schedule), of.wireType, prediction);
   }

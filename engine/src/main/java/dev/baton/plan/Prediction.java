@@ -1,5 +1,7 @@
 package dev.baton.plan;
 
+import java.util.List;
+
 /**
  * What a plan would take. Seconds from the request's arrival.
  *
@@ -13,6 +15,7 @@ package dev.baton.plan;
  * @param joules drawn by both nodes for it
  * @param usd for both nodes' time
  * @param bytesMoved over the link
+ * @param arrivals by when which share of these has arrived; none without a prefill node
  */
 public record Prediction(
     double ttftSeconds,
@@ -24,7 +27,20 @@ public record Prediction(
     double e2eError,
     double joules,
     double usd,
-    long bytesMoved) {
+    long bytesMoved,
+    List<Arrival> arrivals) {
+  public Prediction {
+    arrivals = List.copyOf(arrivals);
+  }
+
+  /**
+   * A point of the way of a prompt's KV, between which it comes evenly.
+   *
+   * @param share of all bytes, 0 in the first point and 1 in the last
+   * @param seconds from the request's arrival until so much is here
+   */
+  public record Arrival(double share, double seconds) {}
+
   /**
    * The chain of work that decides when the answer is there; what runs beside it is in none of
    * these. Seconds; together they are that time.

@@ -52,6 +52,7 @@ final class PlanChangeTest {
         0,
         ChunkSchedule.equal(chunk),
         KvWireType.F16,
-        new Prediction(1, 2, path, path, new Prediction.Compute(0, 1, 1), 0, 0, 0, 0, 0));
+        new Prediction(
+            1, 2, path, path, new Prediction.Compute(0, 1, 1), 0, 0, 0, 0, 0, List.of()));
   }
 }

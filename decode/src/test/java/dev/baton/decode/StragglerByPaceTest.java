@@ -8,7 +8,7 @@ import java.util.SplittableRandom;
 import java.util.function.LongUnaryOperator;
 import org.junit.jupiter.api.Test;
 
-class PatienceTest {
+class StragglerByPaceTest {
   private static final long MS = 1_000_000;
   private static final long START_NS = -5_000 * MS; // nanoTime may be negative
   private static final long ORDERED_BYTES = 20_000_000;
@@ -48,15 +48,15 @@ class PatienceTest {
       LongUnaryOperator arrived =
           atMs ->
               atMs >= wholeMs ? ORDERED_BYTES : atMs / burstMs * burstMs * ORDERED_BYTES / wholeMs;
-      Patience patience = new Patience(START_NS, ORDERED_BYTES, false);
+      StragglerByPace node = new StragglerByPace(START_NS, ORDERED_BYTES, false);
       for (long atMs = 0; arrived.applyAsLong(atMs) < ORDERED_BYTES; atMs++) {
         long nowNs = START_NS + atMs * MS;
-        if (patience.isLookDue(nowNs)) {
+        if (node.isLookDue(nowNs)) {
           long bytes = arrived.applyAsLong(atMs);
-          patience.look(nowNs, bytes);
+          node.look(nowNs, bytes);
           long hereMs = Math.round((wholeMs - bytes * wholeMs / ORDERED_BYTES) / slower);
           assertFalse(
-              patience.isOver(hereMs * MS),
+              node.isOver(hereMs * MS),
               "seed " + seed + " at " + atMs + " of " + wholeMs + " ms, bursts of " + burstMs);
         }
       }
@@ -66,38 +66,37 @@ class PatienceTest {
   @Test
   void shouldNotJudgeAPauseThatEnds() {
     // One slow look between good ones.
-    Patience patience = new Patience(START_NS, ORDERED_BYTES, false);
+    StragglerByPace node = new StragglerByPace(START_NS, ORDERED_BYTES, false);
     for (int i = 1; i < 50; i++) {
-      patience.look(START_NS + i * 200 * MS, i * 1_000L);
+      node.look(START_NS + i * 200 * MS, i * 1_000L);
       boolean comparable = i % 2 == 0;
-      assertFalse(patience.isOver(comparable ? MS : Long.MAX_VALUE));
+      assertFalse(node.isOver(comparable ? MS : Long.MAX_VALUE));
     }
   }
 
   @Test
   void shouldLeaveANodeThatBringsNothingForAMinuteEvenWhenPatient() {
-    Patience patience = new Patience(START_NS, ORDERED_BYTES, true);
+    StragglerByPace node = new StragglerByPace(START_NS, ORDERED_BYTES, true);
     for (long atS = 1; atS <= 130; atS++) {
       long nowNs = START_NS + atS * 1_000 * MS;
-      patience.look(nowNs, Math.min(atS, 70) * 1_000); // as slow as can be, then dead
-      assertFalse(patience.compares());
-      assertFalse(patience.isOver(0), "left after " + atS + " s");
+      node.look(nowNs, Math.min(atS, 70) * 1_000); // as slow as can be, then dead
+      assertFalse(node.compares());
+      assertFalse(node.isOver(0), "left after " + atS + " s");
     }
-    patience.look(START_NS + 131_000 * MS, 70_000);
-    assertTrue(patience.isOver(Long.MAX_VALUE));
-    assertEquals(
-        "nothing has come for 61 s", patience.reason(START_NS + 131_000 * MS, Long.MAX_VALUE));
+    node.look(START_NS + 131_000 * MS, 70_000);
+    assertTrue(node.isOver(Long.MAX_VALUE));
+    assertEquals("nothing has come for 61 s", node.reason(START_NS + 131_000 * MS, Long.MAX_VALUE));
   }
 
   /** When it was left, in ms since the order, with a constant time that it would take here. */
   private long leftAt(LongUnaryOperator bytesAtMs, long hereMs) {
-    Patience patience = new Patience(START_NS, ORDERED_BYTES, false);
+    StragglerByPace node = new StragglerByPace(START_NS, ORDERED_BYTES, false);
     for (long atMs = 0; atMs < 20_000; atMs += 50) {
       long nowNs = START_NS + atMs * MS;
-      if (patience.isLookDue(nowNs)) {
-        patience.look(nowNs, bytesAtMs.applyAsLong(atMs));
-        if (patience.isOver(hereMs * MS)) {
-          reason = patience.reason(nowNs, hereMs * MS);
+      if (node.isLookDue(nowNs)) {
+        node.look(nowNs, bytesAtMs.applyAsLong(atMs));
+        if (node.isOver(hereMs * MS)) {
+          reason = node.reason(nowNs, hereMs * MS);
           return atMs;
         }
       }

@@ -3,11 +3,11 @@ package dev.baton.decode;
 import java.util.Locale;
 
 /**
- * Whether to go on waiting for a prefill node, or to finish here. Looks at what has arrived every
- * {@link #LOOK_INTERVAL_NS}: at the pace of the last arrivals, how long will the rest take? That
- * pace is the slower one of the node's compute and the link. While nothing arrives at all, for
- * longer than pauses have been and than a node that was held up for a moment needs, the pause is
- * expected to last as long again as it has.
+ * Judges a prefill node of which nothing was predicted. Looks at what has arrived every {@link
+ * #LOOK_INTERVAL_NS}: at the pace of the last arrivals, how long will the rest take? That pace is
+ * the slower one of the node's compute and the link. While nothing arrives at all, for longer than
+ * pauses have been and than a node that was held up for a moment needs, the pause is expected to
+ * last as long again as it has.
  *
  * <p>Waiting is given up when in {@link #LOOKS} looks in a row it would have taken more than {@link
  * #FACTOR} times as long as finishing here, and {@link #LEAST_GAIN_NS} longer. Not before {@link
@@ -16,7 +16,7 @@ import java.util.Locale;
  * <p>A patient request compares nothing. It leaves only a node that brings nothing at all for
  * {@link #DEAD_NS}, since one that computes no more may still renew its lease.
  */
-final class Patience {
+final class StragglerByPace implements StragglerTimeout {
   static final long GRACE_NS = 500_000_000;
   static final long LOOK_INTERVAL_NS = 200_000_000;
   static final int LOOKS = 2;
@@ -48,7 +48,7 @@ final class Patience {
    * @param orderedBytes payload bytes that are to come in all
    * @param patient whether to wait also where finishing here would be faster
    */
-  Patience(long orderedNs, long orderedBytes, boolean patient) {
+  StragglerByPace(long orderedNs, long orderedBytes, boolean patient) {
     this.orderedNs = orderedNs;
     this.orderedBytes = orderedBytes;
     this.patient = patient;
@@ -56,15 +56,14 @@ final class Patience {
     this.nextLookNs = orderedNs + LOOK_INTERVAL_NS;
   }
 
-  /** True when the next look is due. */
-  boolean isLookDue(long nowNs) {
+  @Override
+  public boolean isLookDue(long nowNs) {
     return nowNs - nextLookNs >= 0;
   }
 
-  /**
-   * Looks at what has arrived: how long will the rest take? Nothing while it is too early to say.
-   */
-  void look(long nowNs, long receivedBytes) {
+  /** How long will the rest take? Nothing while it is too early to say. */
+  @Override
+  public void look(long nowNs, long receivedBytes) {
     nextLookNs = nowNs + LOOK_INTERVAL_NS;
     if (receivedBytes > arrivedBytes) {
       noteArrival(nowNs, receivedBytes);
@@ -92,18 +91,18 @@ final class Patience {
     }
   }
 
-  /** Whether {@link #isOver} wants to know how long finishing here would take. */
-  boolean compares() {
+  @Override
+  public boolean compares() {
     return !patient && restNs > LEAST_GAIN_NS;
   }
 
-  /** The last look is none that counts. */
-  void stays() {
+  @Override
+  public void stays() {
     slowLooks = 0;
   }
 
-  /** Compares the last look with finishing here; true when it is time to leave. */
-  boolean isOver(long hereNs) {
+  @Override
+  public boolean isOver(long hereNs) {
     if (patient) {
       return pauseNs > DEAD_NS;
     }
@@ -112,8 +111,8 @@ final class Patience {
     return slowLooks >= LOOKS;
   }
 
-  /** Why it was left, one line. */
-  String reason(long nowNs, long hereNs) {
+  @Override
+  public String reason(long nowNs, long hereNs) {
     if (patient) {
       return String.format(Locale.ROOT, "nothing has come for %.0f s", pauseNs / 1e9);
     }

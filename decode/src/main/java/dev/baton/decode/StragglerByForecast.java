@@ -1,0 +1,147 @@
+package dev.baton.decode;
+
+import java.util.Locale;
+
+/**
+ * Judges a prefill node by what was predicted of it. It falls behind when, since it was last on
+ * time, it has taken {@link #BEHIND} times as long as predicted and {@link #LEAST_BEHIND_NS} more.
+ * It is left when the rest, at its pace of late, would then take longer than finishing here, in
+ * {@link #LOOKS} looks in a row.
+ *
+ * <p>The pace of late is that of the last {@link #ARRIVALS} arrivals without the longest pause
+ * among them: who was held up for a moment and goes on is no slower for it. The pause at hand is
+ * expected to last as long again as it has.
+ */
+final class StragglerByForecast implements StragglerTimeout {
+  static final long LOOK_INTERVAL_NS = 25_000_000;
+  static final long LEAST_BEHIND_NS = 100_000_000;
+  static final double BEHIND = 2;
+  static final int LOOKS = 2;
+
+  /** Who is left for less has it computed twice for nothing that anybody would see. */
+  static final double FACTOR = 1.1;
+
+  static final long LEAST_GAIN_NS = 50_000_000;
+
+  private static final int ARRIVALS = 6;
+  private static final int LEAST_ARRIVALS = 4;
+  private static final double MOST_TIMES = 100;
+
+  private final PrefillForecast forecast;
+  private final long orderedNs;
+  private final long orderedBytes;
+  private final long[] arrivalNs = new long[ARRIVALS];
+  private final long[] forecastNs = new long[ARRIVALS]; // what was predicted for these
+  private int arrivals;
+  private int slowLooks;
+  private long nextLookNs;
+  private long arrivedNs;
+  private long arrivedBytes;
+  private long dueNs; // when what comes next was predicted, since the order
+  private long leastLateNs = Long.MAX_VALUE;
+  private long onTimeDueNs; // dueNs when it was least late
+  private long lateNs; // beyond leastLateNs
+  private boolean behind;
+  private long restNs;
+
+  /**
+   * @param orderedNs when the order was sent
+   * @param orderedBytes payload bytes that are to come in all
+   */
+  StragglerByForecast(PrefillForecast forecast, long orderedNs, long orderedBytes) {
+    this.forecast = forecast;
+    this.orderedNs = orderedNs;
+    this.orderedBytes = Math.max(1, orderedBytes);
+    this.arrivedNs = orderedNs;
+    this.nextLookNs = orderedNs + LOOK_INTERVAL_NS;
+  }
+
+  @Override
+  public boolean isLookDue(long nowNs) {
+    return nowNs - nextLookNs >= 0;
+  }
+
+  @Override
+  public void look(long nowNs, long receivedBytes) {
+    nextLookNs = nowNs + LOOK_INTERVAL_NS;
+    dueNs = forecast.arrivalNs((double) receivedBytes / orderedBytes);
+    if (receivedBytes > arrivedBytes) {
+      arrivedNs = nowNs;
+      arrivedBytes = receivedBytes;
+      arrivalNs[arrivals % ARRIVALS] = nowNs;
+      forecastNs[arrivals % ARRIVALS] = dueNs;
+      arrivals++;
+    }
+    long late = Math.max(0, nowNs - orderedNs - dueNs);
+    if (late <= leastLateNs) {
+      leastLateNs = late;
+      onTimeDueNs = dueNs;
+    }
+    lateNs = late - leastLateNs;
+    long predictedNs = dueNs - onTimeDueNs;
+    behind = lateNs >= LEAST_BEHIND_NS && lateNs >= (BEHIND - 1) * predictedNs;
+    long pauseNs = Math.min(nowNs - arrivedNs, lateNs);
+    restNs = Math.round(pace() * Math.max(0, forecast.wholeNs() - dueNs)) + pauseNs;
+  }
+
+  /** How many times as long as predicted the last arrivals took, their longest pause left out. */
+  private double pace() {
+    if (arrivals < LEAST_ARRIVALS) {
+      return 1;
+    }
+    int first = Math.max(0, arrivals - ARRIVALS);
+    long took = 0;
+    long predicted = 0;
+    long longest = 0;
+    long predictedOfLongest = 0;
+    for (int i = first + 1; i < arrivals; i++) {
+      long gap = arrivalNs[i % ARRIVALS] - arrivalNs[(i - 1) % ARRIVALS];
+      long due = forecastNs[i % ARRIVALS] - forecastNs[(i - 1) % ARRIVALS];
+      took += gap;
+      predicted += due;
+      if (gap > longest) {
+        longest = gap;
+        predictedOfLongest = due;
+      }
+    }
+    long of = Math.max(1, predicted - predictedOfLongest);
+    return Math.clamp((double) (took - longest) / of, 1, MOST_TIMES);
+  }
+
+  @Override
+  public void stays() {
+    slowLooks = 0;
+  }
+
+  @Override
+  public boolean compares() {
+    return behind && restNs > LEAST_GAIN_NS;
+  }
+
+  @Override
+  public boolean isOver(long hereNs) {
+    boolean slow = behind && restNs > FACTOR * hereNs && restNs - hereNs > LEAST_GAIN_NS;
+    slowLooks = slow ? slowLooks + 1 : 0;
+    return slowLooks >= LOOKS;
+  }
+
+  @Override
+  public double timesSlower() {
+    long predictedNs = Math.max(1, dueNs - onTimeDueNs);
+    return Math.clamp((lateNs + predictedNs) / (double) predictedNs, BEHIND, MOST_TIMES);
+  }
+
+  @Override
+  public String reason(long nowNs, long hereNs) {
+    return String.format(
+        Locale.ROOT,
+        "the prefill node fell %.1f s behind its prediction: the rest would take %s, here %s",
+        lateNs / 1e9,
+        seconds(restNs),
+        seconds(hereNs));
+  }
+
+  private static String seconds(long ns) {
+    return String.format(Locale.ROOT, ns < 9_950_000_000L ? "%.1f s" : "%.0f s", ns / 1e9);
+  }
+}

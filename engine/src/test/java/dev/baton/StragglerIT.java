@@ -1,0 +1,240 @@
+package dev.baton;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.baton.decode.DecodeOutcome;
+import dev.baton.decode.DecodeQueue;
+import dev.baton.decode.DecodeRequest;
+import dev.baton.decode.RemotePrefill;
+import dev.baton.decode.SamplingParams;
+import dev.baton.decode.TokenListener;
+import dev.baton.kernel.KernelsConfig;
+import dev.baton.kvstream.StreamConfig;
+import dev.baton.kvstream.link.PrefillPeer;
+import dev.baton.kvstream.link.StreamNode;
+import dev.baton.node.NodeCompute;
+import dev.baton.plan.PlanDecision;
+import dev.baton.plan.SplitPlan;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.invoke.MethodHandle;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * A real prefill node, far faster than this one, that gets 3% of its time for a while: what is
+ * automatic finishes without it, the next plan knows, and it is used again when that is over.
+ */
+class StragglerIT {
+  private static final Duration LEASE = Duration.ofSeconds(30);
+  private static final int CHUNK = 128;
+  private static final int PROMPT = 900;
+  private static final int ANSWER = 4;
+  private static final double MOST = 1.5;
+  private static final AutoSplit.Ask ASK =
+      new AutoSplit.Ask(PROMPT, 0, ANSWER, true, null, new Split.Auto());
+
+  private static final int[] TOKENS = new SplittableRandom(3).ints(PROMPT, 2, 2000).toArray();
+
+  private static final String SLOW = "was left for being slow";
+
+  @TempDir Path home;
+
+  private record Answer(double seconds, int[] tokens, DecodeOutcome outcome, boolean remote) {}
+
+  @Test
+  @Timeout(300)
+  void shouldCostHalfMoreThanTheBestPlanThatKnewAtMostAndBeUsedAgainWhenItIsFast()
+      throws Exception {
+    // Scalar kernels here, the best ones there: the same bits at unlike speeds.
+    KernelsConfig slow = KernelsConfig.defaults().withThreads(1).withIsa("scalar");
+    try (BatonProcess node =
+            BatonProcess.start("node", "--threads", "1", "--model", BatonProcess.TINY.toString());
+        NodeCompute compute = NodeCompute.open(BatonProcess.TINY, slow, done -> {});
+        StreamNode stream =
+            StreamNode.launch(
+                StreamConfig.builder().leaseNs(LEASE.toNanos()).build(),
+                compute.identity("decode"),
+                null);
+        PrefillPeer peer = stream.connect(node.awaitReady());
+        DecodeQueue queue =
+            new DecodeQueue(compute.model(), compute.pool(), 2, CHUNK, System::nanoTime)) {
+      BatonConfig config =
+          BatonConfig.builder(BatonProcess.TINY).prefill("127.0.0.1:9").chunkTokens(CHUNK).build();
+      AutoSplit.Pair pair = new AutoSplit.Pair(config, compute, "tiny", () -> peer, queue);
+      try (AutoSplit auto = new AutoSplit(pair, home)) {
+        assertTrue(auto.measuring().await(LEASE), auto.measuring().whyUnknown());
+        auto.measuring().awaitWarm(LEASE);
+        auto.measuring().close();
+        Answer local = run(auto, peer, queue, node, false, -1);
+        Answer quick = run(auto, peer, queue, node, true, -1);
+        for (int i = 0; i < 4; i++) {
+          quick = run(auto, peer, queue, node, true, -1);
+        }
+        assertTrue(quick.remote, "the node is not worth anything");
+        for (double share : new double[] {0, 0.4}) {
+          Answer left = run(auto, peer, queue, node, true, share * quick.seconds);
+          local = run(auto, peer, queue, node, false, -1);
+          String all = "slowed at " + share + ", " + left.seconds + " s, here " + local.seconds;
+          System.out.println(all + " s, quick " + quick.seconds + " s: " + left.outcome.fallback());
+          String why = String.valueOf(left.outcome.fallback());
+          assertTrue(why.startsWith("the prefill node fell"), why + "; " + all);
+          assertArrayEquals(local.tokens, left.tokens);
+          assertTrue(left.seconds <= MOST * local.seconds, all);
+          awaitRecovery(auto);
+        }
+      }
+    }
+  }
+
+  /** It is measured when nobody asks for anything; who looks does so rarely. */
+  private static void awaitRecovery(AutoSplit auto) {
+    for (int i = 0; i < 20; i++) {
+      BatonProcess.pause(3_000);
+      if (!plan(auto).reason().contains(SLOW)) {
+        return;
+      }
+    }
+    assertFalse(plan(auto).reason().contains(SLOW), plan(auto).reason());
+  }
+
+  private static PlanDecision plan(AutoSplit auto) {
+    AutoSplit.Planned planned = auto.plan(ASK);
+    planned.abandoned();
+    return Objects.requireNonNull(planned.decision());
+  }
+
+  /**
+   * @param slowSeconds when the node is slowed, behind the request's beginning; negative for never
+   */
+  private static Answer run(
+      AutoSplit auto,
+      PrefillPeer peer,
+      DecodeQueue queue,
+      BatonProcess node,
+      boolean planned,
+      double slowSeconds)
+      throws Exception {
+    AutoSplit.Planned plan = planned ? auto.plan(ASK) : null;
+    SplitPlan chosen = plan == null ? null : Objects.requireNonNull(plan.decision()).chosen();
+    boolean remote = chosen != null && !chosen.isLocal();
+    CompletableFuture<DecodeOutcome> ended = new CompletableFuture<>();
+    int[] tokens = new int[ANSWER];
+    Slowing slowing = slowSeconds == 0 ? new Slowing(node) : null;
+    BatonProcess.pause(slowSeconds == 0 ? 200 : 0);
+    long startNs = System.nanoTime();
+    queue.submit(
+        new DecodeRequest(
+            TOKENS,
+            ANSWER,
+            SamplingParams.greedy(),
+            token -> false,
+            !remote || chosen == null || plan == null
+                ? null
+                : new RemotePrefill(
+                        peer, chosen.boundaryLayer(), chosen.chunks(), chosen.wireType(), false)
+                    .predicted(plan.forecast()),
+            new TokenListener() {
+              private int count;
+
+              @Override
+              public void onToken(int token) {
+                tokens[count++] = token;
+              }
+
+              @Override
+              public void onStraggler(double timesSlower) {
+                Objects.requireNonNull(plan).leftStraggler(timesSlower);
+              }
+
+              @Override
+              public void onEnd(DecodeOutcome outcome) {
+                ended.complete(outcome);
+              }
+            }));
+    if (slowSeconds > 0) {
+      BatonProcess.pause(Math.round(1e3 * slowSeconds));
+      slowing = new Slowing(node);
+    }
+    try {
+      DecodeOutcome outcome = ended.get(60, TimeUnit.SECONDS);
+      double seconds = (System.nanoTime() - startNs) / 1e9;
+      if (plan != null) {
+        plan.ended(outcome, outcome.ttftNs() / 1e9, null);
+      }
+      if (slowing != null) {
+        PlanDecision next = plan(auto);
+        assertTrue(next.reason().contains(SLOW), next.reason());
+      } else {
+        assertNull(outcome.fallback());
+      }
+      return new Answer(seconds, Arrays.copyOf(tokens, outcome.outputTokens()), outcome, remote);
+    } finally {
+      if (slowing != null) {
+        slowing.close();
+      }
+    }
+  }
+
+  /** Gives a process three milliseconds in a hundred until it is closed, by libc's own kill. */
+  @SuppressWarnings("restricted")
+  private static final class Slowing {
+    private static final long RUNS_NS = 3_000_000;
+    private static final int STOPS_TIMES = 32;
+    private static final MethodHandle KILL =
+        Linker.nativeLinker()
+            .downcallHandle(
+                Linker.nativeLinker().defaultLookup().findOrThrow("kill"),
+                FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final int SIGCONT = 18;
+    private static final int SIGSTOP = 19;
+
+    private final int pid;
+    private final Thread thread;
+    private volatile boolean closed;
+
+    Slowing(BatonProcess node) {
+      pid = (int) node.process().pid();
+      thread = Thread.ofPlatform().daemon().start(this::work);
+    }
+
+    private void work() {
+      long ranNs = RUNS_NS;
+      while (!closed) {
+        signal(SIGSTOP);
+        LockSupport.parkNanos(STOPS_TIMES * ranNs); // a busy machine lets it run for longer
+        long startNs = System.nanoTime();
+        signal(SIGCONT);
+        LockSupport.parkNanos(RUNS_NS);
+        ranNs = System.nanoTime() - startNs;
+      }
+      signal(SIGCONT);
+    }
+
+    private void signal(int number) {
+      try {
+        int _ = (int) KILL.invokeExact(pid, number);
+      } catch (Throwable e) {
+        throw new AssertionError(e);
+      }
+    }
+
+    void close() throws InterruptedException {
+      closed = true;
+      thread.join();
+    }
+  }
+}
