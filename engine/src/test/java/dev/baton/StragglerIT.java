@@ -30,14 +30,17 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A real prefill node, far faster than this one, that gets 3% of its time for a while: what is
- * automatic finishes without it, the next plan knows, and it is used again when that is over.
+ * A real prefill node, far faster than this one, that gets a hundredth of its time for a while:
+ * what is automatic finishes without it, the next plan knows, and it is used again when that is
+ * over. It compares times, and so wants the machine for itself: with {@code -Psoak}.
  */
+@Tag("soak")
 class StragglerIT {
   private static final Duration LEASE = Duration.ofSeconds(30);
   private static final int CHUNK = 128;
@@ -75,8 +78,7 @@ class StragglerIT {
       BatonConfig config =
           BatonConfig.builder(BatonProcess.TINY).prefill("127.0.0.1:9").chunkTokens(CHUNK).build();
       AutoSplit.Pair pair = new AutoSplit.Pair(config, compute, "tiny", () -> peer, queue);
-      try (AutoSplit auto = new AutoSplit(pair, home)) {
-        assertTrue(auto.measuring().await(LEASE), auto.measuring().whyUnknown());
+      try (AutoSplit auto = measured(pair)) {
         auto.measuring().awaitWarm(LEASE);
         auto.measuring().close();
         Answer local = run(auto, peer, queue, node, false, -1);
@@ -98,6 +100,20 @@ class StragglerIT {
         }
       }
     }
+  }
+
+  /** On a busy machine a measured request may not end in its time. */
+  private AutoSplit measured(AutoSplit.Pair pair) {
+    String why = "";
+    for (int i = 0; i < 3; i++) {
+      AutoSplit auto = new AutoSplit(pair, home.resolve(Integer.toString(i)));
+      if (auto.measuring().await(LEASE)) {
+        return auto;
+      }
+      why = auto.measuring().whyUnknown();
+      auto.close();
+    }
+    throw new AssertionError(why);
   }
 
   /** It is measured when nobody asks for anything; who looks does so rarely. */
@@ -177,7 +193,7 @@ class StragglerIT {
       }
       if (slowing != null) {
         PlanDecision next = plan(auto);
-        assertTrue(next.reason().contains(SLOW), next.reason());
+        assertTrue(next.reason().contains(SLOW), seconds + " s; " + next.reason());
       } else {
         assertNull(outcome.fallback());
       }
@@ -189,11 +205,11 @@ class StragglerIT {
     }
   }
 
-  /** Gives a process three milliseconds in a hundred until it is closed, by libc's own kill. */
+  /** Gives a process a hundredth of its time until that is closed, by libc's own kill. */
   @SuppressWarnings("restricted")
   private static final class Slowing {
-    private static final long RUNS_NS = 3_000_000;
-    private static final int STOPS_TIMES = 32;
+    private static final long RUNS_NS = 1_000_000;
+    private static final int STOPS_TIMES = 99;
     private static final MethodHandle KILL =
         Linker.nativeLinker()
             .downcallHandle(
