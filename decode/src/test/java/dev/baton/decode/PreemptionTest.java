@@ -17,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -99,12 +100,21 @@ class PreemptionTest {
     }
   }
 
+  private static void awaitQuietly(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
   @Test
   void shouldPreemptBackgroundWorkForPeople() throws InterruptedException {
     try (KvPool pool = new KvPool(model.kvGeometry(), 16);
         DecodeQueue queue = new DecodeQueue(model, pool, 2, 64, System::nanoTime)) {
       List<Recorder> background = new ArrayList<>();
       Recorder person = new Recorder();
+      CountDownLatch allThere = new CountDownLatch(1);
       for (int i = 0; i < 3; i++) {
         boolean isFirst = i == 0;
         background.add(
@@ -113,6 +123,8 @@ class PreemptionTest {
               public void onToken(int token) {
                 super.onToken(token);
                 if (isFirst && count() == 20) {
+                  awaitQuietly(allThere);
+                } else if (isFirst && count() == 40) { // two of them are being answered
                   queue.submit(
                       request(
                           random(30, 9), 5, sampling(0), null, true, Priority.INTERACTIVE, person));
@@ -129,6 +141,7 @@ class PreemptionTest {
                 Priority.BACKGROUND,
                 background.get(i)));
       }
+      allThere.countDown();
       assertArrayEquals(alone(random(30, 9), 5, sampling(0)), person.await());
       for (int i = 0; i < 3; i++) {
         assertArrayEquals(alone(random(50, i), 300, sampling(i)), background.get(i).await());
