@@ -20,8 +20,8 @@ public final class Sampler {
   private final SplittableRandom random;
 
   /**
-   * The candidates as {@link #key}s, so that comparing longs sorts them; empty where only the best
-   * is wanted.
+   * The candidates as {@link #key}s, so that comparing longs sorts them: all tokens, or as many as
+   * top-k leaves; empty where only the best is wanted.
    */
   private final long[] keys;
 
@@ -46,9 +46,16 @@ public final class Sampler {
     this.params = params;
     this.vocabSize = vocabSize;
     this.random = new SplittableRandom(params.seed());
-    this.keys = new long[params.temperature() == 0 ? 0 : vocabSize];
+    this.keys = new long[candidates(params, vocabSize)];
     this.recent = new int[params.penalises() ? params.repeatLastN() : 0];
     this.recentCounts = new int[params.penalises() ? vocabSize : 0];
+  }
+
+  private static int candidates(SamplingParams params, int vocabSize) {
+    if (params.temperature() == 0) {
+      return 0;
+    }
+    return params.topK() == 0 ? vocabSize : Math.min(params.topK(), vocabSize);
   }
 
   /**
@@ -86,7 +93,11 @@ public final class Sampler {
   public int next(MemorySegment logits, long row) {
     long first = row * vocabSize;
     if (params.temperature() == 0) {
-      return idOf(bestKey(logits, first));
+      return best(logits, first);
+    }
+    if (keys.length < vocabSize) {
+      keepBest(logits, first);
+      return drawFromBest(finite(logitOf(keys[keys.length - 1])));
     }
     long best = Long.MAX_VALUE;
     for (int id = 0; id < vocabSize; id++) {
@@ -97,13 +108,84 @@ public final class Sampler {
     return params.truncates() ? drawFromBest(max) : draw(0, vocabSize, max);
   }
 
-  private long bestKey(MemorySegment logits, long first) {
-    long best = Long.MAX_VALUE;
-    for (int id = 0; id < vocabSize; id++) {
-      best = Math.min(best, key(logit(logits, first, id), id));
+  /** The token of the greatest logit, of equal ones the lowest. */
+  private int best(MemorySegment logits, long first) {
+    float best = Float.NEGATIVE_INFINITY;
+    int chosen = 0;
+    for (int id = next(logits, first, 0, best); id < vocabSize; ) {
+      float logit = logit(logits, first, id);
+      if (logit > best) {
+        best = logit;
+        chosen = id;
+      }
+      id = next(logits, first, id + 1, best);
     }
-    finite(logitOf(best));
-    return best;
+    finite(best);
+    return chosen;
+  }
+
+  /**
+   * The next token from {@code id} on whose logit is no less than that, or no number. Most are
+   * less: what is done with them all is this one comparison.
+   */
+  private int next(MemorySegment logits, long first, int id, float least) {
+    int at = id;
+    if (recentCounts.length == 0) {
+      while (at < vocabSize && logits.getAtIndex(ValueLayout.JAVA_FLOAT, first + at) < least) {
+        at++;
+      }
+    }
+    return at;
+  }
+
+  /** Fills {@link #keys} with the best candidates, the best one last. */
+  private void keepBest(MemorySegment logits, long first) {
+    int count = keys.length;
+    for (int id = 0; id < count; id++) {
+      keys[id] = key(logit(logits, first, id), id);
+    }
+    for (int i = count / 2 - 1; i >= 0; i--) {
+      sinkWorst(i, keys[i]);
+    }
+    for (int id = next(logits, first, count, logitOf(keys[0])); id < vocabSize; ) {
+      long key = key(logit(logits, first, id), id);
+      if (key < keys[0]) {
+        sinkWorst(0, key);
+      }
+      id = next(logits, first, id + 1, logitOf(keys[0]));
+    }
+    heapSize = 0; // all are taken out: in order
+    for (int end = count - 1; end > 0; end--) {
+      long worst = keys[0];
+      sinkWorst(0, keys[end], end);
+      keys[end] = worst;
+    }
+    for (int i = 0, j = count - 1; i < j; i++, j--) {
+      long better = keys[i];
+      keys[i] = keys[j];
+      keys[j] = better;
+    }
+  }
+
+  private void sinkWorst(int from, long moved) {
+    sinkWorst(from, moved, keys.length);
+  }
+
+  /** In a heap of {@code size} keys with the worst on top. */
+  private void sinkWorst(int from, long moved, int size) {
+    int at = from;
+    while (2 * at + 1 < size) {
+      int child = 2 * at + 1;
+      if (child + 1 < size && keys[child + 1] > keys[child]) {
+        child++;
+      }
+      if (keys[child] <= moved) {
+        break;
+      }
+      keys[at] = keys[child];
+      at = child;
+    }
+    keys[at] = moved;
   }
 
   private float logit(MemorySegment logits, long first, int id) {
@@ -131,27 +213,24 @@ public final class Sampler {
 
   /** Draws from the best tokens that top-k, top-p and min-p leave; at least one is left. */
   private int drawFromBest(float max) {
-    int limit = params.topK() == 0 ? vocabSize : Math.min(params.topK(), vocabSize);
-    // Where all tokens are in play their mass is summed before the heap moves them about.
-    double mass = params.topP() < 1 && limit == vocabSize ? mass(0, vocabSize, max, 1f) : 0;
-    buildHeap();
-    if (params.topP() < 1 && limit < vocabSize) {
-      takeBest(limit);
-      mass = mass(heapSize, vocabSize, max, 1f);
+    int limit = keys.length;
+    double mass = params.topP() < 1 ? mass(0, limit, max, 1f) : 0; // before a heap moves them about
+    if (limit == vocabSize) {
+      buildHeap();
     }
     double enough = params.topP() < 1 ? params.topP() * mass : Double.POSITIVE_INFINITY;
     double reached = 0;
     int kept = 0;
     while (kept < limit && reached < enough) {
       takeBest(kept + 1);
-      float relative = Numerics.exp(logitOf(keys[vocabSize - 1 - kept]) - max);
+      float relative = Numerics.exp(logitOf(keys[limit - 1 - kept]) - max);
       if (kept > 0 && relative < params.minP()) {
         break;
       }
       reached += relative;
       kept++;
     }
-    return draw(vocabSize - kept, vocabSize, max);
+    return draw(limit - kept, limit, max);
   }
 
   /** Draws one of {@code keys[from, to)}, each by its share at the temperature. */
