@@ -30,7 +30,7 @@ import picocli.CommandLine.Option;
           + " streams the KV cache back.",
       "A node of role both does so as well while it answers requests of its own, on one compute"
           + " thread: prompts come on stdin, one a line, and answers go to stdout, a line of JSON"
-          + " each. One of role decode does the latter alone.",
+          + " each. One of role decode does the latter alone, and ends with its input.",
       "When it is ready it prints the line READY HOST:PORT on stdout. Ctrl-C or SIGTERM ends it.%n"
     },
     footerHeading = "%nExample:%n",
@@ -250,7 +250,7 @@ final class NodeCommand implements Callable<Integer> {
               + "); prompts are read from standard input, one a line");
       ready = true;
       terminal.println(takesOrders ? "READY " + endpoint : "READY");
-      prompts.begin();
+      prompts.begin(takesOrders ? () -> {} : ended::countDown);
       ended.await();
     }
     return ended();

@@ -35,9 +35,20 @@ final class PromptLines implements AutoCloseable {
     this.maxTokens = maxTokens;
   }
 
-  /** Reads on a thread of its own until the input ends. */
-  void begin() {
-    Thread.ofPlatform().daemon().name("baton-prompts").start(this::read);
+  /**
+   * Reads on a thread of its own until the input ends.
+   *
+   * @param whenAnswered run when it has, and all is answered
+   */
+  void begin(Runnable whenAnswered) {
+    Thread.ofPlatform()
+        .daemon()
+        .name("baton-prompts")
+        .start(() -> {
+          read();
+          answering.close();
+          whenAnswered.run();
+        });
   }
 
   private void read() {

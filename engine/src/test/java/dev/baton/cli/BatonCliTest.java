@@ -147,8 +147,8 @@ final class BatonCliTest {
             + " see: baton node --help",
         "node --listen here           | invalid value for option '--listen': 'here' is no host and"
             + " port; write HOST:PORT as in 192.168.1.20:4400; see: baton node --help",
-        "node --role decode           | invalid value for option '--role': expected one of"
-            + " [prefill] (case-sensitive) but was 'decode'; see: baton node --help",
+        "node --role router           | invalid value for option '--role': expected one of"
+            + " [prefill, decode, both] (case-sensitive) but was 'router'; see: baton node --help",
         "perplexity --chunk 0 file    | --chunk takes a whole number from 1 to 512, not 0; see:"
             + " baton perplexity --help",
       })
