@@ -6,13 +6,13 @@ import dev.baton.Baton;
 import dev.baton.BatonException;
 import dev.baton.GenerateRequest;
 import dev.baton.Generation;
-import dev.baton.Report;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * The requests of a node that answers some of its own: each line of standard input is a prompt, and
@@ -27,7 +27,8 @@ final class PromptLines implements AutoCloseable {
       Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("baton-answer-", 0).factory());
 
   /** What is printed for a prompt: its answer, or why there is none. */
-  record Answer(int line, @Nullable String text, @Nullable String error, @Nullable Report report) {}
+  record Answer(
+      int line, @Nullable String text, @Nullable String error, @Nullable ObjectNode report) {}
 
   PromptLines(Terminal terminal, Baton baton, int maxTokens) {
     this.terminal = terminal;
@@ -71,7 +72,7 @@ final class PromptLines implements AutoCloseable {
       for (String text = generation.next(); text != null; text = generation.next()) {
         all.append(text);
       }
-      return new Answer(line, all.toString(), null, generation.report());
+      return new Answer(line, all.toString(), null, ReportJson.of(generation.report()));
     } catch (BatonException | IllegalStateException e) {
       return new Answer(line, null, Failure.oneLine(String.valueOf(e.getMessage())), null);
     } catch (InterruptedException _) {
