@@ -11,10 +11,8 @@ import dev.baton.exposition.PrometheusText;
 import dev.baton.ggml.GgmlAbort;
 import dev.baton.gguf.GgufFile;
 import dev.baton.kernel.KernelsConfig;
-import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
-import dev.baton.kvstream.NodeLimits;
 import dev.baton.kvstream.OrderReport;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamException;
@@ -124,13 +122,8 @@ public final class Baton implements AutoCloseable {
   /** On the compute thread, and at the end of the streams, that requests of its own use. */
   private String takeOrders() {
     PrefillQueue orders = new PrefillQueue(scheduler, compute.model(), compute.pool());
-    OrderMeters counted = new OrderMeters(meters, orders);
-    orders.onOrderEnd(counted::ended);
-    orderMeters = counted;
-    int roomTokens = Math.multiplyExact(compute.pool().totalBlocks(), KvGeometry.BLOCK_TOKENS);
-    NodeLimits limits =
-        new NodeLimits(scheduler.limits().chunkTokens(), roomTokens, PrefillQueue.MAX_ORDERS);
-    return link.serve(compute, orders, limits);
+    orderMeters = OrderMeters.of(orders, meters);
+    return link.serve(compute, orders, orders.limits());
   }
 
   /**

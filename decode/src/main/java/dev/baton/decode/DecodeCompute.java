@@ -8,8 +8,6 @@ import dev.baton.schedule.BatchRunner;
 import dev.baton.schedule.StallHistogram;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What all sessions compute with, one after the other: the scheduler's passes, room for logits, and
@@ -26,25 +24,23 @@ final class DecodeCompute {
   private final Arena arena = Arena.ofShared();
   private final MemorySegment logits;
   private final MemorySegment shownLogits;
-  private @Nullable BatchRunner runner;
+  private final BatchRunner runner;
 
   /**
+   * @param runner runs all batches
    * @param maxLogits rows of logits wanted at once
    */
-  DecodeCompute(ModelBackend model, KvPool pool, int maxLogits) {
+  DecodeCompute(BatchRunner runner, ModelBackend model, KvPool pool, int maxLogits) {
+    this.runner = runner;
     this.pool = pool;
     this.layers = model.shape().layers();
     this.logits = arena.allocate((long) maxLogits * model.shape().vocab() * Float.BYTES, 64);
     this.shownLogits = logits.asReadOnly();
   }
 
-  /** Runs batches from now on. */
-  void use(BatchRunner with) {
-    runner = with;
-  }
-
+  /** What runs batches. */
   BatchRunner runner() {
-    return Objects.requireNonNull(runner);
+    return runner;
   }
 
   /** Room for rows of logits, (maxLogits, vocab). */
@@ -64,7 +60,7 @@ final class DecodeCompute {
 
   /** A chunk of {@code tokens} that began at {@code startNs} has gone through so many layers. */
   void ranChunk(int tokens, int ofLayers, long startNs) {
-    long nowNs = runner().nowNs();
+    long nowNs = runner.nowNs();
     rate.ran(tokens, ofLayers, nowNs - startNs, nowNs);
   }
 
@@ -76,7 +72,7 @@ final class DecodeCompute {
    * @return {@link Long#MAX_VALUE} when it cannot be said
    */
   long prefillNs(int tokens, int[] prompt, boolean mayTry) {
-    boolean fresh = rate.isKnown() && runner().nowNs() - rate.measuredNs() < RATE_IS_FRESH_NS;
+    boolean fresh = rate.isKnown() && runner.nowNs() - rate.measuredNs() < RATE_IS_FRESH_NS;
     if (!fresh && mayTry) {
       runTrial(prompt);
     }
@@ -84,17 +80,16 @@ final class DecodeCompute {
   }
 
   private void runTrial(int[] prompt) {
-    BatchRunner with = runner();
-    int tokens = Math.min(Math.min(TRIAL_TOKENS, prompt.length), with.forward().maxTokens());
+    int tokens = Math.min(Math.min(TRIAL_TOKENS, prompt.length), runner.forward().maxTokens());
     KvSequence scratch = pool.reserve(tokens);
     if (scratch == null) {
       return;
     }
     try (scratch) {
-      long startNs = with.nowNs();
-      TokenBatch batch = with.batch().clear().add(scratch, prompt, 0, tokens, 0, 0);
-      with.forward().embed(batch);
-      if (with.layers(0, layers)) {
+      long startNs = runner.nowNs();
+      TokenBatch batch = runner.batch().clear().add(scratch, prompt, 0, tokens, 0, 0);
+      runner.forward().embed(batch);
+      if (runner.layers(0, layers)) {
         ranChunk(tokens, layers, startNs);
       }
       batch.clear();

@@ -72,7 +72,7 @@ public final class DecodeQueue implements WorkSource, AutoCloseable {
     if (maxSessions < 1) {
       throw new IllegalArgumentException("the scheduler has no room for sessions");
     }
-    this.compute = new DecodeCompute(model, pool, maxSessions);
+    this.compute = new DecodeCompute(scheduler.runner(), model, pool, maxSessions);
     this.batch = new DecodeBatch(model, maxSessions, compute);
     scheduler.attach(this);
   }
@@ -313,7 +313,6 @@ public final class DecodeQueue implements WorkSource, AutoCloseable {
   @Override
   public int run(BatchRunner runner) {
     int work = 0;
-    compute.use(runner);
     for (int i = 0; i < active.size() && !runner.isStopped(); i++) {
       work += advance(active.get(i));
     }

@@ -434,7 +434,9 @@ public final class DecodeSession implements ChunkWork {
   /** Leaves a pass that is under way. */
   void leave(BatchRunner pass) {
     KvSequence blocks = sequence;
-    boolean _ = blocks != null && pass.drop(blocks);
+    if (blocks != null) {
+      pass.drop(blocks);
+    }
   }
 
   /** Adds up to {@code budget} pending tokens to the batch. */

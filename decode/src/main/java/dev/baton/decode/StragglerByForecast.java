@@ -12,11 +12,10 @@ import java.util.Locale;
  * among them: who was held up for a moment and goes on is no slower for it. The pause at hand is
  * expected to last as long again as it has.
  */
-final class StragglerByForecast implements StragglerTimeout {
+final class StragglerByForecast extends StragglerTimeout {
   static final long LOOK_INTERVAL_NS = 25_000_000;
   static final long LEAST_BEHIND_NS = 100_000_000;
   static final double BEHIND = 2;
-  static final int LOOKS = 2;
 
   /** Who is left for less has it computed twice for nothing that anybody would see. */
   static final double FACTOR = 1.1;
@@ -33,8 +32,6 @@ final class StragglerByForecast implements StragglerTimeout {
   private final long[] arrivalNs = new long[ARRIVALS];
   private final long[] forecastNs = new long[ARRIVALS]; // what was predicted for these
   private int arrivals;
-  private int slowLooks;
-  private long nextLookNs;
   private long arrivedNs;
   private long arrivedBytes;
   private long dueNs; // when what comes next was predicted, since the order
@@ -49,21 +46,15 @@ final class StragglerByForecast implements StragglerTimeout {
    * @param orderedBytes payload bytes that are to come in all
    */
   StragglerByForecast(PrefillForecast forecast, long orderedNs, long orderedBytes) {
+    super(orderedNs, LOOK_INTERVAL_NS);
     this.forecast = forecast;
     this.orderedNs = orderedNs;
     this.orderedBytes = Math.max(1, orderedBytes);
     this.arrivedNs = orderedNs;
-    this.nextLookNs = orderedNs + LOOK_INTERVAL_NS;
   }
 
   @Override
-  public boolean isLookDue(long nowNs) {
-    return nowNs - nextLookNs >= 0;
-  }
-
-  @Override
-  public void look(long nowNs, long receivedBytes) {
-    nextLookNs = nowNs + LOOK_INTERVAL_NS;
+  void judge(long nowNs, long receivedBytes) {
     dueNs = forecast.arrivalNs((double) receivedBytes / orderedBytes);
     if (receivedBytes > arrivedBytes) {
       arrivedNs = nowNs;
@@ -109,39 +100,28 @@ final class StragglerByForecast implements StragglerTimeout {
   }
 
   @Override
-  public void stays() {
-    slowLooks = 0;
-  }
-
-  @Override
-  public boolean compares() {
+  boolean compares() {
     return behind && restNs > LEAST_GAIN_NS;
   }
 
   @Override
-  public boolean isOver(long hereNs) {
-    boolean slow = behind && restNs > FACTOR * hereNs && restNs - hereNs > LEAST_GAIN_NS;
-    slowLooks = slow ? slowLooks + 1 : 0;
-    return slowLooks >= LOOKS;
+  boolean isSlow(long hereNs) {
+    return behind && restNs > FACTOR * hereNs && restNs - hereNs > LEAST_GAIN_NS;
   }
 
   @Override
-  public double timesSlower() {
+  double timesSlower() {
     long predictedNs = Math.max(1, dueNs - onTimeDueNs);
     return Math.clamp((lateNs + predictedNs) / (double) predictedNs, BEHIND, MOST_TIMES);
   }
 
   @Override
-  public String reason(long nowNs, long hereNs) {
+  String reason(long nowNs, long hereNs) {
     return String.format(
         Locale.ROOT,
         "the prefill node fell %.1f s behind its prediction: the rest would take %s, here %s",
         lateNs / 1e9,
         seconds(restNs),
         seconds(hereNs));
-  }
-
-  private static String seconds(long ns) {
-    return String.format(Locale.ROOT, ns < 9_950_000_000L ? "%.1f s" : "%.0f s", ns / 1e9);
   }
 }

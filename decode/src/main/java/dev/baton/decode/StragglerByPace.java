@@ -16,10 +16,9 @@ import java.util.Locale;
  * <p>A patient request compares nothing. It leaves only a node that brings nothing at all for
  * {@link #DEAD_NS}, since one that computes no more may still renew its lease.
  */
-final class StragglerByPace implements StragglerTimeout {
+final class StragglerByPace extends StragglerTimeout {
   static final long GRACE_NS = 500_000_000;
   static final long LOOK_INTERVAL_NS = 200_000_000;
-  static final int LOOKS = 2;
   static final double FACTOR = 1.5;
   static final long LEAST_GAIN_NS = 300_000_000;
   static final long DEAD_NS = 60_000_000_000L;
@@ -34,8 +33,6 @@ final class StragglerByPace implements StragglerTimeout {
   private final long[] arrivalNs = new long[ARRIVALS];
   private final long[] arrivalBytes = new long[ARRIVALS];
   private int arrivals;
-  private int slowLooks;
-  private long nextLookNs;
   private long arrivedNs;
   private long arrivedBytes;
   private long longestPauseNs;
@@ -49,22 +46,16 @@ final class StragglerByPace implements StragglerTimeout {
    * @param patient whether to wait also where finishing here would be faster
    */
   StragglerByPace(long orderedNs, long orderedBytes, boolean patient) {
+    super(orderedNs, LOOK_INTERVAL_NS);
     this.orderedNs = orderedNs;
     this.orderedBytes = orderedBytes;
     this.patient = patient;
     this.arrivedNs = orderedNs;
-    this.nextLookNs = orderedNs + LOOK_INTERVAL_NS;
-  }
-
-  @Override
-  public boolean isLookDue(long nowNs) {
-    return nowNs - nextLookNs >= 0;
   }
 
   /** How long will the rest take? Nothing while it is too early to say. */
   @Override
-  public void look(long nowNs, long receivedBytes) {
-    nextLookNs = nowNs + LOOK_INTERVAL_NS;
+  void judge(long nowNs, long receivedBytes) {
     if (receivedBytes > arrivedBytes) {
       noteArrival(nowNs, receivedBytes);
     }
@@ -92,27 +83,22 @@ final class StragglerByPace implements StragglerTimeout {
   }
 
   @Override
-  public boolean compares() {
+  boolean compares() {
     return !patient && restNs > LEAST_GAIN_NS;
   }
 
   @Override
-  public void stays() {
-    slowLooks = 0;
+  boolean isSlow(long hereNs) {
+    return !patient && restNs > FACTOR * hereNs && restNs - hereNs > LEAST_GAIN_NS;
   }
 
   @Override
-  public boolean isOver(long hereNs) {
-    if (patient) {
-      return pauseNs > DEAD_NS;
-    }
-    boolean slow = restNs > FACTOR * hereNs && restNs - hereNs > LEAST_GAIN_NS;
-    slowLooks = slow ? slowLooks + 1 : 0;
-    return slowLooks >= LOOKS;
+  boolean isDead() {
+    return patient && pauseNs > DEAD_NS;
   }
 
   @Override
-  public String reason(long nowNs, long hereNs) {
+  String reason(long nowNs, long hereNs) {
     if (patient) {
       return String.format(Locale.ROOT, "nothing has come for %.0f s", pauseNs / 1e9);
     }
@@ -126,9 +112,5 @@ final class StragglerByPace implements StragglerTimeout {
         brings,
         seconds(restNs),
         seconds(hereNs));
-  }
-
-  private static String seconds(long ns) {
-    return String.format(Locale.ROOT, ns < 9_950_000_000L ? "%.1f s" : "%.0f s", ns / 1e9);
   }
 }

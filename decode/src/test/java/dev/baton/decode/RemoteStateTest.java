@@ -32,8 +32,7 @@ class RemoteStateTest {
         KvPool cache = new KvPool(model.kvGeometry(), 16);
         BatchRunner runner =
             new BatchRunner(model, TOKENS, new StepBudget(TOKENS, 0), System::nanoTime)) {
-      DecodeCompute compute = new DecodeCompute(model, cache, 1);
-      compute.use(runner);
+      DecodeCompute compute = new DecodeCompute(runner, model, cache, 1);
       int[] prompt = IntStream.range(0, TOKENS).map(i -> 300 + i % 700).toArray();
       int layers = model.shape().layers();
       try (KvSequence whole = reserve(cache)) {

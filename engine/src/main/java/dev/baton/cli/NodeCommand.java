@@ -86,14 +86,7 @@ final class NodeCommand implements Callable<Integer> {
   @Within(least = 1)
   private int maxTokens;
 
-  @Option(
-      names = "--max-stall",
-      paramLabel = "MS",
-      description =
-          "Longest gap between two tokens of an answer that prompts and orders may cause (default:"
-              + " 50, or two decode steps where that is more).")
-  @Within(least = BatonConfig.MIN_STALL_MS, most = 60_000)
-  private @Nullable Double maxStallMs;
+  @Mixin private MaxStallOption maxStall = new MaxStallOption();
 
   @Mixin private ClusterKeyOption clusterKey = new ClusterKeyOption();
 
@@ -161,7 +154,7 @@ final class NodeCommand implements Callable<Integer> {
     if (role != Role.prefill) {
       return answer(file, key);
     }
-    if (prefill != null || maxStallMs != null) {
+    if (prefill != null || maxStall.duration() != null) {
       throw new IllegalArgumentException(
           "--prefill and --max-stall are for nodes with requests of their own: --role both");
     }
@@ -224,7 +217,7 @@ final class NodeCommand implements Callable<Integer> {
             .kvTokens(kvTokens)
             .chunkTokens(Math.min(maxChunk, USUAL_CHUNK))
             .lease(Duration.ofMillis(leaseMs))
-            .maxStall(maxStallMs == null ? null : Duration.ofNanos(Math.round(1e6 * maxStallMs)))
+            .maxStall(maxStall.duration())
             .build();
     try (GracefulShutdown _ = GracefulShutdown.with(this::end);
         StatusLine status = new StatusLine(terminal, System::nanoTime);

@@ -3,7 +3,6 @@ package dev.baton.cli;
 import dev.baton.BatonConfig;
 import dev.baton.kernel.KernelsConfig;
 import java.nio.file.Path;
-import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -64,14 +63,7 @@ final class NodesOptions {
   @Within(least = 1, most = BatonConfig.MAX_CHUNK_TOKENS)
   private int chunk;
 
-  @Option(
-      names = "--max-stall",
-      paramLabel = "MS",
-      description =
-          "Longest gap between two tokens that other requests' prompts may cause (default: 50, or"
-              + " two decode steps where that is more).")
-  @Within(least = BatonConfig.MIN_STALL_MS, most = 60_000)
-  private @Nullable Double maxStallMs;
+  @Mixin private MaxStallOption maxStall = new MaxStallOption();
 
   /** An engine's configuration as far as these options go. */
   BatonConfig.Builder config(Path model, Terminal terminal) {
@@ -85,6 +77,6 @@ final class NodesOptions {
         .threads(threads)
         .contextTokens(context.tokens())
         .chunkTokens(chunk)
-        .maxStall(maxStallMs == null ? null : Duration.ofNanos(Math.round(1e6 * maxStallMs)));
+        .maxStall(maxStall.duration());
   }
 }

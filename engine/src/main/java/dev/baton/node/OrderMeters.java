@@ -20,7 +20,14 @@ public final class OrderMeters {
   private final Histogram times;
   private volatile Consumer<OrderReport> told = _ -> {};
 
-  public OrderMeters(Meters meters, PrefillQueue queue) {
+  /** Shows what becomes of the queue's orders from now on. */
+  public static OrderMeters of(PrefillQueue queue, Meters meters) {
+    OrderMeters counted = new OrderMeters(meters, queue);
+    queue.onOrderEnd(counted::ended);
+    return counted;
+  }
+
+  private OrderMeters(Meters meters, PrefillQueue queue) {
     orders =
         meters.counters(
             Series.of("baton_orders", "Orders that have ended, by how."),
@@ -49,7 +56,7 @@ public final class OrderMeters {
             Series.of("baton_stream_sender_resumes", "Orders that went on over a new connection."));
   }
 
-  public void ended(OrderReport report) {
+  private void ended(OrderReport report) {
     orders.of(report.end()).increment();
     if (report.end() != OrderReport.End.REFUSED) {
       tokens.add(report.tokens());

@@ -1,9 +1,7 @@
 package dev.baton.node;
 
 import dev.baton.exposition.PrometheusText;
-import dev.baton.kernel.KvGeometry;
 import dev.baton.kvstream.ClusterKey;
-import dev.baton.kvstream.NodeLimits;
 import dev.baton.kvstream.OrderReport;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.link.StreamNode;
@@ -60,16 +58,13 @@ public final class PrefillNode implements AutoCloseable {
     PrefillQueue queue = new PrefillQueue(scheduler, compute.model(), compute.pool());
     Meters meters = new Meters();
     compute.showIn(meters);
-    OrderMeters orders = new OrderMeters(meters, queue);
-    queue.onOrderEnd(orders::ended);
+    OrderMeters orders = OrderMeters.of(queue, meters);
     try {
       StreamConfig config =
           StreamConfig.builder().listen(listen).clusterKey(key).leaseNs(lease.toNanos()).build();
       String name =
           "prefill node pid " + ProcessHandle.current().pid() + " (" + compute.description() + ")";
-      int roomTokens = Math.multiplyExact(compute.pool().totalBlocks(), KvGeometry.BLOCK_TOKENS);
-      NodeLimits limits = new NodeLimits(maxChunkTokens, roomTokens, PrefillQueue.MAX_ORDERS);
-      StreamNode stream = StreamNode.launch(config, compute.identity(name, limits), queue);
+      StreamNode stream = StreamNode.launch(config, compute.identity(name, queue.limits()), queue);
       compute.keepFor(stream.thread());
       scheduler.onFailure(stream::fail);
       return new PrefillNode(scheduler, queue, stream, meters, orders);

@@ -118,11 +118,9 @@ public final class BatchRunner implements AutoCloseable {
 
   /**
    * Takes a run out of the batch that is under way: the pass goes on without it. Only while {@link
-   * WorkSource#settleWithin} is called.
-   *
-   * @return whether it was in it
+   * WorkSource#settleWithin} is called; nothing where it is not in it.
    */
-  public boolean drop(KvSequence sequence) {
+  public void drop(KvSequence sequence) {
     for (int run = 0; run < batch.runs(); run++) {
       if (batch.sequence(run) == sequence) {
         MemorySegment hidden = forward.hidden();
@@ -131,10 +129,9 @@ public final class BatchRunner implements AutoCloseable {
         long moved = (batch.rows() - next) * rowBytes;
         MemorySegment.copy(hidden, next * rowBytes, hidden, first * rowBytes, moved);
         batch.remove(run);
-        return true;
+        return;
       }
     }
-    return false;
   }
 
   /** Ends the pass at hand after its next layer, and all that follow. Any thread. */

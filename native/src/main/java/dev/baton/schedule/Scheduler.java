@@ -107,6 +107,11 @@ public final class Scheduler implements AutoCloseable {
     return limits;
   }
 
+  /** What runs batches; for sources, on the compute thread. */
+  public BatchRunner runner() {
+    return runner;
+  }
+
   /** Has work of that source done from now on. */
   public synchronized void attach(WorkSource source) {
     WorkSource[] more = Arrays.copyOf(sources, sources.length + 1);

@@ -6,6 +6,7 @@ import dev.baton.kv.KvPool;
 import dev.baton.kv.KvSequence;
 import dev.baton.kv.Need;
 import dev.baton.kvstream.KvSender;
+import dev.baton.kvstream.NodeLimits;
 import dev.baton.kvstream.OrderReport;
 import dev.baton.kvstream.Positions;
 import dev.baton.kvstream.PrefillOrder;
@@ -40,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PrefillQueue implements PrefillService, WorkSource, AutoCloseable {
   /** Orders that may be under way; one more is refused. */
-  public static final int MAX_ORDERS = 64;
+  static final int MAX_ORDERS = 64;
 
   private static final String CLOSED = "the prefill node is shutting down";
 
@@ -88,6 +89,12 @@ public final class PrefillQueue implements PrefillService, WorkSource, AutoClose
   /** What runs it. */
   public Scheduler scheduler() {
     return scheduler;
+  }
+
+  /** What an order may ask for. */
+  public NodeLimits limits() {
+    int roomTokens = Math.multiplyExact(pool.totalBlocks(), KvGeometry.BLOCK_TOKENS);
+    return new NodeLimits(scheduler.limits().chunkTokens(), roomTokens, MAX_ORDERS);
   }
 
   @Override
@@ -300,29 +307,30 @@ public final class PrefillQueue implements PrefillService, WorkSource, AutoClose
 
   @Override
   public int settle() {
-    int work = 0;
-    for (int i = active.size() - 1; i >= 0; i--) {
-      PrefillWork order = active.get(i);
-      if (order.isThrough() && leaves(order)) {
-        active.remove(i);
-        order.end();
-        work++;
-      }
-    }
-    return work;
+    return settle(null);
   }
 
   @Override
   public void settleWithin(BatchRunner pass) {
-    int _ = takeIncoming();
+    int _ = takeIncoming() + settle(pass);
+  }
+
+  /** Ends what is through; in the middle of a pass only what nobody wants any more. */
+  private int settle(@Nullable BatchRunner pass) {
+    int ended = 0;
     for (int i = active.size() - 1; i >= 0; i--) {
       PrefillWork work = active.get(i);
-      if (work.isUnwanted() && leaves(work)) {
-        boolean _ = pass.drop(work.sequence());
+      boolean ends = pass == null ? work.isThrough() : work.isUnwanted();
+      if (ends && leaves(work)) {
+        if (pass != null) {
+          pass.drop(work.sequence());
+        }
         active.remove(i);
         work.end();
+        ended++;
       }
     }
+    return ended;
   }
 
   /** False where some of its rows have just been asked for again. */
