@@ -444,8 +444,8 @@ final class AutoSplit implements AutoCloseable {
       trial.callerEnds();
       PlanDecision planned = decision;
       if (planned == null
-          || outcome.outputTokens() == 0
-          || outcome.cachedTokens() != planned.shape().cachedTokens()
+          || outcome.tokens().outputTokens() == 0
+          || outcome.tokens().cachedTokens() != planned.shape().cachedTokens()
           || outcome.end() == DecodeOutcome.End.FAILED) {
         return;
       }
@@ -463,7 +463,7 @@ final class AutoSplit implements AutoCloseable {
       if (of == null || plan.isLocal() || outcome.fallback() != null || took == 0) {
         return;
       }
-      Correction learnt = of.corrections().of(of.there(), outcome.promptTokens());
+      Correction learnt = of.corrections().of(of.there(), outcome.tokens().promptTokens());
       boolean whole = plan.boundaryLayer() == pair.model().layers();
       double modelled = plan.prediction().compute().prefillThere();
       slowdown.delivered(
@@ -477,39 +477,38 @@ final class AutoSplit implements AutoCloseable {
         @Nullable String unplanned) {
       SplitPlan plan = decision.chosen();
       Prediction prediction = plan.prediction();
+      DecodeOutcome.Tokens tokens = outcome.tokens();
+      DecodeOutcome.Times times = outcome.times();
       return new JournalEntry(
           Instant.now(),
           pair.modelName(),
           known == null ? null : known.profile().measuredAt(),
-          route(plan, outcome),
+          route(plan, tokens),
           new JournalEntry.Tokens(
-              outcome.promptTokens(),
-              outcome.cachedTokens(),
-              outcome.outputTokens(),
-              ask.outputLimit),
+              tokens.promptTokens(), tokens.cachedTokens(), tokens.outputTokens(), ask.outputLimit),
           ask.caller,
           new JournalEntry.Times(
               new JournalEntry.Latency(
-                  prediction.ttftSeconds(), decision.e2eSeconds(outcome.outputTokens())),
-              new JournalEntry.Latency(ttftSeconds, ttftSeconds + outcome.decodeNs() / 1e9),
+                  prediction.ttftSeconds(), decision.e2eSeconds(tokens.outputTokens())),
+              new JournalEntry.Latency(ttftSeconds, ttftSeconds + times.decodeNs() / 1e9),
               new JournalEntry.Phases(
                   prediction.compute().prefillThere(),
                   prediction.compute().prefillHere(),
-                  decision.shareOfDecode(outcome.outputTokens()) * prediction.compute().decode()),
+                  decision.shareOfDecode(tokens.outputTokens()) * prediction.compute().decode()),
               new JournalEntry.Phases(
                   secondsThere(outcome),
-                  (plan.isLocal() ? outcome.prefillNs() : outcome.sharedPrefillNs()) / 1e9,
+                  (plan.isLocal() ? times.prefillNs() : times.sharedPrefillNs()) / 1e9,
                   decodeSeconds(outcome))),
           unplanned != null ? unplanned : outcome.fallback());
     }
 
-    private JournalEntry.Route route(SplitPlan plan, DecodeOutcome outcome) {
+    private JournalEntry.Route route(SplitPlan plan, DecodeOutcome.Tokens tokens) {
       return new JournalEntry.Route(
           plan.isLocal() ? null : pair.there(),
           LearntPair.HERE,
           plan.boundaryLayer(),
           pair.model().layers(),
-          Arrays.stream(plan.chunks().cut(outcome.promptTokens() - outcome.cachedTokens()))
+          Arrays.stream(plan.chunks().cut(tokens.promptTokens() - tokens.cachedTokens()))
               .boxed()
               .toList(),
           plan.isLocal() ? null : plan.wireType().name());
@@ -532,7 +531,7 @@ final class AutoSplit implements AutoCloseable {
   private static double decodeSeconds(DecodeOutcome outcome) {
     TransferReport transfer = outcome.transfer();
     long fromNs = outcome.timeline().firstTokenNs();
-    int steps = outcome.outputTokens() - 1;
+    int steps = outcome.tokens().outputTokens() - 1;
     int seen = steps;
     if (transfer != null) {
       fromNs = Math.max(fromNs, transfer.lastByteNs());

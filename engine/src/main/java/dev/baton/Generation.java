@@ -129,7 +129,7 @@ public final class Generation implements AutoCloseable {
   private void count(DecodeOutcome end) {
     long ttftNs;
     synchronized (lock) {
-      ttftNs = received == 0 ? end.ttftNs() : tokenNs[0];
+      ttftNs = received == 0 ? end.times().ttftNs() : tokenNs[0];
     }
     long wholeNs = System.nanoTime() - startedNs;
     meters.ended(endOf(end.end()), end, ttftNs, wholeNs, plan.decision(), plan.unplanned());
@@ -234,20 +234,21 @@ public final class Generation implements AutoCloseable {
         lock.wait();
       }
       end = outcome;
-      ttftNs = received == 0 ? end.ttftNs() : tokenNs[0];
+      ttftNs = received == 0 ? end.times().ttftNs() : tokenNs[0];
     }
     return new Report(
         plan.model(),
         endOf(end.end()).word(),
         plan.route(),
-        new Report.Tokens(end.promptTokens(), end.cachedTokens(), end.outputTokens()),
+        new Report.Tokens(
+            end.tokens().promptTokens(), end.tokens().cachedTokens(), end.tokens().outputTokens()),
         new Report.Times(
             plan.measuringNs(),
-            end.prefillNs(),
+            end.times().prefillNs(),
             prefillRate(end),
             ttftNs,
             decodeRate(end),
-            end.longestStallNs()),
+            end.times().longestStallNs()),
         transferOf(end.transfer()),
         Report.numbers(plan.exact(), end.lossy()),
         plan.reason(),
@@ -266,8 +267,8 @@ public final class Generation implements AutoCloseable {
   }
 
   private static double decodeRate(DecodeOutcome end) {
-    int after = Math.max(0, end.outputTokens() - 1);
-    double decodeSeconds = end.decodeNs() / 1e9;
+    int after = Math.max(0, end.tokens().outputTokens() - 1);
+    double decodeSeconds = end.times().decodeNs() / 1e9;
     return after == 0 || decodeSeconds == 0 ? 0 : after / decodeSeconds;
   }
 
@@ -288,13 +289,13 @@ public final class Generation implements AutoCloseable {
 
   private static double prefillRate(DecodeOutcome end) {
     TransferReport transfer = end.transfer();
-    long ns = end.prefillNs();
+    long ns = end.times().prefillNs();
     if (transfer != null
         && end.fallback() == null
         && transfer.computeEndNs() > transfer.computeStartNs()) {
       ns = transfer.computeEndNs() - transfer.computeStartNs();
     }
-    return ns == 0 ? 0 : (end.promptTokens() - end.cachedTokens()) / (ns / 1e9);
+    return ns == 0 ? 0 : (end.tokens().promptTokens() - end.tokens().cachedTokens()) / (ns / 1e9);
   }
 
   private RequestMeters.End endOf(DecodeOutcome.End end) {

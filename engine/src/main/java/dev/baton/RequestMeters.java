@@ -156,12 +156,12 @@ final class RequestMeters {
       @Nullable String unplanned) {
     inProgress.decrementAndGet();
     requests.of(end).increment();
-    promptTokens.add(outcome.promptTokens());
-    cachedTokens.add(outcome.cachedTokens());
-    outputTokens.add(outcome.outputTokens());
+    promptTokens.add(outcome.tokens().promptTokens());
+    cachedTokens.add(outcome.tokens().cachedTokens());
+    outputTokens.add(outcome.tokens().outputTokens());
     whole.record(wholeNs);
-    if (outcome.longestStallNs() > 0) {
-      longestStall.record(outcome.longestStallNs());
+    if (outcome.times().longestStallNs() > 0) {
+      longestStall.record(outcome.times().longestStallNs());
     }
     RequestTimeline timeline = outcome.timeline();
     if (timeline.admittedNs() != 0) {
@@ -176,7 +176,7 @@ final class RequestMeters {
       double predictedNs = decision.chosen().prediction().ttftSeconds() * 1e9;
       planned.record(Math.round(1e3 * predictedNs / ttftNs));
       if (end != End.CANCELLED) {
-        double bestNs = 1e9 * decision.bestE2eSeconds(outcome.outputTokens());
+        double bestNs = 1e9 * decision.bestE2eSeconds(outcome.tokens().outputTokens());
         regret.record(Math.round(1e3 * wholeNs / bestNs));
       }
     }

@@ -91,7 +91,7 @@ public record Timeline(List<Span> spans, long firstTokenNs, long clockErrorNs) {
       spans.add(
           new Span(
               Lane.DECODE,
-              outcome.outputTokens() + " tokens",
+              outcome.tokens().outputTokens() + " tokens",
               decodeNs - zeroNs,
               request.lastTokenNs() - zeroNs,
               0));

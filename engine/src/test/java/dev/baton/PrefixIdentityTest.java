@@ -75,7 +75,7 @@ class PrefixIdentityTest {
         assertArrayEquals(wanted.logits, got.logits, what);
         assertArrayEquals(wanted.tokens, got.tokens, what);
         int known = turn == 0 || forgets ? 0 : (prompt.length - 21) / 64 * 64;
-        assertEquals(known, outcome.cachedTokens(), what);
+        assertEquals(known, outcome.tokens().cachedTokens(), what);
         if (boundaries[turn] == layers) {
           int held =
               peer.ask(PrefixQuery.of(new Prompt(prompt, 0), 0, layers))
@@ -138,7 +138,7 @@ class PrefixIdentityTest {
               "round " + round + ", " + prompts.get(i).length + " tokens at " + boundaries.get(i);
           DecodeOutcome outcome = answers.get(i).ended.get(120, TimeUnit.SECONDS);
           assertNull(outcome.failure(), what);
-          assertNull(outcome.fallback(), what + ", " + outcome.cachedTokens() + " cached");
+          assertNull(outcome.fallback(), what + ", " + outcome.tokens().cachedTokens() + " cached");
           Answer alone = new Answer();
           var _ = loop.submit(request(prompts.get(i), null, false, alone));
           DecodeOutcome _ = alone.ended.get(120, TimeUnit.SECONDS);

@@ -131,8 +131,8 @@ class SlowedNodeIT {
               }));
       DecodeOutcome outcome = ended.get(60, TimeUnit.SECONDS);
       assertNull(outcome.fallback());
-      assertEquals(ASK.outputLimit(), outcome.outputTokens());
-      planned.ended(outcome, outcome.ttftNs() / 1e9, null);
+      assertEquals(ASK.outputLimit(), outcome.tokens().outputTokens());
+      planned.ended(outcome, outcome.times().ttftNs() / 1e9, null);
       // What became of a request is noted on a thread of its own.
       BatonProcess.pause(20);
     }

@@ -189,7 +189,7 @@ class StragglerIT {
       DecodeOutcome outcome = ended.get(60, TimeUnit.SECONDS);
       double seconds = (System.nanoTime() - startNs) / 1e9;
       if (plan != null) {
-        plan.ended(outcome, outcome.ttftNs() / 1e9, null);
+        plan.ended(outcome, outcome.times().ttftNs() / 1e9, null);
       }
       if (slowing != null) {
         PlanDecision next = plan(auto);
@@ -197,7 +197,8 @@ class StragglerIT {
       } else {
         assertNull(outcome.fallback());
       }
-      return new Answer(seconds, Arrays.copyOf(tokens, outcome.outputTokens()), outcome, remote);
+      return new Answer(
+          seconds, Arrays.copyOf(tokens, outcome.tokens().outputTokens()), outcome, remote);
     } finally {
       if (slowing != null) {
         slowing.close();

@@ -55,9 +55,12 @@ class DecodeQueueTest {
       assertArrayEquals(ONCE_GOLDEN, recorder.await());
       DecodeOutcome outcome = recorder.outcome();
       assertEquals(DecodeOutcome.End.LENGTH, outcome.end());
-      assertEquals(5, outcome.promptTokens());
-      assertEquals(64, outcome.outputTokens());
-      assertTrue(outcome.ttftNs() > 0 && outcome.decodeNs() > 0 && outcome.prefillNs() > 0);
+      assertEquals(5, outcome.tokens().promptTokens());
+      assertEquals(64, outcome.tokens().outputTokens());
+      assertTrue(
+          outcome.times().ttftNs() > 0
+              && outcome.times().decodeNs() > 0
+              && outcome.times().prefillNs() > 0);
       assertEquals(8, cache.freeBlocks());
     }
   }
@@ -165,7 +168,7 @@ class DecodeQueueTest {
       first.cancel();
       assertEquals(DecodeOutcome.End.CANCELLED, running.outcome().end());
       assertEquals(DecodeOutcome.End.CANCELLED, waiting.outcome().end());
-      assertEquals(0, waiting.outcome().outputTokens());
+      assertEquals(0, waiting.outcome().tokens().outputTokens());
       assertEquals(16, cache.freeBlocks());
     }
   }

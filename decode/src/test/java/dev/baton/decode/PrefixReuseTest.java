@@ -73,7 +73,7 @@ class PrefixReuseTest {
       int[] first = random(200, 1);
       Recorder turn = submit(loop, first, 70, true);
       int[] answer = turn.await();
-      assertEquals(0, turn.outcome().cachedTokens());
+      assertEquals(0, turn.outcome().tokens().cachedTokens());
       assertEquals(64, pool.freeBlocks(), "what is only cached can be had");
       assertEquals(4, pool.prefixes().counts().cachedBlocks());
 
@@ -81,10 +81,10 @@ class PrefixReuseTest {
       assertEquals(256, loop.cachedTokens(second));
       Recorder next = submit(loop, second, 20, true);
       int[] reused = next.await();
-      assertEquals(256, next.outcome().cachedTokens(), "the last turn's answer too");
+      assertEquals(256, next.outcome().tokens().cachedTokens(), "the last turn's answer too");
       Recorder anew = submit(loop, second, 20, false);
       assertArrayEquals(anew.await(), reused);
-      assertEquals(0, anew.outcome().cachedTokens());
+      assertEquals(0, anew.outcome().tokens().cachedTokens());
       assertEquals(0, loop.cachedTokens(random(300, 3)));
     }
   }
@@ -104,7 +104,7 @@ class PrefixReuseTest {
           String what = shared + " tokens shared and " + own + " of its own";
           assertArrayEquals(miss.await(), hit.await(), what);
           int most = Math.min(shared, prompt.length - 1) / KvGeometry.BLOCK_TOKENS;
-          assertTrue(hit.outcome().cachedTokens() >= most * KvGeometry.BLOCK_TOKENS, what);
+          assertTrue(hit.outcome().tokens().cachedTokens() >= most * KvGeometry.BLOCK_TOKENS, what);
         }
       }
     }

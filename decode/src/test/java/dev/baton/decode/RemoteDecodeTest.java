@@ -87,9 +87,9 @@ class RemoteDecodeTest {
         assertEquals(wanted.outcome().end(), answer.outcome().end());
         assertSame(wanted, answer, "boundary " + boundary);
         assertNull(answer.outcome().fallback());
-        long shared = answer.outcome().sharedPrefillNs();
+        long shared = answer.outcome().times().sharedPrefillNs();
         assertEquals(boundary < layers, shared > 0, "computed here: " + shared + " ns");
-        assertTrue(shared <= answer.outcome().prefillNs());
+        assertTrue(shared <= answer.outcome().times().prefillNs());
       }
     }
   }

@@ -150,12 +150,12 @@ class StallBoundTest {
         assertEquals(DecodeOutcome.End.LENGTH, decoding.outcome().end());
         assertEquals(8, longOnes.size());
         for (Recorder longOne : longOnes) {
-          assertEquals(2, longOne.outcome().outputTokens());
+          assertEquals(2, longOne.outcome().tokens().outputTokens());
         }
         long longest = decoding.longestGapNs();
         assertTrue(longest <= boundNs, longest + " ns where " + boundNs + " is the bound");
         assertTrue(longest >= boundNs / 2, "the time that there is was not used: " + longest);
-        assertEquals(longest, decoding.outcome().longestStallNs());
+        assertEquals(longest, decoding.outcome().times().longestStallNs());
         assertTrue(loop.stalls().longestNs() <= boundNs);
         assertTrue(loop.stalls().count() >= 499);
         assertArrayEquals(alone(prompt, 500), decoding.await(), "whatever rides with it");
@@ -212,7 +212,7 @@ class StallBoundTest {
       ordered.await();
       assertEquals(DecodeOutcome.End.LENGTH, decoding.outcome().end());
       assertArrayEquals(alone(prompt, 8), remote.await());
-      long shareNs = remote.outcome().sharedPrefillNs();
+      long shareNs = remote.outcome().times().sharedPrefillNs();
       assertTrue(shareNs >= LONG_PROMPT * MS / 2 * (layers - 2) / layers, "ran " + shareNs);
       long longest = decoding.longestGapNs();
       assertTrue(longest <= 50 * MS, longest + " ns");

@@ -63,7 +63,8 @@ final class Probe {
     List<DecodeOutcome> outcomes =
         trial.run(batch, promptTokens, outputTokens, remote, limitSeconds);
     if (isOfSteps()) {
-      double longest = outcomes.stream().mapToDouble(DecodeOutcome::decodeNs).max().orElseThrow();
+      double longest =
+          outcomes.stream().mapToDouble(outcome -> outcome.times().decodeNs()).max().orElseThrow();
       step.add(longest / 1e9 / (outputTokens - 1));
     }
     if (beside != null) {
@@ -73,8 +74,8 @@ final class Probe {
     tookSeconds = (System.nanoTime() - beganNs) / 1e9;
     DecodeOutcome outcome = outcomes.getFirst();
     if (remote == null) {
-      compute.add(outcome.prefillNs() / 1e9);
-      output.add((outcome.ttftNs() - outcome.prefillNs()) / 1e9);
+      compute.add(outcome.times().prefillNs() / 1e9);
+      output.add((outcome.times().ttftNs() - outcome.times().prefillNs()) / 1e9);
       return;
     }
     addTransfer(outcomes);

@@ -119,7 +119,7 @@ public final class Trial {
    * @throws CalibrationException when it cannot be computed
    */
   public double prefillSeconds(int promptTokens) throws InterruptedException {
-    return run(1, promptTokens, 1, null, NO_LIMIT).getFirst().prefillNs() / 1e9;
+    return run(1, promptTokens, 1, null, NO_LIMIT).getFirst().times().prefillNs() / 1e9;
   }
 
   /**
@@ -132,7 +132,7 @@ public final class Trial {
       int promptTokens, PrefillTarget target, int layers, ChunkSchedule chunks, double limitSeconds)
       throws InterruptedException {
     RemotePrefill remote = new RemotePrefill(target, layers, chunks, KvWireType.F16, true);
-    return run(1, promptTokens, 1, remote, limitSeconds).getFirst().prefillNs() / 1e9;
+    return run(1, promptTokens, 1, remote, limitSeconds).getFirst().times().prefillNs() / 1e9;
   }
 
   /**

@@ -57,8 +57,8 @@ class TrialTest {
     List<DecodeOutcome> outcomes = trial.run(3, 40, 7, null, Trial.NO_LIMIT);
     assertEquals(3, outcomes.size());
     for (DecodeOutcome outcome : outcomes) {
-      assertEquals(40, outcome.promptTokens());
-      assertEquals(7, outcome.outputTokens());
+      assertEquals(40, outcome.tokens().promptTokens());
+      assertEquals(7, outcome.tokens().outputTokens());
     }
   }
 
@@ -68,7 +68,7 @@ class TrialTest {
     CompletableFuture<List<DecodeOutcome>> run = start(600);
     assertThrows(TimeoutException.class, () -> run.get(300, TimeUnit.MILLISECONDS));
     trial.callerEnds();
-    assertEquals(600, run.get().getFirst().outputTokens());
+    assertEquals(600, run.get().getFirst().tokens().outputTokens());
   }
 
   @Test
@@ -85,7 +85,7 @@ class TrialTest {
     assertTrue(isIdle(), "begun anew while the caller was there");
     assertFalse(run.isDone());
     trial.callerEnds();
-    assertEquals(900, run.get().getFirst().outputTokens());
+    assertEquals(900, run.get().getFirst().tokens().outputTokens());
   }
 
   @Test

@@ -102,7 +102,7 @@ final class PreemptionPart {
                 SamplingParams.greedy());
       }
       for (Answer answer : answers) {
-        if (answer.await().outputTokens() != OUTPUT_TOKENS) {
+        if (answer.await().tokens().outputTokens() != OUTPUT_TOKENS) {
           throw new WrongResult("an answer is not as long as was asked for");
         }
       }

@@ -76,7 +76,7 @@ final class RequestChain {
     @Override
     public void onEnd(DecodeOutcome outcome) {
       if (outcome.end() == DecodeOutcome.End.LENGTH) {
-        onPrefill(outcome.promptTokens(), outcome.promptTokens());
+        onPrefill(outcome.tokens().promptTokens(), outcome.tokens().promptTokens());
       }
       ended(outcome);
     }

@@ -102,7 +102,7 @@ final class TinyPart {
   private double tinyMs(DecodeQueue queue) throws InterruptedException {
     Answer answer = new Answer();
     DecodeSession _ = answer.submit(queue, prompt(TINY_TOKENS), 1, SamplingParams.greedy());
-    return answer.await().ttftNs() / 1e6;
+    return answer.await().times().ttftNs() / 1e6;
   }
 
   private int[] prompt(int tokens) {

@@ -50,7 +50,7 @@ final class TwoNodes implements AutoCloseable {
    */
   record Answer(List<Integer> tokens, DecodeOutcome outcome) {
     double ttftMs() {
-      return outcome.ttftNs() / 1e6;
+      return outcome.times().ttftNs() / 1e6;
     }
   }
 
