@@ -8,19 +8,25 @@ import java.util.List;
 
 /**
  * The sessions that go through all layers together: one row of each that decodes, and behind them
- * what was granted to prompts. The compute thread's; allocates nothing.
+ * what was granted to prompts. One for steps, and one for those within a pass that pauses: what is
+ * in that stays there. The compute thread's; allocates nothing.
  */
 final class DecodeBatch {
   private final ModelBackend model;
   private final DecodeCompute compute;
+  private final boolean within;
   private final DecodeSession[] sessions; // in the order of their runs
   private final int[] rows;
   private int count;
   private boolean left; // some did so in mid pass
 
-  DecodeBatch(ModelBackend model, int maxSessions, DecodeCompute compute) {
+  /**
+   * @param within for steps within a pass that pauses
+   */
+  DecodeBatch(ModelBackend model, int maxSessions, DecodeCompute compute, boolean within) {
     this.model = model;
     this.compute = compute;
+    this.within = within;
     this.sessions = new DecodeSession[maxSessions];
     this.rows = new int[maxSessions];
   }
@@ -36,10 +42,10 @@ final class DecodeBatch {
     int done = 0;
     left = false;
     try {
-      int chunk = fill(active, batch);
+      int chunk = fill(active, runner);
       done = batch.rows();
       if (done > 0) {
-        long startNs = runner.nowNs();
+        long startNs = runner.nowNs() - runner.pausedNs();
         runner.forward().embed(batch);
         if (runner.layers(0, model.shape().layers())) {
           ran(runner, done, chunk, startNs);
@@ -53,34 +59,69 @@ final class DecodeBatch {
       done++;
     }
     batch.clear();
+    for (int i = 0; i < count; i++) {
+      sessions[i].inPass(false);
+    }
     Arrays.fill(sessions, 0, count, null);
     count = 0;
     return done;
   }
 
+  /**
+   * @param startNs when it began, by a clock that stood while the pass paused
+   */
   private void ran(BatchRunner runner, int all, int chunk, long startNs) {
-    compute.ranChunk(chunk, model.shape().layers(), startNs);
+    compute.ranChunk(chunk, model.shape().layers(), workNs(runner) - startNs);
     int depth = chunkDepth(chunk);
-    long sampledNs = sample(runner);
-    if (!left) {
+    long sampledNs = sample(runner) - runner.pausedNs();
+    // The few tokens of a step within say nothing of what a chunk's cost.
+    if (!left && !(within && chunk > 0)) {
       runner.budget().ran(all - chunk, chunk, depth, sampledNs - startNs);
     }
   }
 
+  private static long workNs(BatchRunner runner) {
+    return runner.nowNs() - runner.pausedNs();
+  }
+
   /** Returns how many of the rows are prompts'. */
-  private int fill(List<DecodeSession> active, TokenBatch batch) {
-    for (int i = 0; i < active.size(); i++) {
-      if (active.get(i).pending() == 1) {
-        add(active.get(i), batch, 1);
+  private int fill(List<DecodeSession> active, BatchRunner runner) {
+    TokenBatch batch = runner.batch();
+    if (within || !(runner.rowsApart() && hasChunk(active))) {
+      for (int i = 0; i < active.size(); i++) {
+        if (active.get(i).isRow() && hasSlots(active.get(i))) {
+          add(active.get(i), batch, 1);
+        }
       }
     }
     int chunk = 0;
     for (int i = 0; i < active.size(); i++) {
-      if (active.get(i).pending() > 1 && active.get(i).granted() > 0) {
+      if (isChunk(active.get(i)) && hasSlots(active.get(i))) {
         chunk += add(active.get(i), batch, active.get(i).granted());
       }
     }
     return chunk;
+  }
+
+  private boolean hasChunk(List<DecodeSession> active) {
+    for (int i = 0; i < active.size(); i++) {
+      if (isChunk(active.get(i))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private boolean isChunk(DecodeSession session) {
+    return !session.isInPass()
+        && session.isWithin() == within
+        && session.pending() > 1
+        && session.granted() > 0;
+  }
+
+  /** Within a pass that pauses nobody gives way: who has none waits for the next step. */
+  private boolean hasSlots(DecodeSession session) {
+    return !within || session.growForStep();
   }
 
   /** Where the prompts' tokens in the batch stand, in the middle. */
@@ -95,6 +136,7 @@ final class DecodeBatch {
   }
 
   private int add(DecodeSession session, TokenBatch batch, int most) {
+    session.inPass(true);
     sessions[count] = session;
     rows[count] = session.addTo(batch, most);
     return rows[count++];
@@ -107,6 +149,7 @@ final class DecodeBatch {
         System.arraycopy(sessions, i + 1, sessions, i, count - i - 1);
         System.arraycopy(rows, i + 1, rows, i, count - i - 1);
         sessions[--count] = null;
+        session.inPass(false);
         left = true;
         return;
       }
@@ -121,8 +164,10 @@ final class DecodeBatch {
   private long sample(BatchRunner runner) {
     int wanted = 0;
     for (int i = 0; i < count; i++) {
-      if (sessions[i].advanced(rows[i])) {
-        sessions[wanted++] = sessions[i];
+      DecodeSession session = sessions[i];
+      session.inPass(false);
+      if (session.advanced(rows[i])) {
+        sessions[wanted++] = session;
       }
     }
     Arrays.fill(sessions, wanted, count, null);

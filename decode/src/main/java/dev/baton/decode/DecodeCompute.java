@@ -24,7 +24,7 @@ final class DecodeCompute {
   private final Arena arena = Arena.ofShared();
   private final MemorySegment logits;
   private final MemorySegment shownLogits;
-  private final BatchRunner runner;
+  private BatchRunner runner;
 
   /**
    * @param runner runs all batches
@@ -38,9 +38,13 @@ final class DecodeCompute {
     this.shownLogits = logits.asReadOnly();
   }
 
-  /** What runs batches. */
+  /** What runs batches now: within a pass that pauses another one. */
   BatchRunner runner() {
     return runner;
+  }
+
+  void runner(BatchRunner now) {
+    runner = now;
   }
 
   /** Room for rows of logits, (maxLogits, vocab). */
@@ -58,10 +62,9 @@ final class DecodeCompute {
     return stalls;
   }
 
-  /** A chunk of {@code tokens} that began at {@code startNs} has gone through so many layers. */
-  void ranChunk(int tokens, int ofLayers, long startNs) {
-    long nowNs = runner.nowNs();
-    rate.ran(tokens, ofLayers, nowNs - startNs, nowNs);
+  /** A chunk of {@code tokens} has gone through so many layers in so long. */
+  void ranChunk(int tokens, int ofLayers, long ns) {
+    rate.ran(tokens, ofLayers, ns, runner.nowNs());
   }
 
   /**
@@ -89,8 +92,9 @@ final class DecodeCompute {
       long startNs = runner.nowNs();
       TokenBatch batch = runner.batch().clear().add(scratch, prompt, 0, tokens, 0, 0);
       runner.forward().embed(batch);
+      long pausedNs = runner.pausedNs();
       if (runner.layers(0, layers)) {
-        ranChunk(tokens, layers, startNs);
+        ranChunk(tokens, layers, runner.nowNs() - startNs - (runner.pausedNs() - pausedNs));
       }
       batch.clear();
     }

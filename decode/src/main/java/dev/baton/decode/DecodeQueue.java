@@ -46,6 +46,7 @@ public final class DecodeQueue implements WorkSource, AutoCloseable {
   private final int maxSessions;
   private final DecodeCompute compute;
   private final DecodeBatch batch;
+  private final DecodeBatch batchWithin; // of what goes before a pass that pauses
   private final LongAdder preemptions = new LongAdder();
 
   private final Object lock = new Object();
@@ -73,7 +74,8 @@ public final class DecodeQueue implements WorkSource, AutoCloseable {
       throw new IllegalArgumentException("the scheduler has no room for sessions");
     }
     this.compute = new DecodeCompute(scheduler.runner(), model, pool, maxSessions);
-    this.batch = new DecodeBatch(model, maxSessions, compute);
+    this.batch = new DecodeBatch(model, maxSessions, compute, false);
+    this.batchWithin = new DecodeBatch(model, maxSessions, compute, true);
     scheduler.attach(this);
   }
 
@@ -141,7 +143,7 @@ public final class DecodeQueue implements WorkSource, AutoCloseable {
       session.arrivedAs(arrivals++);
       waiting.add(session);
     }
-    scheduler.wake();
+    scheduler.call(); // where little has to be done for it, a pass pauses
     return session;
   }
 
@@ -177,7 +179,7 @@ public final class DecodeQueue implements WorkSource, AutoCloseable {
   @Override
   public int prepare(StepPolicy policy) {
     int work = settleCancelled(null);
-    work += admitWaiting();
+    work += admitWaiting(true);
     long nowNs = nanoClock.getAsLong();
     for (int i = 0; i < active.size(); i++) {
       DecodeSession session = active.get(i);
@@ -199,21 +201,21 @@ public final class DecodeQueue implements WorkSource, AutoCloseable {
     return tokens;
   }
 
-  private int admitWaiting() {
+  private int admitWaiting(boolean mayPreempt) {
     int admitted = 0;
-    while (admitNext()) {
+    while (admitNext(mayPreempt)) {
       admitted++;
     }
     return admitted;
   }
 
   /** Admits the first in line, if there is one and there is room; nobody overtakes it. */
-  private boolean admitNext() {
+  private boolean admitNext(boolean mayPreempt) {
     DecodeSession session;
     synchronized (lock) {
       session = firstInLine();
     }
-    if (session == null || !(hasPlace(session) && hasBlocks(session))) {
+    if (session == null || !(hasPlace(session, mayPreempt) && hasBlocks(session, mayPreempt))) {
       return false;
     }
     synchronized (lock) {
@@ -244,11 +246,11 @@ public final class DecodeQueue implements WorkSource, AutoCloseable {
     return first;
   }
 
-  private boolean hasPlace(DecodeSession session) {
+  private boolean hasPlace(DecodeSession session, boolean mayPreempt) {
     if (active.size() < maxSessions) {
       return true;
     }
-    DecodeSession last = lastOf(active);
+    DecodeSession last = mayPreempt ? lastOf(active) : null;
     if (last != null && session.priority().isBefore(last.priority())) {
       preempt(last);
       return true;
@@ -257,7 +259,7 @@ public final class DecodeQueue implements WorkSource, AutoCloseable {
   }
 
   /** Blocks for what is known of it, and one more for each session that may soon want one. */
-  private boolean hasBlocks(DecodeSession session) {
+  private boolean hasBlocks(DecodeSession session, boolean mayPreempt) {
     int free = pool.freeBlocks();
     if (free == freeBlocksAtRefusal && !active.isEmpty()) {
       return false;
@@ -265,9 +267,9 @@ public final class DecodeQueue implements WorkSource, AutoCloseable {
     freeBlocksAtRefusal = -1;
     try {
       while (!session.takeBlocks(pool, model, active.size())) {
-        DecodeSession last = lastOf(active);
+        DecodeSession last = mayPreempt ? lastOf(active) : null;
         if (last == null || !session.priority().isBefore(last.priority())) {
-          freeBlocksAtRefusal = free;
+          freeBlocksAtRefusal = mayPreempt ? free : -1;
           return false;
         }
         preempt(last);
@@ -320,11 +322,70 @@ public final class DecodeQueue implements WorkSource, AutoCloseable {
     return work + batch.run(active, runner);
   }
 
+  @Override
+  public long dueNs() {
+    long oldestNs = Long.MAX_VALUE;
+    int rows = 0;
+    for (int i = 0; i < active.size(); i++) {
+      DecodeSession session = active.get(i);
+      if (session.isFirstTokenNear()) {
+        return Long.MIN_VALUE;
+      }
+      if (session.isRow()) {
+        rows++;
+        oldestNs = Math.min(oldestNs, session.lastTokenNs());
+      }
+    }
+    return rows == 0 ? Long.MAX_VALUE : scheduler.runner().budget().dueNs(rows, oldestNs);
+  }
+
+  /** Admits who can be without another's giving way. */
+  @Override
+  public void prepareWithin(StepPolicy policy) {
+    int _ = admitWaiting(false);
+    long nowNs = nanoClock.getAsLong();
+    for (int i = 0; i < active.size(); i++) {
+      DecodeSession session = active.get(i);
+      if (session.isRow()) {
+        policy.row(session.waitedNs(nowNs));
+      } else if (session.isLittle()) {
+        policy.offer(session);
+      }
+    }
+  }
+
+  @Override
+  public int runWithin(BatchRunner within) {
+    int work = 0;
+    BatchRunner outer = compute.runner();
+    compute.runner(within);
+    try {
+      for (int i = 0; i < active.size() && !within.isStopped(); i++) {
+        work += active.get(i).isInPass() ? 0 : advanceWithin(active.get(i));
+      }
+      work += batchWithin.run(active, within);
+    } finally {
+      compute.runner(outer);
+    }
+    return work + settle();
+  }
+
+  /** Goes on with what costs little: its first token, layers of the step behind it. */
+  private int advanceWithin(DecodeSession session) {
+    try {
+      return session.advanceRemote(compute, 0);
+    } catch (Exception e) {
+      session.fail("its prefill could not go on: " + told(e));
+      return 1;
+    }
+  }
+
   /** Goes on with what concerns one session alone. */
   private int advance(DecodeSession session) {
     int work = 0;
+    session.inPass(true);
     try {
-      work += session.advanceRemote(compute);
+      work += session.advanceRemote(compute, session.granted());
       long nowNs = nanoClock.getAsLong();
       if (session.isLookDue(nowNs)) {
         session.reconsiderRemote(compute, nowNs, pendingTokens());
@@ -333,6 +394,8 @@ public final class DecodeQueue implements WorkSource, AutoCloseable {
     } catch (Exception e) {
       session.fail("its prefill could not go on: " + told(e));
       work++;
+    } finally {
+      session.inPass(false);
     }
     return work;
   }
@@ -367,7 +430,7 @@ public final class DecodeQueue implements WorkSource, AutoCloseable {
     int work = 0;
     for (int i = active.size() - 1; i >= 0; i--) {
       DecodeSession session = active.get(i);
-      if (session.isOver()) {
+      if (session.isOver() && !session.isInPass()) {
         end(session);
         work++;
       }
@@ -390,6 +453,7 @@ public final class DecodeQueue implements WorkSource, AutoCloseable {
         if (pass != null) {
           session.leave(pass);
           batch.leave(session);
+          batchWithin.leave(session);
         }
         end(session);
         work++;

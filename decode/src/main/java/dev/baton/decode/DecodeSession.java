@@ -74,6 +74,8 @@ public final class DecodeSession implements ChunkWork {
   private long longestGapNs;
   private int offered;
   private int granted;
+  private boolean within;
+  private boolean inPass;
   private long progressNs;
   private int reportedReady;
   private final Runnable onCancel;
@@ -229,6 +231,7 @@ public final class DecodeSession implements ChunkWork {
   public void offer() {
     RemoteState r = remote;
     granted = 0;
+    within = false;
     offered = 0;
     if (isInPrefill()) {
       offered = awaitsKv && r != null ? r.arrivedTokens() : pending();
@@ -257,6 +260,57 @@ public final class DecodeSession implements ChunkWork {
     return granted > 0;
   }
 
+  @Override
+  public void takeWithin(StepBudget budget) {
+    if (isLittle()) {
+      granted = budget.takeWhole(pending(), ready);
+      within = granted > 0;
+    }
+  }
+
+  /** Whether what was granted is for a step within a pass that pauses. */
+  boolean isWithin() {
+    return within;
+  }
+
+  /** Whether a pass is under way that it is in, or that is for it alone. */
+  boolean isInPass() {
+    return inPass;
+  }
+
+  void inPass(boolean isIn) {
+    inPass = isIn;
+    within &= isIn;
+  }
+
+  /** Whether one row gives its next token, and no pass is under way with it. */
+  boolean isRow() {
+    return !inPass && pending() == 1;
+  }
+
+  /** Whether so little of its prompt is left that a pass may pause for it. */
+  boolean isLittle() {
+    return !inPass
+        && granted == 0
+        && pending() > 1
+        && pending() <= StepBudget.MOST_WITHIN_TOKENS
+        && firstTokenNs == 0;
+  }
+
+  /** Whether its first token needs little, so that it is worth a pause. */
+  boolean isFirstTokenNear() {
+    RemoteState r = remote;
+    if (firstTokenNs != 0 || inPass || end != null) {
+      return false;
+    }
+    return awaitsKv ? r != null && r.isLastRowHere() : isRow() || isLittle();
+  }
+
+  /** When its last token came. */
+  long lastTokenNs() {
+    return lastTokenNs;
+  }
+
   /** Tokens of its prompt that may go through layers in this step. */
   int granted() {
     return granted;
@@ -282,9 +336,10 @@ public final class DecodeSession implements ChunkWork {
    * Goes on with what has come from the prefill node: layers [b, L) of the next chunk, the first
    * token, the step behind it, the hand-over to plain decoding, or the fall-back.
    *
+   * @param mostTokens what there is time for of the prompt
    * @return work done, 0 when nothing new had come
    */
-  int advanceRemote(DecodeCompute compute) {
+  int advanceRemote(DecodeCompute compute, int mostTokens) {
     RemoteState r = remote;
     if (r == null || end != null) {
       return 0;
@@ -292,7 +347,7 @@ public final class DecodeSession implements ChunkWork {
     KvReceiver.State state = r.receiver().state();
     int work = 0;
     if (awaitsKv) {
-      work += r.runArrivedChunk(compute, granted);
+      work += r.runArrivedChunk(compute, mostTokens);
       work += end == null ? beginAnswer(r, compute) : 0; // it may have been cancelled meanwhile
     }
     if (end != null) {

@@ -75,6 +75,7 @@ final class RemoteState {
       return 0;
     }
     long startNs = runner.nowNs();
+    long pausedNs = runner.pausedNs();
     TokenBatch batch = runner.batch();
     receiver.copyHidden(upperTokens, count, runner.forward().hidden(), 0);
     int end = upperTokens + count;
@@ -84,10 +85,11 @@ final class RemoteState {
       return 0;
     }
     batch.clear();
-    compute.ranChunk(count, layers - boundaryLayer, startNs);
     long endNs = runner.nowNs();
-    runner.budget().ranShare(count, upperTokens, upperShare(), endNs - startNs);
-    computedNs += endNs - startNs;
+    long ns = endNs - startNs - (runner.pausedNs() - pausedNs);
+    compute.ranChunk(count, layers - boundaryLayer, ns);
+    runner.budget().ranShare(count, upperTokens, upperShare(), ns);
+    computedNs += ns;
     keep(boundaryLayer, layers, upperTokens, count, startNs, endNs);
     upperTokens = end;
     receiver.hiddenTaken(end);
@@ -146,6 +148,11 @@ final class RemoteState {
   /** True while a chunk's hidden rows wait for this node. */
   boolean isBehind() {
     return arrivedTokens() > 0;
+  }
+
+  /** Whether the prompt's last row, out of the last layer, has come from the prefill node. */
+  boolean isLastRowHere() {
+    return boundaryLayer == layers && receiver.hiddenTokens() == prompt.length;
   }
 
   /**

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -136,6 +137,43 @@ class CancelTest {
       cut.of(loop.submit(request(prompt(900, 2), 60, null, victim)));
       assertGoneALayerLater(cut, 15);
       assertArrayEquals(alone(prompt(20, 1), 200), decoding.await());
+      assertEquals(BLOCKS, pool.freeBlocks());
+    }
+  }
+
+  /** The prompt's pass pauses for a row of the other one, whose listener cancels it. */
+  @Test
+  void shouldTakeASessionOutOfAPassThatPauses() throws InterruptedException {
+    PacedModel slow = new PacedModel(tiny, 10_000_000, 500_000); // a chunk takes 74 ms
+    try (KvPool pool = new KvPool(tiny.kvGeometry(), BLOCKS);
+        DecodeQueue loop = new DecodeQueue(slow, pool, 3, 128, slow::nowNs)) {
+      Recorder victim = new Recorder();
+      AtomicReference<DecodeSession> session = new AtomicReference<>();
+      AtomicInteger freeBefore = new AtomicInteger(-1);
+      AtomicInteger freeAfter = new AtomicInteger(-1);
+      Recorder decoding =
+          new Recorder() {
+            @Override
+            public void onToken(int token) {
+              super.onToken(token);
+              if (count() == 10) {
+                session.set(loop.submit(request(prompt(900, 2), 60, null, victim)));
+              } else if (slow.largestPasses().equals("3 of 128 rows")
+                  && freeBefore.compareAndSet(-1, pool.freeBlocks())) {
+                session.get().cancel();
+              }
+            }
+          };
+      slow.afterLayer(layer -> {
+        if (freeBefore.get() >= 0) {
+          freeAfter.compareAndSet(-1, pool.freeBlocks());
+        }
+      });
+      loop.submit(request(prompt(20, 1), 200, null, decoding));
+      assertEquals(DecodeOutcome.End.CANCELLED, victim.outcome().end());
+      assertArrayEquals(alone(prompt(20, 1), 200), decoding.await());
+      assertEquals("3 of 128 rows", slow.largestPasses());
+      assertEquals(15, freeAfter.get() - freeBefore.get(), "blocks before the next layer");
       assertEquals(BLOCKS, pool.freeBlocks());
     }
   }

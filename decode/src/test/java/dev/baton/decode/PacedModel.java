@@ -10,6 +10,7 @@ import dev.baton.model.LayerPass;
 import dev.baton.model.ModelBackend;
 import dev.baton.model.TokenBatch;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +26,8 @@ final class PacedModel implements ModelBackend {
   private final AtomicLong nowNs = new AtomicLong(1);
   private volatile @Nullable Runnable beforePass;
   private volatile @Nullable IntConsumer afterLayer;
+  private final AtomicInteger mostRows = new AtomicInteger();
+  private final AtomicInteger passesOfMostRows = new AtomicInteger();
 
   PacedModel(ModelBackend model, long passNs, long tokenNs) {
     this.model = model;
@@ -35,6 +38,11 @@ final class PacedModel implements ModelBackend {
   /** The clock that passes move. */
   long nowNs() {
     return nowNs.get();
+  }
+
+  /** How many passes there were of the largest batch. */
+  String largestPasses() {
+    return passesOfMostRows + " of " + mostRows + " rows";
   }
 
   /** Called before each pass, on the thread that computes. */
@@ -137,6 +145,13 @@ final class PacedModel implements ModelBackend {
       Runnable before = beforePass;
       if (before != null) {
         before.run();
+      }
+      if (batch.rows() > mostRows.get()) {
+        mostRows.set(batch.rows());
+        passesOfMostRows.set(0);
+      }
+      if (batch.rows() == mostRows.get()) {
+        passesOfMostRows.incrementAndGet();
       }
       pass.embed(batch);
     }

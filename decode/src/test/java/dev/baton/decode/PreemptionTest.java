@@ -23,6 +23,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** More sessions than there are blocks for: some give way, and all answer as they would alone. */
 @Timeout(120)
@@ -171,13 +173,19 @@ class PreemptionTest {
     }
   }
 
-  /** Hits, evictions, preemptions, cancels and priorities, as they come, in a pool too small. */
-  @Test
-  void shouldAnswerTheSameThroughAThousandRandomRequests() throws InterruptedException {
+  /**
+   * Hits, evictions, preemptions, cancels and priorities, as they come, in a pool too small.
+   *
+   * @param maxStallNs with a bound that nothing keeps, a pass pauses behind each of its layers
+   */
+  @ParameterizedTest
+  @ValueSource(longs = {0, 1})
+  void shouldAnswerTheSameThroughAThousandRandomRequests(long maxStallNs)
+      throws InterruptedException {
     SplittableRandom random = new SplittableRandom(5);
     Map<String, int[]> wanted = new HashMap<>();
     try (KvPool pool = new KvPool(model.kvGeometry(), 9);
-        DecodeQueue queue = new DecodeQueue(model, pool, 5, 48, System::nanoTime)) {
+        DecodeQueue queue = new DecodeQueue(model, pool, 5, 48, maxStallNs, System::nanoTime)) {
       int cancels = 0;
       for (int round = 0; round < 125; round++) {
         List<Recorder> recorders = new ArrayList<>();

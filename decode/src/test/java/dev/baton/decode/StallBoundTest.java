@@ -15,6 +15,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -159,6 +160,62 @@ class StallBoundTest {
         assertTrue(loop.stalls().longestNs() <= boundNs);
         assertTrue(loop.stalls().count() >= 499);
         assertArrayEquals(alone(prompt, 500), decoding.await(), "whatever rides with it");
+      }
+    }
+  }
+
+  @Test
+  void shouldKeepTheBoundWithoutSmallerChunks() throws InterruptedException {
+    PacedModel model = new PacedModel(tiny, 10 * MS, MS / 2); // a whole chunk takes 74 ms
+    try (KvPool cache = cache();
+        DecodeQueue loop = loop(model, cache, 0)) {
+      Recorder longOne = new Recorder();
+      Timed decoding =
+          new Timed(model) {
+            @Override
+            public void onToken(int token) {
+              super.onToken(token);
+              if (count() == 20) {
+                loop.submit(request(prompt(7 * CHUNK, 1), 2, null, longOne));
+              }
+            }
+          };
+      loop.submit(request(prompt(20, 7), 100, null, decoding));
+      assertArrayEquals(alone(prompt(7 * CHUNK, 1), 2), longOne.await());
+      assertArrayEquals(alone(prompt(20, 7), 100), decoding.await());
+      assertEquals("7 of 128 rows", model.largestPasses());
+      assertTrue(decoding.longestGapNs() <= 50 * MS, decoding.longestGapNs() + " ns");
+      assertTrue(decoding.longestGapNs() >= 30 * MS, decoding.longestGapNs() + " ns");
+    }
+  }
+
+  /** A whole chunk takes 74 ms; what comes in the middle of one does not wait for its end. */
+  @Test
+  void shouldPauseAPassForATinyPromptThatIsNew() throws InterruptedException {
+    for (boolean isDecodingBeside : new boolean[] {false, true}) {
+      PacedModel model = new PacedModel(tiny, 10 * MS, MS / 2);
+      try (KvPool cache = cache();
+          DecodeQueue loop = loop(model, cache, 0)) {
+        Recorder longOne = new Recorder();
+        Timed small = new Timed(model);
+        Timed decoding = new Timed(model);
+        AtomicLong submittedNs = new AtomicLong();
+        model.afterLayer(layer -> {
+          boolean isInChunk = model.largestPasses().equals("3 of 128 rows");
+          if (isInChunk && layer == 1 && submittedNs.compareAndSet(0, model.nowNs())) {
+            loop.submit(request(prompt(8, 99), 3, null, small));
+          }
+        });
+        if (isDecodingBeside) {
+          loop.submit(request(prompt(20, 7), 200, null, decoding));
+        }
+        loop.submit(request(prompt(LONG_PROMPT, 1), 2, null, longOne));
+        long waitedNs = small.firstNs() - submittedNs.get();
+        // Its own pass, the rest of a layer, and perhaps a row of the other one first.
+        assertTrue(waitedNs <= 14 * MS + 2 * 13 * MS + 10 * MS, "waited " + waitedNs);
+        assertArrayEquals(alone(prompt(8, 99), 3), small.await());
+        assertArrayEquals(alone(prompt(LONG_PROMPT, 1), 2), longOne.await());
+        assertTrue(decoding.longestGapNs() <= 50 * MS, decoding.longestGapNs() + " ns");
       }
     }
   }

@@ -141,7 +141,12 @@ final class GgmlPass implements LayerPass {
   @Override
   public boolean layersWhile(TokenBatch batch, int from, int to, LayerListener listener) {
     // Another device is given all layers at once and waited for once; it is done before long.
-    return run(batch, from, to, model.device().isCpu() ? listener : null);
+    return run(batch, from, to, canPause() ? listener : null);
+  }
+
+  @Override
+  public boolean canPause() {
+    return model.device().isCpu();
   }
 
   private boolean run(TokenBatch batch, int from, int to, @Nullable LayerListener listener) {
@@ -170,7 +175,7 @@ final class GgmlPass implements LayerPass {
         listener == null
             ? compute(kept, from, to)
             : compute(kept, from, to, layer -> onLayer(batch, layer, listener));
-    if (!wanted && model.device().isCpu() && lastLayer < to - 1) {
+    if (!wanted && canPause() && lastLayer < to - 1) {
       backends.tensorGet(inputs.result(lastLayer, false), hidden, 0, batch.rows() * rowBytes);
     }
     if (wanted) {

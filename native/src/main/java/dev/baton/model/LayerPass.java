@@ -19,7 +19,7 @@ public interface LayerPass extends AutoCloseable {
     /**
      * The KV of the batch's rows stands in the cache, to be exported by any thread.
      *
-     * @return false to end the pass here; the hidden rows are then worth nothing
+     * @return false to end the pass here
      */
     boolean onLayer(int layer);
   }
@@ -53,7 +53,8 @@ public interface LayerPass extends AutoCloseable {
    * The same, telling {@code listener} of each layer as soon as it is done, which may be when the
    * next one is under way.
    *
-   * @return false when the listener ended it
+   * @return false when the listener ended it; where the pass {@link #canPause}, rows may go on then
+   *     as with {@link #layersWhile}
    */
   default boolean layers(TokenBatch batch, int from, int to, LayerListener listener) {
     for (int layer = from; layer < to; layer++) {
@@ -75,6 +76,14 @@ public interface LayerPass extends AutoCloseable {
    */
   default boolean layersWhile(TokenBatch batch, int from, int to, LayerListener listener) {
     return layers(batch, from, to, listener);
+  }
+
+  /**
+   * Whether a pass that its listener ended behind a layer can go on from there, after others were
+   * run: its hidden rows stand in {@link #hidden} then, however it was listened to.
+   */
+  default boolean canPause() {
+    return true;
   }
 
   /**

@@ -17,4 +17,10 @@ public interface ChunkWork extends Turns.Work {
    * @return false when that is nothing
    */
   boolean take(StepBudget budget);
+
+  /**
+   * Takes all that is left of it, for a step within a pass that pauses, by {@link
+   * StepBudget#takeWhole}. Only little work does so.
+   */
+  default void takeWithin(StepBudget budget) {}
 }

@@ -98,7 +98,10 @@ public final class Scheduler implements AutoCloseable {
             Math.addExact(limits.chunkTokens(), limits.maxSessions()),
             budget,
             nanoClock,
-            this::settleWithin);
+            new Pauses());
+    if (runner.pauses()) {
+      budget.passesPauseBehind(1.0 / model.shape().layers());
+    }
     this.thread = Thread.ofPlatform().daemon().name("baton-compute").unstarted(this::work);
     this.thread.start();
   }
@@ -124,7 +127,7 @@ public final class Scheduler implements AutoCloseable {
     LockSupport.unpark(thread);
   }
 
-  /** Something was cancelled: it is looked after behind the layer at hand. */
+  /** Something was cancelled, or is new: it is looked after behind the layer at hand. */
   public void call() {
     runner.call();
     wake();
@@ -183,6 +186,7 @@ public final class Scheduler implements AutoCloseable {
       work += source.prepare(policy);
     }
     policy.allot();
+    runner.rowsApart(policy.budget().rowsApart());
     pendingTokens = policy.pendingTokens();
     for (WorkSource source : sources) {
       work += runner.isStopped() ? 0 : source.run(runner);
@@ -202,9 +206,36 @@ public final class Scheduler implements AutoCloseable {
     return true;
   }
 
-  private void settleWithin(BatchRunner pass) {
-    for (WorkSource source : sources) {
-      source.settleWithin(pass);
+  /** What happens between two layers of a pass. */
+  private final class Pauses implements BatchRunner.Between {
+    @Override
+    public void settle(BatchRunner pass) {
+      for (WorkSource source : sources) {
+        source.settleWithin(pass);
+      }
+    }
+
+    @Override
+    public long dueNs() {
+      long due = Long.MAX_VALUE;
+      for (WorkSource source : sources) {
+        due = Math.min(due, source.dueNs());
+      }
+      return due;
+    }
+
+    @Override
+    public int pause(BatchRunner within) {
+      policy.begin();
+      for (WorkSource source : sources) {
+        source.prepareWithin(policy);
+      }
+      policy.allotWithin();
+      int work = 0;
+      for (WorkSource source : sources) {
+        work += within.isStopped() ? 0 : source.runWithin(within);
+      }
+      return work;
     }
   }
 

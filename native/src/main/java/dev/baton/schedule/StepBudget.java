@@ -7,6 +7,10 @@ package dev.baton.schedule;
  * is more. Costs are measured ({@link #ran}), and what is planned for is less than the bound by so
  * much that about one pass in a hundred is over it.
  *
+ * <p>Where passes pause between layers ({@link BatchRunner}), a chunk for which the bound leaves no
+ * time does not get smaller, which would cost throughput: the rows stay out of its batch ({@link
+ * #rowsApart}), which pauses for them.
+ *
  * <p>Where nobody decodes, chunks are as large as configured, and a step is one of them; but behind
  * a prompt that ends in the batch, whose first token waits for the batch, others' chunks are
  * bounded as well. One chunk a step always gets {@link #LEAST_TOKENS}, so that prompts get on
@@ -42,6 +46,15 @@ public final class StepBudget {
 
   private static final double RAISED = LOWERED / 100;
 
+  /** A pass pauses for rows so long before the bound, of it. */
+  private static final double PAUSE_AIM = 0.95;
+
+  /** Where passes pause, a chunk that could not have as much of its room stays by itself. */
+  private static final double WORTH_JOINING = 0.875;
+
+  /** Work of up to so many tokens is run in a pause. */
+  public static final int MOST_WITHIN_TOKENS = 32;
+
   private final int chunkTokens;
   private final long maxStallNs;
   private final StepCost cost = new StepCost(); // of batches
@@ -50,6 +63,8 @@ public final class StepBudget {
   private double provenNs = 1; // and its pass
 
   private double aim = FIRST_AIM; // the rest is for what passes differ by
+  private double unpausedShare; // of a pass; 0 where passes do not pause
+  private boolean rowsApart;
   private boolean timed;
   private int rows;
   private double leftNs;
@@ -74,6 +89,29 @@ public final class StepBudget {
     this.maxStallNs = maxStallNs;
   }
 
+  /**
+   * Passes pause between layers for what is due; at first they do not.
+   *
+   * @param share the part of a pass behind which one may pause again, 0..1
+   */
+  void passesPauseBehind(double share) {
+    unpausedShare = share;
+  }
+
+  /** Whether the step's rows stay out of a batch with a prompt's chunk, which pauses for them. */
+  public boolean rowsApart() {
+    return rowsApart;
+  }
+
+  /**
+   * When a pass has to pause for decode rows.
+   *
+   * @param lastTokenNs when the last token came of the one that has waited longest
+   */
+  public long dueNs(int decodeRows, long lastTokenNs) {
+    return lastTokenNs + (long) (PAUSE_AIM * boundNs(decodeRows) - cost.decodeNs(decodeRows));
+  }
+
   /** The stall bound of a batch with so many decode rows. */
   public long boundNs(int decodeRows) {
     return maxStallNs > 0
@@ -95,6 +133,7 @@ public final class StepBudget {
     leftTokens = chunkTokens;
     leftProven = largest(passNs);
     given = 0;
+    rowsApart = false;
   }
 
   /**
@@ -115,10 +154,8 @@ public final class StepBudget {
    */
   public int take(int tokens, int position) {
     int room = Math.min(tokens, leftTokens);
-    if (timed) {
-      room = Math.min(room, Math.max(0, leftProven));
-    }
-    int chunk = fit(tokens, room, cost.tokenNs(position));
+    int most = timed ? Math.clamp(leftProven, 0, room) : room;
+    int chunk = fit(tokens, room, most, cost.tokenNs(position));
     leftTokens -= chunk;
     leftProven -= chunk;
     timed |= chunk == tokens;
@@ -135,16 +172,36 @@ public final class StepBudget {
    */
   public int takeShare(int tokens, int position, double share) {
     int room = (int) Math.min(tokens, leftTokens / share);
-    int chunk = fit(tokens, room, share * shareCost.tokenNs(position));
+    int chunk = fit(tokens, room, room, share * shareCost.tokenNs(position));
     leftTokens -= (int) Math.ceil(chunk * share);
     return chunk;
   }
 
-  private int fit(int tokens, int room, double tokenNs) {
-    int chunk = room;
+  /**
+   * Takes all of little work, for a step within a pass that pauses.
+   *
+   * @param tokens what is left of the prompt
+   * @param position where that begins
+   * @return its tokens; 0 when it is not little, or the step has no time for it
+   */
+  public int takeWhole(int tokens, int position) {
+    double ns = tokens * cost.tokenNs(position);
+    if (given + tokens > MOST_WITHIN_TOKENS || (timed && ns > leftNs)) {
+      return 0;
+    }
+    given += tokens;
+    leftNs -= ns;
+    return tokens;
+  }
+
+  private int fit(int tokens, int room, int most, double tokenNs) {
+    int chunk = most;
     if (timed) {
       double inTime = tokenNs > 0 ? Math.max(0, leftNs / tokenNs) : LEAST_TOKENS;
-      chunk = (int) Math.min(room, inTime);
+      chunk = (int) Math.min(most, inTime);
+    }
+    if (unpausedShare > 0 && chunk < WORTH_JOINING * room) {
+      return fitApart(tokens, room, tokenNs);
     }
     if (chunk < tokens && (timed || given > 0)) {
       chunk -= Math.min(chunk, (rows + given + chunk) % UNIT_TOKENS);
@@ -153,6 +210,25 @@ public final class StepBudget {
       chunk = Math.max(chunk, Math.min(tokens, Math.min(chunkTokens, LEAST_TOKENS)));
     }
     given += chunk;
+    leftNs -= chunk * tokenNs;
+    return chunk;
+  }
+
+  /**
+   * The first chunk of a step for which there is too little time has all the room, by itself, as
+   * far as rows that have waited least can wait for a layer of it.
+   */
+  private int fitApart(int tokens, int room, double tokenNs) {
+    if (given > 0) {
+      return 0;
+    }
+    double layerNs = PAUSE_AIM * boundNs(rows) - cost.decodeNs(rows);
+    double inLayer = layerNs / (BatchRunner.SLOWER * unpausedShare * tokenNs);
+    int least = Math.min(tokens, Math.min(chunkTokens, LEAST_TOKENS));
+    int chunk = rows > 0 && tokenNs > 0 ? (int) Math.clamp(inLayer, least, room) : room;
+    rowsApart = rows > 0;
+    timed = false;
+    given = chunk;
     leftNs -= chunk * tokenNs;
     return chunk;
   }

@@ -6,8 +6,9 @@ package dev.baton.schedule;
  * computed here, layers of what a peer has sent, and peers' orders stand in one line. Policy alone,
  * without threads, clocks or models, so that a simulation decides by this very object.
  *
- * <p>A step is {@link #begin}, {@link #row} and {@link #offer} for all there is, {@link #allot};
- * the budget is told what passes took. Allocates nothing in the steady state. One thread.
+ * <p>A step is {@link #begin}, {@link #row} and {@link #offer} for all there is, {@link #allot} or
+ * {@link #allotWithin}; the budget is told what passes took. Allocates nothing in the steady state.
+ * One thread.
  */
 public final class StepPolicy {
   private final Turns<ChunkWork> turns = new Turns<>();
@@ -56,6 +57,18 @@ public final class StepPolicy {
     while (next != null && next.take(budget)) {
       turns.served(next);
       next = turns.peek();
+    }
+  }
+
+  /**
+   * The same for a step within a pass that pauses: the rows, and what of the work needs so little
+   * that they can wait for it.
+   */
+  public void allotWithin() {
+    turns.removeIf(ChunkWork::isThrough);
+    budget.begin(rows, waitedNs);
+    for (int i = 0; i < turns.size(); i++) {
+      turns.get(i).takeWithin(budget);
     }
   }
 

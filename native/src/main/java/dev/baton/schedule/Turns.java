@@ -55,6 +55,11 @@ public final class Turns<T extends Turns.Work> {
     }
   }
 
+  /** One of them; 0 has waited longest since its last turn. */
+  T get(int i) {
+    return waitingLongestFirst.get(i);
+  }
+
   /** What is left to do of all. */
   public long remaining() {
     long sum = 0;

@@ -42,6 +42,31 @@ public interface WorkSource {
   void settleWithin(BatchRunner pass);
 
   /**
+   * When at the latest it wants to be asked for what goes before a pass that is under way: an
+   * answer's next token that would come later than the stall bound allows, a first token that needs
+   * little. Behind each layer, where the device can pause a pass.
+   *
+   * @return by the scheduler's clock, so that there is still time to run it; {@link Long#MAX_VALUE}
+   *     for never
+   */
+  default long dueNs() {
+    return Long.MAX_VALUE;
+  }
+
+  /** Before a step within a pass that pauses: as {@link #prepare}, of what goes before that. */
+  default void prepareWithin(StepPolicy policy) {}
+
+  /**
+   * Runs that, and ends what is over. What is in the pass that pauses stays as it is.
+   *
+   * @param within runs it
+   * @return what was done, 0 for nothing
+   */
+  default int runWithin(BatchRunner within) {
+    return 0;
+  }
+
+  /**
    * All ends: what is under way and what would come. By the compute thread at its end, or by
    * another one where that does not come back.
    *
