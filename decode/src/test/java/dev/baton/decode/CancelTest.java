@@ -178,6 +178,61 @@ class CancelTest {
     }
   }
 
+  /** Two prompts' pass pauses for a tiny one, and one of the two is cancelled within that pause. */
+  @Test
+  void shouldTakeASessionOutOfAPausedBatchOfSeveral() throws InterruptedException {
+    PacedModel slow = new PacedModel(tiny, 10_000_000, 250_000);
+    try (KvPool pool = new KvPool(tiny.kvGeometry(), BLOCKS);
+        DecodeQueue loop = new DecodeQueue(slow, pool, 4, 128, slow::nowNs)) {
+      Recorder warm = new Recorder();
+      loop.submit(request(prompt(128, 8), 3, null, warm));
+      assertArrayEquals(alone(prompt(128, 8), 3), warm.await());
+      Recorder victim = new Recorder();
+      Recorder other = new Recorder();
+      Recorder small = new Recorder();
+      CountDownLatch begun = new CountDownLatch(1);
+      CountDownLatch bothThere = new CountDownLatch(1);
+      AtomicReference<DecodeSession> session = new AtomicReference<>();
+      AtomicInteger passes = new AtomicInteger();
+      List<String> seen = Collections.synchronizedList(new ArrayList<>());
+      slow.beforePass(() -> {
+        if (passes.getAndIncrement() == 0) {
+          begun.countDown();
+          awaitQuietly(bothThere);
+        }
+      });
+      slow.afterLayer(layer -> {
+        int pass = passes.get();
+        seen.add(pass + "/" + layer);
+        if (pass == 2 && layer == 1) {
+          loop.submit(request(prompt(5, 3), 1, null, small));
+        } else if (pass == 3 && layer == 1) {
+          session.get().cancel();
+        }
+      });
+      Recorder first = new Recorder();
+      loop.submit(request(prompt(128, 1), 1, null, first));
+      begun.await();
+      session.set(loop.submit(request(prompt(40, 4), 5, null, victim)));
+      loop.submit(request(prompt(50, 2), 20, null, other));
+      bothThere.countDown();
+      assertArrayEquals(alone(prompt(50, 2), 20), other.await());
+      assertArrayEquals(alone(prompt(5, 3), 1), small.await());
+      assertEquals(DecodeOutcome.End.CANCELLED, victim.outcome().end());
+      assertEquals(0, victim.count());
+      assertEquals(List.of("2/0", "2/1", "3/0", "3/1"), seen.subList(6, 10), "layers of passes");
+      assertEquals(BLOCKS, pool.freeBlocks());
+    }
+  }
+
+  private static void awaitQuietly(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
   @Test
   void shouldEndAQueuedRequestAndARemoteOneWhileOthersComputeAPass() throws InterruptedException {
     try (KvPool pool = new KvPool(tiny.kvGeometry(), BLOCKS);

@@ -1,6 +1,7 @@
 package dev.baton.schedule;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -184,5 +185,68 @@ class StepBudgetTest {
       assertTrue(over <= 60, over + " of 3,000 passes were over the bound, noise " + noise);
       assertTrue(spentNs >= 3_000 * 38 * MS, "a pass took " + spentNs / 3_000 + " ns of 50 ms");
     }
+  }
+
+  /** 16 layers: behind each a pass may pause. */
+  private void pauses() {
+    budget.passesPauseBehind(1.0 / 16);
+    for (int i = 0; i < 5; i++) {
+      budget.ran(1, 0, 0, STEP_NS);
+      budget.ran(0, CHUNK, 2000, passNs(0, CHUNK, 2000)); // 123 ms
+      budget.ran(0, 32, 0, passNs(0, 32, 0)); // 27 ms
+    }
+  }
+
+  @Test
+  void shouldLeaveAChunkWholeThatPausesForTheRows() {
+    pauses();
+    assertEquals(CHUNK, step(1, 4000, 2000));
+    assertTrue(budget.rowsApart());
+    assertEquals(0, budget.take(4000, 0), "the chunk has all of the room");
+  }
+
+  @Test
+  void shouldTakeRowsAlongWhereAChunkLeavesThemTime() {
+    pauses();
+    assertEquals(20, step(1, 20, 0));
+    assertFalse(budget.rowsApart());
+    assertEquals(0, budget.take(4000, 2000), "those in the batch would wait for it");
+    assertEquals(10, budget.take(10, 0));
+  }
+
+  @Test
+  void shouldHaveNoLayerTakeLongerThanRowsMayWait() {
+    pauses();
+    StepBudget asked = new StepBudget(CHUNK, 20 * MS);
+    asked.passesPauseBehind(1.0 / 16);
+    for (int i = 0; i < 50; i++) {
+      asked.ran(1, 0, 0, STEP_NS);
+      asked.ran(0, CHUNK, 2000, passNs(0, CHUNK, 2000));
+    }
+    asked.begin(1, 0);
+    int tokens = asked.take(4000, 2000);
+    assertTrue(asked.rowsApart());
+    assertTrue(tokens > 32 && tokens < CHUNK, tokens + " tokens");
+    long layerNs = passNs(0, tokens, 2000) / 16;
+    assertTrue(layerNs + STEP_NS <= 20 * MS, tokens + " tokens, a layer of " + layerNs);
+  }
+
+  @Test
+  void shouldTakeLittleWholeOrNotAtAllWithinAPause() {
+    pauses();
+    budget.begin(0, 0);
+    assertEquals(20, budget.takeWhole(20, 0));
+    assertEquals(0, budget.takeWhole(20, 0), "together they are not little");
+    assertEquals(12, budget.takeWhole(12, 0));
+    budget.begin(1, 40 * MS);
+    assertEquals(0, budget.takeWhole(20, 2000), "the rows have no time for it");
+  }
+
+  @Test
+  void shouldPauseForRowsWhileThereIsTimeForThem() {
+    pauses();
+    long dueNs = budget.dueNs(1, 1000 * MS);
+    assertTrue(dueNs <= 1000 * MS + 50 * MS - STEP_NS, "due at " + dueNs);
+    assertTrue(dueNs >= 1000 * MS + 45 * MS - STEP_NS, "due at " + dueNs);
   }
 }
