@@ -25,20 +25,24 @@ import java.lang.invoke.MethodHandle;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * A real prefill node, far faster than this one, that gets a hundredth of its time for a while:
- * what is automatic finishes without it, the next plan knows, and it is used again when that is
- * over. It compares times, and so wants the machine for itself: with {@code -Psoak}.
+ * A real prefill node, faster than this one, that gets a small part of its time for a while: what
+ * is automatic finishes without it, the next plan knows, and it is used again when that is over. It
+ * compares times, and so wants the machine for itself: with {@code -Psoak}.
  */
 @Tag("soak")
 class StragglerIT {
@@ -55,17 +59,30 @@ class StragglerIT {
   private static final String SLOW = "was left for being slow";
 
   @TempDir Path home;
+  private int slowing;
 
   private record Answer(double seconds, int[] tokens, DecodeOutcome outcome, boolean remote) {}
 
-  @Test
+  /** Scalar kernels on one thread here: the same bits at unlike speeds. */
+  @ParameterizedTest
+  @CsvSource({
+    ", 1, 100", // the best kernels there, far faster, at a hundredth
+    "scalar, 2, 33", // twice as fast, at 3%
+  })
   @Timeout(300)
-  void shouldCostHalfMoreThanTheBestPlanThatKnewAtMostAndBeUsedAgainWhenItIsFast()
-      throws Exception {
-    // Scalar kernels here, the best ones there: the same bits at unlike speeds.
+  void shouldCostHalfMoreThanTheBestPlanThatKnewAtMostAndBeUsedAgainWhenItIsFast(
+      @Nullable String isa, String threads, int slower) throws Exception {
     KernelsConfig slow = KernelsConfig.defaults().withThreads(1).withIsa("scalar");
+    slowing = slower;
     try (BatonProcess node =
-            BatonProcess.start("node", "--threads", "1", "--model", BatonProcess.TINY.toString());
+            BatonProcess.start(
+                List.of(),
+                isa == null ? Map.of() : Map.of("BATON_CPU_ISA", isa),
+                "node",
+                "--threads",
+                threads,
+                "--model",
+                BatonProcess.TINY.toString());
         NodeCompute compute = NodeCompute.open(BatonProcess.TINY, slow, done -> {});
         StreamNode stream =
             StreamNode.launch(
@@ -136,7 +153,7 @@ class StragglerIT {
   /**
    * @param slowSeconds when the node is slowed, behind the request's beginning; negative for never
    */
-  private static Answer run(
+  private Answer run(
       AutoSplit auto,
       PrefillPeer peer,
       DecodeQueue queue,
@@ -149,7 +166,7 @@ class StragglerIT {
     boolean remote = chosen != null && !chosen.isLocal();
     CompletableFuture<DecodeOutcome> ended = new CompletableFuture<>();
     int[] tokens = new int[ANSWER];
-    Slowing slowing = slowSeconds == 0 ? new Slowing(node) : null;
+    Slowing stops = slowSeconds == 0 ? new Slowing(node, slowing) : null;
     BatonProcess.pause(slowSeconds == 0 ? 200 : 0);
     long startNs = System.nanoTime();
     queue.submit(
@@ -183,7 +200,7 @@ class StragglerIT {
             }));
     if (slowSeconds > 0) {
       BatonProcess.pause(Math.round(1e3 * slowSeconds));
-      slowing = new Slowing(node);
+      stops = new Slowing(node, slowing);
     }
     try {
       DecodeOutcome outcome = ended.get(60, TimeUnit.SECONDS);
@@ -191,7 +208,7 @@ class StragglerIT {
       if (plan != null) {
         plan.ended(outcome, outcome.times().ttftNs() / 1e9, null);
       }
-      if (slowing != null) {
+      if (stops != null) {
         PlanDecision next = plan(auto);
         assertTrue(next.reason().contains(SLOW), seconds + " s; " + next.reason());
       } else {
@@ -200,17 +217,16 @@ class StragglerIT {
       return new Answer(
           seconds, Arrays.copyOf(tokens, outcome.tokens().outputTokens()), outcome, remote);
     } finally {
-      if (slowing != null) {
-        slowing.close();
+      if (stops != null) {
+        stops.close();
       }
     }
   }
 
-  /** Gives a process a hundredth of its time until that is closed, by libc's own kill. */
+  /** Gives a process a part of its time until that is closed, by libc's own kill. */
   @SuppressWarnings("restricted")
   private static final class Slowing {
     private static final long RUNS_NS = 1_000_000;
-    private static final int STOPS_TIMES = 99;
     private static final MethodHandle KILL =
         Linker.nativeLinker()
             .downcallHandle(
@@ -220,10 +236,13 @@ class StragglerIT {
     private static final int SIGSTOP = 19;
 
     private final int pid;
+    private final long stopsTimes;
     private final Thread thread;
     private volatile boolean closed;
 
-    Slowing(BatonProcess node) {
+    /** So many times slower. */
+    Slowing(BatonProcess node, int times) {
+      stopsTimes = times - 1;
       pid = (int) node.process().pid();
       thread = Thread.ofPlatform().daemon().start(this::work);
     }
@@ -232,7 +251,7 @@ class StragglerIT {
       long ranNs = RUNS_NS;
       while (!closed) {
         signal(SIGSTOP);
-        LockSupport.parkNanos(STOPS_TIMES * ranNs); // a busy machine lets it run for longer
+        LockSupport.parkNanos(stopsTimes * ranNs); // a busy machine lets it run for longer
         long startNs = System.nanoTime();
         signal(SIGCONT);
         LockSupport.parkNanos(RUNS_NS);

@@ -35,15 +35,20 @@ class StragglerByForecastTest {
   void shouldCostNoMoreThanHalfBeyondTheBestPlanThatKnewWheneverANodeIsSlowedTo3Percent() {
     for (long slowMs = 0; slowMs <= 900; slowMs += 50) {
       for (long hereMs : new long[] {1_100, 1_500, 3_000, 10_000}) {
-        long at = slowMs;
-        long left = leftAt(atMs -> slowed(atMs, at), hereMs);
-        assertTrue(left != NEVER, "never left when slowed at " + slowMs + ", here " + hereMs);
-        double done = (double) slowed(left, slowMs) / BYTES;
-        double took = left + hereMs * (1 - done);
-        double knew = Math.min(hereMs, slowMs + hereMs * (1 - slowMs / (double) PREDICTED_MS));
-        assertTrue(
-            took <= 1.5 * knew,
-            slowMs + ", here " + hereMs + ": " + took + " over " + knew + " ms");
+        for (int pieces : new int[] {(int) BYTES, 48, 8, 2}) {
+          long at = slowMs;
+          long piece = BYTES / pieces;
+          LongUnaryOperator arrived = atMs -> slowed(atMs, at) / piece * piece;
+          long left = leftAt(arrived, hereMs);
+          assertTrue(left != NEVER, "never left when slowed at " + slowMs + ", here " + hereMs);
+          double done = (double) arrived.applyAsLong(left) / BYTES;
+          double took = left + hereMs * (1 - done);
+          double before = (double) arrived.applyAsLong(slowMs) / BYTES;
+          double knew = Math.min(hereMs, slowMs + hereMs * (1 - before));
+          assertTrue(
+              took <= 1.5 * knew,
+              slowMs + ", here " + hereMs + " in " + pieces + ": " + took + " over " + knew);
+        }
       }
     }
   }

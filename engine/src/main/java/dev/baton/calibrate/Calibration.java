@@ -136,8 +136,9 @@ public final class Calibration {
       runOnce(here, requestSeconds);
       found.here(here.profile());
     }
-    runOnce(there, requestSeconds);
-    found.pair(profile(known == null ? here.profile() : known, there, 1));
+    SpeedProfile speed = known == null ? here.profile() : known;
+    runOnce(there.beside(speed), requestSeconds);
+    found.pair(profile(speed, there, 1));
     List<Probe> all = new ArrayList<>(there.all());
     if (known == null) {
       all.addAll(here.all());

@@ -73,6 +73,7 @@ final class NodeProbes {
   private final List<Probe> steps = new ArrayList<>();
   private @Nullable Probe together;
   private final List<Probe> links = new ArrayList<>();
+  private double tokenSecondsHere; // of a prompt, through all layers, beside a target
   private double limitSeconds = Trial.NO_LIMIT;
   private double reachTokens = Double.MAX_VALUE; // of a prompt whose KV all layers send in time
   private double linkBytesPerSecond = Double.MAX_VALUE; // as the first transfers show it, at most
@@ -96,6 +97,16 @@ final class NodeProbes {
     this.largestChunkTokens = Math.min(largestChunkTokens, limits.chunkTokens());
     this.target = target;
     this.coarse = coarse;
+  }
+
+  /**
+   * The node that computes what the target does not: so much of a prompt as it has time for shows
+   * the link.
+   */
+  NodeProbes beside(SpeedProfile speed) {
+    int chunk = Math.max(1, largestChunkTokens);
+    tokenSecondsHere = speed.chunkLayerSeconds(chunk, LINK_TOKENS / 2) * model.layers() / chunk;
+    return this;
   }
 
   /**
@@ -130,7 +141,8 @@ final class NodeProbes {
       depths.stream()
           .filter(tokens -> tokens <= DEEPEST_TIMES * reachTokens)
           .forEach(tokens -> deep.add(probe(tokens, 1)));
-      linkProbes(target, (int) (LINK_SHARE * requestSeconds / perToken), requestSeconds, ran);
+      double perLinkToken = Math.max(perToken, tokenSecondsHere);
+      linkProbes(target, (int) (LINK_SHARE * requestSeconds / perLinkToken), requestSeconds, ran);
     }
     for (Probe probe : deep) {
       run(probe, ran);
