@@ -27,11 +27,13 @@ import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A real prefill node with a core of its own, of which another load takes a part for a while. */
+@Tag("alone")
 class SlowedNodeIT {
   private static final Duration LEASE = Duration.ofSeconds(20);
   private static final int CHUNK = 128;
