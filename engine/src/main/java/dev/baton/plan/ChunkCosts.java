@@ -7,12 +7,14 @@ import java.util.Arrays;
 final class ChunkCosts {
   private final double[] layerSeconds;
   private final double sum;
-  private final double cachedSeconds;
+  private final HeldPrefix held;
+  private final double[] againSeconds; // behind each part of what is held, and behind nothing
 
-  private ChunkCosts(double[] layerSeconds, double cachedSeconds) {
+  private ChunkCosts(double[] layerSeconds, HeldPrefix held, double[] againSeconds) {
     this.layerSeconds = layerSeconds;
     this.sum = Arrays.stream(layerSeconds).sum();
-    this.cachedSeconds = cachedSeconds;
+    this.held = held;
+    this.againSeconds = againSeconds;
   }
 
   /**
@@ -24,7 +26,7 @@ final class ChunkCosts {
    * @param largestTokens of what is taken together
    */
   static ChunkCosts together(
-      SpeedProfile speed,
+      ClusterNode node,
       double correction,
       RequestShape shape,
       ChunkSchedule schedule,
@@ -41,38 +43,62 @@ final class ChunkCosts {
           && sum + tokens[last + 1] <= largestTokens) {
         sum += tokens[++last];
       }
-      seconds[last] = correction * speed.chunkLayerSeconds(sum, depth);
+      seconds[last] = correction * node.speed().chunkLayerSeconds(sum, depth);
       depth += sum;
       i = last + 1;
     }
-    return new ChunkCosts(seconds, cached(speed, correction, shape.cachedTokens(), schedule));
+    return new ChunkCosts(seconds, node.held(), again(node, correction, shape, schedule));
   }
 
   /** What chunks as {@link ChunkSchedule#cut} makes them take on this node, one by one. */
   static ChunkCosts of(
-      SpeedProfile speed,
+      ClusterNode node,
+      double correction,
+      RequestShape shape,
+      ChunkSchedule schedule,
+      int[] tokens) {
+    return behind(shape.cachedTokens(), node, correction, shape, schedule, tokens);
+  }
+
+  /**
+   * The same where the node computes all {@code layers} of them for another: what it holds already
+   * takes no time, since no rows of it are wanted.
+   */
+  static ChunkCosts ordered(
+      ClusterNode node, int layers, RequestShape shape, ChunkSchedule schedule, int[] tokens) {
+    int held = Math.min(node.held().tokens(layers), shape.promptTokens() - 1);
+    return behind(held, node, node.correction().prefill(), shape, schedule, tokens);
+  }
+
+  private static ChunkCosts behind(
+      int held,
+      ClusterNode node,
       double correction,
       RequestShape shape,
       ChunkSchedule schedule,
       int[] tokens) {
     double[] seconds = new double[tokens.length];
-    int depth = shape.cachedTokens();
+    int end = shape.cachedTokens();
     for (int i = 0; i < tokens.length; i++) {
-      seconds[i] = correction * speed.chunkLayerSeconds(tokens[i], depth);
-      depth += tokens[i];
+      int from = Math.max(held, end);
+      end += tokens[i];
+      seconds[i] = from < end ? correction * node.speed().chunkLayerSeconds(end - from, from) : 0;
     }
-    return new ChunkCosts(seconds, cached(speed, correction, shape.cachedTokens(), schedule));
+    return new ChunkCosts(seconds, node.held(), again(node, correction, shape, schedule));
   }
 
-  private static double cached(
-      SpeedProfile speed, double correction, int tokens, ChunkSchedule schedule) {
-    double seconds = 0;
-    int depth = 0;
-    for (int chunk : schedule.cut(tokens)) {
-      seconds += correction * speed.chunkLayerSeconds(chunk, depth);
-      depth += chunk;
+  private static double[] again(
+      ClusterNode node, double correction, RequestShape shape, ChunkSchedule schedule) {
+    int parts = node.held().parts().size();
+    double[] again = new double[parts + 1];
+    for (int i = 0; i <= parts; i++) {
+      int depth = i < parts ? node.held().parts().get(i).tokens() : 0;
+      for (int chunk : schedule.cut(Math.max(0, shape.cachedTokens() - depth))) {
+        again[i] += correction * node.speed().chunkLayerSeconds(chunk, depth);
+        depth += chunk;
+      }
     }
-    return seconds;
+    return again;
   }
 
   int count() {
@@ -89,8 +115,16 @@ final class ChunkCosts {
     return sum;
   }
 
-  /** Seconds of one layer for the prompt's cached part, on a node that does not have it. */
-  double cachedSeconds() {
-    return cachedSeconds;
+  /**
+   * Seconds of one layer for what the decode node has of the prompt and this node does not hold in
+   * the layers [0, boundary): it goes through these again.
+   */
+  double againSeconds(int boundary) {
+    for (int i = 0; i < againSeconds.length - 1; i++) {
+      if (held.parts().get(i).layers() >= boundary) {
+        return againSeconds[i];
+      }
+    }
+    return againSeconds[againSeconds.length - 1];
   }
 }

@@ -8,6 +8,8 @@ package dev.baton.plan;
  * @param prefills whether it takes others' prefills
  * @param decodes whether requests may be answered there
  * @param queueSeconds work that stands before a new request
+ * @param held what it holds of the request's prompt when it prefills for another node; what a
+ *     decode node has of it is the {@link RequestShape}'s
  * @param correction of what the speed says
  * @param prefillWatts drawn while it prefills
  * @param decodeWatts drawn while it decodes
@@ -19,10 +21,35 @@ public record ClusterNode(
     boolean prefills,
     boolean decodes,
     double queueSeconds,
+    HeldPrefix held,
     Correction correction,
     double prefillWatts,
     double decodeWatts,
     double usdPerHour) {
+  /** One that holds nothing of the prompt. */
+  public ClusterNode(
+      String name,
+      SpeedProfile speed,
+      boolean prefills,
+      boolean decodes,
+      double queueSeconds,
+      Correction correction,
+      double prefillWatts,
+      double decodeWatts,
+      double usdPerHour) {
+    this(
+        name,
+        speed,
+        prefills,
+        decodes,
+        queueSeconds,
+        HeldPrefix.NONE,
+        correction,
+        prefillWatts,
+        decodeWatts,
+        usdPerHour);
+  }
+
   public ClusterNode {
     if (!(queueSeconds >= 0 && prefillWatts >= 0 && decodeWatts >= 0 && usdPerHour >= 0)) {
       throw new IllegalArgumentException("node " + name + " has a negative queue, power or price");
@@ -63,6 +90,22 @@ public record ClusterNode(
         prefills,
         decodes,
         queueSeconds,
+        held,
+        correction,
+        prefillWatts,
+        decodeWatts,
+        usdPerHour);
+  }
+
+  /** The same node with so much work before a request, of whose prompt it holds so much. */
+  public ClusterNode with(double queue, HeldPrefix prefix) {
+    return new ClusterNode(
+        name,
+        speed,
+        prefills,
+        decodes,
+        queue,
+        prefix,
         correction,
         prefillWatts,
         decodeWatts,

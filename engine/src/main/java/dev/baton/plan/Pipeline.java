@@ -14,8 +14,9 @@ import java.util.function.Consumer;
  * <p>All times are sums, maxima and minima of times of work, so how much a kind of work counts is
  * what the whole changes by when that work alone becomes a little slower ({@link Scale}).
  *
- * <p>A prefix that the decode node has cached is not sent, but the prefill node computes its layers
- * [0, b) all the same. Not thread-safe; used again and again without allocation.
+ * <p>A prefix that the decode node has cached is not sent, but what of it the prefill node does not
+ * hold goes through its layers [0, b) all the same. Not thread-safe; used again and again without
+ * allocation.
  */
 final class Pipeline {
   /** KV that was handed to the stream before hidden rows and cannot be overtaken any more. */
@@ -82,7 +83,7 @@ final class Pipeline {
     double slower = boundary < layers ? link.slowdown() : 1;
     double thereEnd =
         Math.max(scale.queue * there.queueSeconds(), scale.link * link.orderSeconds())
-            + scale.prefillNode * boundary * thereCosts.cachedSeconds();
+            + scale.prefillNode * boundary * thereCosts.againSeconds(boundary);
     double hereEnd = scale.queue * here.queueSeconds();
     if (arrivals.length <= tokens.length) {
       arrivals = new double[tokens.length + 1];

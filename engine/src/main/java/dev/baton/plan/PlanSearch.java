@@ -21,6 +21,7 @@ final class PlanSearch {
   private final List<ChunkSchedule> schedules;
   private final int[][] tokens;
   private final ChunkCosts[][] costs; // by node, by schedule: of a prompt that it has all of
+  private final ChunkCosts[][] ordered; // the same of one that another node ordered
   private final ChunkCosts[][] shared; // the same of one that two nodes share
   private final ChunkCosts[][] together; // the same, chunks that pile up taken together
   private final Pipeline pipeline;
@@ -55,18 +56,23 @@ final class PlanSearch {
     }
     List<ClusterNode> nodes = cluster.nodes();
     this.costs = new ChunkCosts[nodes.size()][tokens.length];
+    this.ordered = new ChunkCosts[nodes.size()][tokens.length];
     this.shared = new ChunkCosts[nodes.size()][tokens.length];
     this.together = new ChunkCosts[nodes.size()][tokens.length];
     for (int n = 0; n < costs.length; n++) {
       for (int s = 0; s < tokens.length; s++) {
         ChunkSchedule schedule = schedules.get(s);
-        SpeedProfile speed = nodes.get(n).speed();
-        Correction of = nodes.get(n).correction();
-        costs[n][s] = ChunkCosts.of(speed, of.prefill(), shape, schedule, tokens[s]);
-        shared[n][s] = ChunkCosts.of(speed, of.shared(), shape, schedule, tokens[s]);
+        ClusterNode node = nodes.get(n);
+        Correction of = node.correction();
+        costs[n][s] = ChunkCosts.of(node, of.prefill(), shape, schedule, tokens[s]);
+        ordered[n][s] =
+            node.held().tokens(model.layers()) <= shape.cachedTokens()
+                ? costs[n][s]
+                : ChunkCosts.ordered(node, model.layers(), shape, schedule, tokens[s]);
+        shared[n][s] = ChunkCosts.of(node, of.shared(), shape, schedule, tokens[s]);
         together[n][s] =
             ChunkCosts.together(
-                speed, of.shared(), shape, schedule, tokens[s], chunks.largestTokens);
+                node, of.shared(), shape, schedule, tokens[s], chunks.largestTokens);
       }
     }
   }
@@ -148,7 +154,7 @@ final class PlanSearch {
           double bound = Double.MAX_VALUE;
           for (int s = 0; s < tokens.length; s++) {
             double least = Math.min(shared[here][s].sum(), together[here][s].sum());
-            bound = Math.min(bound, bound(here, costs[there][s].sum(), least));
+            bound = Math.min(bound, bound(here, ordered[there][s].sum(), least));
             bound = Math.min(bound, bound(here, shared[there][s].sum(), least));
           }
           pairs.add(new Pair(there, here, link, bound));
@@ -193,7 +199,7 @@ final class PlanSearch {
             continue;
           }
           for (int habit = 0; habit < (whole ? 1 : 2); habit++) {
-            ChunkCosts there = (whole ? costs : shared)[pair.there][s];
+            ChunkCosts there = (whole ? ordered : shared)[pair.there][s];
             ChunkCosts here = (habit == 0 ? shared : together)[pair.here][s];
             if (bound(pair.here, there.sum(), here.sum()) >= least) {
               continue;
@@ -259,7 +265,7 @@ final class PlanSearch {
   /**
    * No plan with this boundary scores less: the decode node has its share to compute, but not
    * before the first chunk is there; the prefill node has its own, and its last chunk is not all;
-   * and all hidden rows have to travel.
+   * and all hidden rows have to travel. What is computed again is the least in one layer.
    */
   private double bound(Way way, int boundary) {
     if (isOfWork()) {
@@ -268,7 +274,7 @@ final class PlanSearch {
     ChunkCosts there = way.there;
     ChunkCosts here = way.here;
     int rest = model.layers() - boundary;
-    double before = way.pair.link.orderSeconds() + boundary * there.cachedSeconds();
+    double before = way.pair.link.orderSeconds() + boundary * there.againSeconds(1);
     double end = rest * here.layerSeconds(here.count() - 1);
     double first = boundary * there.layerSeconds(0);
     double computed = boundary * there.sum() + end;
@@ -331,7 +337,7 @@ final class PlanSearch {
     boolean whole = of.boundary == 0 || of.boundary == model.layers();
     ChunkCosts hereCosts = (whole ? costs : of.together ? together : shared)[of.here][of.schedule];
     ChunkCosts thereCosts =
-        there == null ? hereCosts : (whole ? costs : shared)[of.there][of.schedule];
+        there == null ? hereCosts : (whole ? ordered : shared)[of.there][of.schedule];
     LinkSpeed link = there == null ? null : cluster.link(there, here);
     Consumer<Pipeline.Scale> run =
         scale -> {
@@ -395,7 +401,7 @@ final class PlanSearch {
         ClusterNode here,
         ChunkCosts hereCosts,
         int boundary) {
-      double away = boundary * (thereCosts.sum() + thereCosts.cachedSeconds());
+      double away = boundary * (thereCosts.sum() + thereCosts.againSeconds(boundary));
       double prefill = (model.layers() - boundary) * hereCosts.sum() + here.outputSeconds();
       double decode = pipeline.decodeSeconds(here, 1);
       return new Busy(

@@ -1,7 +1,9 @@
 package dev.baton.plan;
 
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Which of several plans is to be taken, and why. */
@@ -133,44 +135,73 @@ final class Preference {
     return node.equals(plan.decodeNode()) ? path(plan, ttft).decode() : 0;
   }
 
-  /** Why, one sentence for people. */
+  /** Why, one sentence for people, and with which queues and hits that was counted. */
   String reason(SplitPlan chosen, List<SplitPlan> plans) {
     SplitPlan best = plans.getFirst();
+    SplitPlan other =
+        chosen.equals(best)
+            ? plans.stream()
+                .filter(plan -> plan.isLocal() != chosen.isLocal())
+                .findFirst()
+                .orElse(null)
+            : best;
     String request =
         String.format(
-            Locale.ROOT, "%d tokens in, %d out", shape.promptTokens(), shape.outputTokens());
-    if (!chosen.equals(best)) {
-      return String.format(
-          Locale.ROOT,
-          "%s: %s takes %s; %s would take %s, but the model is unsure of that difference by %s, so"
-              + " the plan with fewer parts is taken",
-          request,
-          name(chosen),
-          amount(score(chosen)),
-          name(best),
-          amount(score(best)),
-          amount(errorOfDifference(chosen, best)));
-    }
-    SplitPlan other =
-        plans.stream().filter(plan -> plan.isLocal() != chosen.isLocal()).findFirst().orElse(null);
+            Locale.ROOT,
+            "%d tokens in, %d out: %s takes %s",
+            shape.promptTokens(),
+            shape.outputTokens(),
+            name(chosen),
+            amount(score(chosen)));
     if (other == null) {
       boolean small = shape.promptTokens() - shape.cachedTokens() < SplitPlanner.LEAST_TOKENS;
-      return String.format(
-          Locale.ROOT,
-          "%s: %s takes %s, and %s",
-          request,
-          name(chosen),
-          amount(score(chosen)),
-          small ? "so few tokens never leave a node" : "no two nodes have a link");
+      return request
+          + (small ? ", and so few tokens never leave a node" : ", and no two nodes have a link")
+          + counted(List.of(chosen));
     }
+    String alternative =
+        chosen.equals(best)
+            ? String.format(Locale.ROOT, ", %s %s", name(other), amount(score(other)))
+            : String.format(
+                Locale.ROOT,
+                "; %s would take %s, but the model is unsure of that difference by %s, so the plan"
+                    + " with fewer parts is taken",
+                name(other),
+                amount(score(other)),
+                amount(errorOfDifference(chosen, other)));
+    return request + alternative + counted(List.of(chosen, other));
+  }
+
+  /** What the plans' nodes have of the prompt and before them, where that is anything. */
+  private String counted(List<SplitPlan> plans) {
+    Map<String, String> nodes = new LinkedHashMap<>();
+    for (SplitPlan plan : plans) {
+      ClusterNode here = plan.decodeNode();
+      nodes.put(here.name(), standing(here, shape.cachedTokens()));
+    }
+    for (SplitPlan plan : plans) {
+      ClusterNode there = plan.prefillNode();
+      if (there != null) {
+        int held = there.held().tokens(plan.boundaryLayer());
+        nodes.putIfAbsent(there.name(), standing(there, held));
+      }
+    }
+    boolean any = shape.cachedTokens() > 0;
+    for (SplitPlan plan : plans) {
+      for (ClusterNode node : nodes(plan)) {
+        any |= node.queueSeconds() > 0 || node.held().mostTokens() > 0;
+      }
+    }
+    return any ? "; counted with " + String.join(" and ", nodes.values()) : "";
+  }
+
+  private static String standing(ClusterNode node, int tokens) {
     return String.format(
         Locale.ROOT,
-        "%s: %s takes %s, %s %s",
-        request,
-        name(chosen),
-        amount(score(chosen)),
-        name(other),
-        amount(score(other)));
+        "%d tokens held and %s of work at %s",
+        tokens,
+        seconds(node.queueSeconds()),
+        node.name());
   }
 
   private String name(SplitPlan plan) {

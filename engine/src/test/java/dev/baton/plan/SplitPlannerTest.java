@@ -63,11 +63,26 @@ class SplitPlannerTest {
         true,
         true,
         random.nextInt(3) == 0 ? random.nextDouble(0.5) : 0,
+        held(),
         new Correction(
             random.nextDouble(0.8, 1.2), random.nextDouble(0.8, 1.2), random.nextDouble(0.8, 1.2)),
         random.nextDouble(10, 500),
         random.nextDouble(10, 500),
         random.nextDouble(2));
+  }
+
+  private HeldPrefix held() {
+    int tokens = (int) logUniform(128, 40_000);
+    int layers = random.nextInt(1, 40);
+    return switch (random.nextInt(3)) {
+      case 0 -> HeldPrefix.whole(layers, tokens);
+      case 1 ->
+          new HeldPrefix(
+              List.of(
+                  new HeldPrefix.Part(layers, tokens),
+                  new HeldPrefix.Part(layers + 3, tokens / 2)));
+      default -> HeldPrefix.NONE;
+    };
   }
 
   private LinkSpeed link() {
@@ -127,16 +142,17 @@ class SplitPlannerTest {
           for (int b = 1; b <= model.layers(); b++) {
             for (KvWireType wire : KvWireType.values()) {
               if (wire == KvWireType.F16 || shape.lossyWire()) {
-                Correction of = there.correction();
-                double factor = b == model.layers() ? of.prefill() : of.shared();
-                ChunkCosts away = ChunkCosts.of(there.speed(), factor, shape, schedule, tokens);
-                SpeedProfile speed = here.speed();
+                double share = there.correction().shared();
+                ChunkCosts away =
+                    b == model.layers()
+                        ? ChunkCosts.ordered(there, b, shape, schedule, tokens)
+                        : ChunkCosts.of(there, share, shape, schedule, tokens);
                 double shared = here.correction().shared();
                 for (ChunkCosts own :
                     List.of(
-                        ChunkCosts.of(speed, shared, shape, schedule, tokens),
+                        ChunkCosts.of(here, shared, shape, schedule, tokens),
                         ChunkCosts.together(
-                            speed, shared, shape, schedule, tokens, LARGEST_CHUNK))) {
+                            here, shared, shape, schedule, tokens, LARGEST_CHUNK))) {
                   Pipeline pipeline = new Pipeline(model, shape);
                   pipeline.run(there, away, here, own, link, wire, tokens, b, Pipeline.Scale.NONE);
                   if (objective instanceof Objective.Ttft) {
@@ -302,5 +318,119 @@ class SplitPlannerTest {
     PlanDecision decision = PLANNER.plan(model(), hello, cluster, new Objective.E2e());
     assertTrue(decision.chosen().isLocal());
     assertTrue(decision.reason().contains("never leave"), decision.reason());
+  }
+
+  // Two alike nodes whose link carries a prompt in a tenth of what computing it takes.
+
+  private static final PlannedModel MODEL =
+      new PlannedModel("plain", new KvGeometry(10, 8, 128), 1024);
+
+  private static final double TOKEN_SECONDS = 1e-4; // a layer
+
+  private static ClusterNode plain(String name, boolean prefills) {
+    SpeedProfile speed =
+        new SpeedProfile(
+            "plain",
+            List.of(new ChunkPoint(1, TOKEN_SECONDS), new ChunkPoint(4096, 4096 * TOKEN_SECONDS)),
+            0,
+            1e-3,
+            1e-2,
+            0,
+            0,
+            0.01,
+            0.01);
+    return new ClusterNode(name, speed, prefills, !prefills, 0, Correction.NONE, 0, 0, 0);
+  }
+
+  private static PlanDecision plan(int cached, ClusterNode here, ClusterNode there) {
+    double rate = 10 * MODEL.kvBytes(KvWireType.F16) / TOKEN_SECONDS;
+    LinkSpeed link = new LinkSpeed(1e-3, 1e-4, rate, rate, 1, 0.01);
+    Cluster cluster =
+        new Cluster(List.of(here, there), Map.of(new Cluster.Way("there", "here"), link));
+    return PLANNER.plan(
+        MODEL, new RequestShape(2048, cached, 16, false), cluster, new Objective.E2e());
+  }
+
+  @Test
+  void shouldSendAPromptToWhoHoldsItAndTransferWhatIsLackingHere() {
+    ClusterNode here = plain("here", false);
+    ClusterNode there = plain("there", true);
+    PlanDecision decision = plan(0, here, there.with(0, HeldPrefix.whole(10, 1984)));
+    assertEquals(10, decision.chosen().boundaryLayer());
+    Prediction prediction = decision.chosen().prediction();
+    assertEquals(64 * 10 * TOKEN_SECONDS, prediction.compute().prefillThere(), 1e-9);
+    assertTrue(prediction.bytesMoved() > 2048 * 10 * MODEL.kvBytes(KvWireType.F16));
+    assertTrue(
+        decision.reason().contains("1984 tokens held and 0 ms of work at there"),
+        decision.reason());
+    // In layers [0, 4) alone it is worth nothing to a node that lacks the boundary's rows.
+    PlanDecision part = plan(0, here, there.with(0, HeldPrefix.whole(4, 1984)));
+    assertEquals(
+        plan(0, here, there).chosen().prediction().e2eSeconds(),
+        part.chosen().prediction().e2eSeconds(),
+        1e-9);
+  }
+
+  @Test
+  void shouldStayAwayFromAQueueAtTheOtherNodeAndFromItsOwn() {
+    ClusterNode here = plain("here", false);
+    ClusterNode there = plain("there", true);
+    assertTrue(plan(0, here, there).chosen().boundaryLayer() > 0);
+    PlanDecision away = plan(0, here, there.with(5, HeldPrefix.NONE));
+    assertTrue(away.chosen().isLocal(), away.reason());
+    assertTrue(away.reason().contains("5.00 s of work at there"), away.reason());
+    // Of what is held there, nothing is worth five seconds.
+    assertTrue(plan(0, here, there.with(5, HeldPrefix.whole(10, 1984))).chosen().isLocal());
+    PlanDecision own = plan(0, here.with(5, HeldPrefix.NONE), there);
+    assertEquals(10, own.chosen().boundaryLayer(), own.reason());
+    // What is held here helps nobody who has to wait for the node.
+    PlanDecision held = plan(1024, here.with(5, HeldPrefix.NONE), there);
+    assertEquals(10, held.chosen().boundaryLayer(), held.reason());
+  }
+
+  @Test
+  void shouldComputeAnAnswerAgainThereOrStayWhicheverIsSooner() {
+    ClusterNode here = plain("here", false);
+    // The first turn of 960 tokens was split, the answer of 960 is here alone.
+    HeldPrefix first = HeldPrefix.whole(10, 960);
+    PlanDecision slowThere = plan(1920, here, plain("there", true).with(0, first));
+    assertTrue(slowThere.chosen().isLocal(), slowThere.reason());
+    PlanDecision busyHere =
+        plan(1920, here.with(2, HeldPrefix.NONE), plain("there", true).with(0, first));
+    assertEquals(10, busyHere.chosen().boundaryLayer(), busyHere.reason());
+    Prediction again = busyHere.chosen().prediction();
+    assertEquals((2048 - 960) * 10 * TOKEN_SECONDS, again.compute().prefillThere(), 1e-9);
+    double bytes = 128.0 * 10 * MODEL.kvBytes(KvWireType.F16) + MODEL.hiddenBytes();
+    assertEquals(bytes, again.bytesMoved(), 1e-9);
+    assertTrue(
+        busyHere.reason().contains("1920 tokens held and 2.00 s of work at here and 960 tokens"),
+        busyHere.reason());
+  }
+
+  @Test
+  void shouldCountTheAnswerAgainInTheLayersThatLackIt() {
+    ClusterNode here = plain("here", false);
+    HeldPrefix parts =
+        new HeldPrefix(List.of(new HeldPrefix.Part(4, 1024), new HeldPrefix.Part(10, 512)));
+    assertEquals(1024, parts.tokens(4));
+    assertEquals(512, parts.tokens(5));
+    assertEquals(0, parts.tokens(11));
+    LinkSpeed link = new LinkSpeed(0, 0, 1e12, 1e12, 1, 0);
+    Cluster cluster =
+        new Cluster(
+            List.of(here, plain("there", true).with(0, parts)),
+            Map.of(new Cluster.Way("there", "here"), link));
+    RequestShape shape = new RequestShape(2048, 1024, 1, false);
+    for (int boundary : new int[] {3, 4, 5, 10}) {
+      SplitPlan plan =
+          PLANNER.predict(
+              MODEL, shape, cluster, 1, 0, boundary, ChunkSchedule.equal(128), KvWireType.F16);
+      int computed = boundary <= 4 ? 1024 : 1536;
+      assertEquals(
+          computed * boundary * TOKEN_SECONDS,
+          plan.prediction().compute().prefillThere(),
+          1e-9,
+          "layers [0, " + boundary + ")");
+    }
   }
 }
