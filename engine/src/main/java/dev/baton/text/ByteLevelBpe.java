@@ -22,98 +22,43 @@ final class ByteLevelBpe implements TextModel {
   private static final Map<Character, Integer> BYTE_OF_SPELLING = byteOfSpelling();
 
   private final PreTokenizer preTokenizer;
-  private final MergeTable merges;
+  private final RankedMerges merges;
   private final int[] byteIds = new int[256];
+  private final int size;
 
-  private final Vocabulary vocabulary;
-  private final TextIds ids;
-
-  /** Texts of merges that are no tokens: symbols from the vocabulary's size on. */
-  private final Map<String, Integer> others = new HashMap<>();
-
+  /** Of the symbols that are no tokens. */
   private final List<int[]> spellings = new ArrayList<>();
 
   ByteLevelBpe(Vocabulary vocabulary, Vocabulary.Scheme.RankedBytePairs scheme) {
     preTokenizer = scheme.preTokenizer();
-    String[] texts =
-        vocabulary.tokens().stream().map(Vocabulary.Token::text).toArray(String[]::new);
-    this.vocabulary = vocabulary;
-    ids = new TextIds(texts);
-    for (int id = 0; id < texts.length; id++) {
-      ids.add(id);
-    }
-    TextIds.Hashes parts = new TextIds.Hashes();
-    merges = new MergeTable(scheme.merges().size());
-    List<String> pairs = scheme.merges();
-    for (int rank = 0; rank < pairs.size(); rank++) {
-      parts.of(pairs.get(rank));
-      addMerge(parts, rank);
-    }
+    size = vocabulary.size();
+    merges = new RankedMerges(vocabulary, scheme.merges());
     for (int b = 0; b < byteIds.length; b++) {
-      byteIds[b] = symbolOf(BYTE_SPELLING[b], parts);
+      byteIds[b] = merges.symbolOf(String.valueOf(BYTE_SPELLING[b]));
     }
-    String[] names = new String[others.size()];
-    others.forEach((text, symbol) -> names[symbol - vocabulary.size()] = text);
-    for (String text : names) {
+    for (String text : merges.otherTexts()) {
       spellings.add(
           text.chars()
-              .map(c -> symbolOf((char) c, parts))
-              .filter(symbol -> symbol >= 0 && symbol < vocabulary.size())
+              .map(c -> merges.symbolOf(String.valueOf((char) c)))
+              .filter(merges::isToken)
               .toArray());
     }
   }
 
-  /** What a byte begins as: a plain token, a text of a merge, or {@link TextIds#NONE}. */
-  private int symbolOf(char spelled, TextIds.Hashes parts) {
-    parts.of(String.valueOf(spelled));
-    return ids.find(parts, 0, 1) >= 0
-        ? plainId(parts)
-        : others.getOrDefault(parts.text(), TextIds.NONE);
-  }
-
-  /** The plain token that is the whole text, or {@link TextIds#NONE}; no two have the same. */
-  private int plainId(TextIds.Hashes of) {
-    int id = ids.find(of, 0, of.text().length());
-    return id >= 0 && vocabulary.token(id).type().isPlain() ? id : TextIds.NONE;
-  }
-
-  /** What is no pair merges nothing, as in llama.cpp. */
-  private void addMerge(TextIds.Hashes parts, int rank) {
-    String pair = parts.text();
-    int space = pair.indexOf(' ', 1);
-    if (space < 0 || space + 1 == pair.length()) {
-      return;
-    }
-    int left = ids.find(parts, 0, space);
-    int right = ids.find(parts, space + 1, pair.length());
-    int merged = ids.findWithout(parts, space);
-    // Plain text never becomes a control token, whatever the merges say.
-    if (merged < 0 || vocabulary.token(merged).type().isPlain()) {
-      merges.put(
-          left < 0 ? other(pair.substring(0, space)) : left,
-          right < 0 ? other(pair.substring(space + 1)) : right,
-          rank,
-          merged < 0 ? other(pair.substring(0, space) + pair.substring(space + 1)) : merged);
-    }
-  }
-
-  private int other(String text) {
-    return others.computeIfAbsent(text, _ -> vocabulary.size() + others.size());
-  }
-
   @Override
   public void encode(String text, int from, int to, IdBuffer out) {
-    PairMerge merge = new PairMerge(merges);
+    PairMerge merge = new PairMerge(merges.table());
     TextIds.Hashes spelled = new TextIds.Hashes();
+    boolean wholeWords = preTokenizer.rules().contains(PreTokenizerTable.Rule.WHOLE_WORDS);
     Utf8.ByteSink addByte = b -> merge.add(byteIds[b]);
     preTokenizer.split(
         text,
         from,
         to,
         (start, end) -> {
-          if (preTokenizer.takesWholeWords()) {
+          if (wholeWords) {
             spelled.of(spelling(text, start, end));
-            int whole = plainId(spelled);
+            int whole = merges.plainId(spelled);
             if (whole >= 0) {
               out.add(whole);
               return;
@@ -142,8 +87,8 @@ final class ByteLevelBpe implements TextModel {
   private void emit(PairMerge merge, IdBuffer out) {
     for (int i = 0; i != PairMerge.END; i = merge.next(i)) {
       int symbol = merge.symbol(i);
-      if (symbol >= vocabulary.size()) {
-        for (int id : spellings.get(symbol - vocabulary.size())) {
+      if (symbol >= size) {
+        for (int id : spellings.get(symbol - size)) {
           out.add(id);
         }
       } else if (symbol >= 0) {

@@ -60,6 +60,6 @@ final class JinjaText {
 
   /** Python's notion of white space: White_Space and the four separators of ASCII. */
   static boolean isSpace(char c) {
-    return CharacterClass.isWhiteSpace(c) || (c >= 0x1C && c <= 0x1F);
+    return CharacterSet.isWhiteSpace(c) || (c >= 0x1C && c <= 0x1F);
   }
 }

@@ -18,8 +18,6 @@ import java.util.Map;
  * tokenizer.ggml.model} = {@code llama}.
  */
 final class SentencePiece implements TextModel {
-  static final char SPACE = '▁';
-
   /**
    * Splitting a token at each of its characters is quadratic; no known vocabulary comes near this.
    */

@@ -1,7 +1,7 @@
 package dev.baton.text;
 
 /** How plain text, free of special tokens, becomes ids and back. Immutable; any thread. */
-sealed interface TextModel permits SentencePiece, ByteLevelBpe {
+sealed interface TextModel permits SentencePiece, ByteLevelBpe, CharacterBpe {
   /**
    * Appends the ids of {@code text[from, to)}, which is not empty and holds no unpaired surrogate.
    */
@@ -12,6 +12,9 @@ sealed interface TextModel permits SentencePiece, ByteLevelBpe {
    * stands for.
    */
   byte[] bytesOf(Vocabulary.Token token);
+
+  /** How vocabularies that have no spelling for bytes write a space. */
+  char SPACE = '▁';
 
   /** The byte in a token's text {@code <0xNN>}, or -1. */
   static int namedByte(String text) {

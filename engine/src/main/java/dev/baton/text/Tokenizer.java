@@ -26,7 +26,10 @@ public final class Tokenizer {
     this.model =
         switch (vocabulary.scheme()) {
           case Vocabulary.Scheme.ScoredPairs _ -> new SentencePiece(vocabulary);
-          case Vocabulary.Scheme.RankedBytePairs scheme -> new ByteLevelBpe(vocabulary, scheme);
+          case Vocabulary.Scheme.RankedBytePairs scheme ->
+              scheme.preTokenizer().rules().contains(PreTokenizerTable.Rule.CHARACTERS)
+                  ? new CharacterBpe(vocabulary, scheme)
+                  : new ByteLevelBpe(vocabulary, scheme);
         };
     this.userDefined = new SpecialTokens(vocabulary, false);
     this.named = new SpecialTokens(vocabulary, true);

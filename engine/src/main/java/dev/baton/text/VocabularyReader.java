@@ -37,6 +37,8 @@ final class VocabularyReader {
           "<|end|>",
           "<|return|>",
           "<|call|>",
+          "<|flush|>",
+          "<|calls|>",
           "<end_of_turn>",
           "<|endoftext|>",
           "<|end_of_text|>",
@@ -44,7 +46,10 @@ final class VocabularyReader {
           "_<EOT>",
           "[EOT]",
           "[EOS]",
+          "[e~[",
           "<eos>",
+          "<turn|>",
+          "<|tool_response>",
           "<end_of_utterance>",
           "<｜end▁of▁sentence｜>",
           "<|fim_pad|>",
@@ -58,6 +63,13 @@ final class VocabularyReader {
           "<REPO>",
           "<reponame>",
           "<|file_sep|>");
+
+  /** Ends a generation, but is a word of HTML where {@code <|tool_response>} does so. */
+  private static final String TAG = "</s>";
+
+  /** Where they are, one of {@link #ENDING_NAMES} goes on instead. */
+  private static final Set<String> RIVALS =
+      Set.of("<|return|>", "<|call|>", "<|calls|>", "<|flush|>", "<|tool_response>");
 
   /** Tokens around code that is to be filled in; they are control tokens under any type. */
   private static final Set<String> FRAMING_NAMES =
@@ -117,18 +129,19 @@ final class VocabularyReader {
     String model = metadata.string(PREFIX + "model");
     return switch (model) {
       case "llama" -> scoredPairs();
-      case "gpt2" -> rankedBytePairs();
+      case "gpt2" -> rankedBytePairs(metadata.string(PREFIX + "pre", "default"));
+      case "gemma4" -> rankedBytePairs(model);
       default ->
           throw new GgufException(
               "metadata 'tokenizer.ggml.model': tokenizer "
                   + quoted(model)
-                  + " is not supported; Baton reads 'llama' (SentencePiece) and 'gpt2' (byte-level"
-                  + " BPE)");
+                  + " is not supported; Baton reads 'llama' (SentencePiece), 'gpt2' (byte-level"
+                  + " BPE) and 'gemma4' (BPE of characters)");
     };
   }
 
   private Vocabulary scoredPairs() {
-    List<Vocabulary.Token> tokens = tokens(scores());
+    List<Vocabulary.Token> tokens = tokens(scores(), true);
     return new Vocabulary(
         new Vocabulary.Scheme.ScoredPairs(),
         tokens,
@@ -139,17 +152,20 @@ final class VocabularyReader {
             flag("add_space_prefix", true)));
   }
 
-  private Vocabulary rankedBytePairs() {
-    PreTokenizer preTokenizer = PreTokenizer.named(metadata.string(PREFIX + "pre", "default"));
-    List<Vocabulary.Token> tokens = tokens(new float[metadata.arrayLength(PREFIX + "tokens")]);
+  private Vocabulary rankedBytePairs(String pre) {
+    PreTokenizer preTokenizer = PreTokenizer.named(pre);
+    Set<PreTokenizerTable.Rule> rules = preTokenizer.rules();
+    boolean characters = rules.contains(PreTokenizerTable.Rule.CHARACTERS);
+    List<Vocabulary.Token> tokens =
+        tokens(new float[metadata.arrayLength(PREFIX + "tokens")], characters);
+    boolean addsBos =
+        rules.contains(PreTokenizerTable.Rule.ALWAYS_BOS)
+            || flag("add_bos_token", rules.contains(PreTokenizerTable.Rule.BOS));
     return new Vocabulary(
         new Vocabulary.Scheme.RankedBytePairs(preTokenizer, metadata.strings(PREFIX + "merges")),
         tokens,
         specialIds(tokens, NONE, NONE, NONE),
-        new Vocabulary.Framing(
-            flag("add_bos_token", preTokenizer.addsBosByDefault()),
-            flag("add_eos_token", false),
-            false));
+        new Vocabulary.Framing(addsBos, flag("add_eos_token", false), false));
   }
 
   /** Files without scores, and those with whole numbers or more of them than tokens, are known. */
@@ -182,20 +198,25 @@ final class VocabularyReader {
     return numbers;
   }
 
-  private List<Vocabulary.Token> tokens(float[] scores) {
+  /**
+   * @param namesBytes whether {@code <0xNN>} stands for a byte
+   */
+  private List<Vocabulary.Token> tokens(float[] scores, boolean namesBytes) {
     List<String> texts = metadata.strings(PREFIX + "tokens");
     int[] types = metadata.has(PREFIX + "token_type") ? metadata.ints(PREFIX + "token_type") : null;
     if (types != null && types.length < texts.size()) {
       throw refused("token_type", types.length + " types for " + texts.size() + " tokens");
     }
-    boolean scored = metadata.string(PREFIX + "model").equals("llama");
     Set<Long> named = namedIds();
+    boolean tags = notEnding(texts).contains(TAG);
     List<Vocabulary.Token> tokens = new ArrayList<>(texts.size());
     for (int id = 0; id < texts.size(); id++) {
       String text = texts.get(id);
       TokenType type = types == null ? TokenType.NORMAL : TokenType.numbered(types[id]);
-      if (scored && isByte(text)) {
+      if (namesBytes && isByte(text)) {
         type = TokenType.BYTE;
+      } else if (tags && text.equals(TAG)) {
+        type = TokenType.NORMAL;
       } else if (steers(text, type, named.contains((long) id))) {
         type = TokenType.CONTROL;
       }
@@ -231,6 +252,21 @@ final class VocabularyReader {
         || (type.isPlain() && named && brackets && text.length() > 2);
   }
 
+  /** Names that end no generation in vocabularies that have others for it. */
+  private static Set<String> notEnding(List<String> texts) {
+    Set<String> rivals = new HashSet<>();
+    texts.stream().filter(RIVALS::contains).forEach(rivals::add);
+    Set<String> notEnding = new HashSet<>();
+    boolean calls = rivals.contains("<|call|>") || rivals.contains("<|calls|>");
+    if (calls && (rivals.contains("<|return|>") || rivals.contains("<|flush|>"))) {
+      notEnding.add("<|end|>");
+    }
+    if (rivals.contains("<|tool_response>")) {
+      notEnding.add(TAG);
+    }
+    return notEnding;
+  }
+
   /** The ids of special tokens that the file names, and those that it leaves to be known. */
   private Set<Long> namedIds() {
     Set<Long> ids = new HashSet<>();
@@ -249,9 +285,12 @@ final class VocabularyReader {
       List<Vocabulary.Token> tokens, int bos, int eos, int unknown) {
     int size = tokens.size();
     Set<Integer> ending = new HashSet<>();
+    Set<String> notEnding = notEnding(tokens.stream().map(Vocabulary.Token::text).toList());
     for (int id = 0; id < size; id++) {
       Vocabulary.Token token = tokens.get(id);
-      if (token.type() == TokenType.CONTROL && ENDING_NAMES.contains(token.text())) {
+      if (token.type() == TokenType.CONTROL
+          && ENDING_NAMES.contains(token.text())
+          && !notEnding.contains(token.text())) {
         ending.add(id);
       }
     }

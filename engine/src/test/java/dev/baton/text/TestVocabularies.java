@@ -4,10 +4,23 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** Small vocabularies, made up for tests. */
 final class TestVocabularies {
   private TestVocabularies() {}
+
+  /** Each way of splitting for words whose bytes merge, by its own name. */
+  static Stream<String> byteLevelPreTokenizers() {
+    return PreTokenizerTable.entries().stream()
+        .filter(each -> !each.rules().contains(PreTokenizerTable.Rule.CHARACTERS))
+        .map(each -> each.names().getFirst());
+  }
+
+  /** Each way of splitting, by its own name. */
+  static Stream<String> preTokenizers() {
+    return PreTokenizerTable.entries().stream().map(each -> each.names().getFirst());
+  }
 
   static Vocabulary.Token token(String text) {
     return token(text, TokenType.NORMAL);

@@ -46,7 +46,7 @@ class VocabularyTest {
     assertEquals(3, vocabulary.size());
     assertEquals("ab", vocabulary.token(2).text());
     assertEquals(
-        new Vocabulary.Scheme.RankedBytePairs(PreTokenizer.DEFAULT, List.of("a b")),
+        new Vocabulary.Scheme.RankedBytePairs(PreTokenizer.named("default"), List.of("a b")),
         vocabulary.scheme());
   }
 
@@ -89,6 +89,30 @@ class VocabularyTest {
   }
 
   @Test
+  void shouldPutABosFirstUnderGemma4WhateverTheFileSays() throws IOException {
+    Map<String, Object> gemma = with(BYTE_PAIRS, Map.of("model", "gemma4", "bos_token_id", 1L));
+    assertTrue(read(gemma).framing().addsBos());
+    assertTrue(read(with(gemma, Map.of("add_bos_token", false))).framing().addsBos());
+  }
+
+  @Test
+  void shouldNotEndGenerationWhereLaterTokensSayMore() throws IOException {
+    List<String> harmony = List.of("a", "<|end|>", "<|return|>", "<|call|>");
+    assertEquals(
+        Set.of(2, 3),
+        read(with(BYTE_PAIRS, Map.of("tokens", harmony))).special().endOfGeneration());
+    assertEquals(
+        Set.of(1, 2),
+        read(with(BYTE_PAIRS, Map.of("tokens", harmony.subList(0, 3))))
+            .special()
+            .endOfGeneration());
+    List<String> gemma = List.of("a", "</s>", "<turn|>", "<|tool_response>");
+    Vocabulary vocabulary = read(with(BYTE_PAIRS, Map.of("tokens", gemma)));
+    assertEquals(Set.of(2, 3), vocabulary.special().endOfGeneration());
+    assertEquals(TokenType.NORMAL, vocabulary.token(1).type());
+  }
+
+  @Test
   void shouldEndGenerationAtKnownNamesAndTakeThemForControlTokens() throws IOException {
     List<String> tokens = List.of("a", "<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|im_start|>");
     Vocabulary vocabulary = read(with(BYTE_PAIRS, Map.of("tokens", tokens)));
@@ -117,7 +141,7 @@ class VocabularyTest {
   @Test
   void shouldRefuseWhatContradictsItselfInOneLineThatNamesTheKey() {
     assertRefused(BYTE_PAIRS, "model", "bert", "tokenizer 'bert' is not supported");
-    assertRefused(BYTE_PAIRS, "pre", "tekken", "'tekken' is not supported");
+    assertRefused(BYTE_PAIRS, "pre", "sort-of", "'sort-of' is not supported");
     assertRefused(BYTE_PAIRS, "tokens", List.of("a", "b\n", "b\n"), "ids 1 and 2 are both 'b?'");
     assertRefused(BYTE_PAIRS, "tokens", List.of(), "the vocabulary is empty");
     assertRefused(BYTE_PAIRS, "token_type", new long[] {1}, "1 types for 3 tokens");
