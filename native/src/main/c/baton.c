@@ -164,6 +164,12 @@ void bt_swiglu(struct bt_context *ctx, const float *gate, const float *up, int64
   run_light(ctx, ctx->ops->swiglu, &args, tokens, tokens * cols);
 }
 
+void bt_maxima(struct bt_context *ctx, const float *x, int64_t rows, int64_t cols, float *out) {
+  const int64_t maxima = (cols + BT_MAXIMA_RUN - 1) / BT_MAXIMA_RUN;
+  const struct bt_maxima_args args = {.x = x, .cols = cols, .maxima = maxima, .out = out};
+  run_light(ctx, ctx->ops->maxima, &args, rows * bt_maxima_units(maxima), rows * cols);
+}
+
 static int64_t store_kv_units(const struct bt_run *run, const struct bt_attention_layer *layer) {
   return bt_blocks_of(run) * layer->kv_heads;
 }

@@ -120,6 +120,12 @@ void bt_attention(struct bt_context *ctx, const void *pool, struct bt_runs *runs
 void bt_swiglu(struct bt_context *ctx, const float *gate, const float *up, int64_t tokens,
                int64_t cols, float *y, void *q32, void *q256);
 
+/* The greatest of each BT_MAXIMA_RUN values of the rows of x (rows, cols), the last of a row of
+ * those that are left: out is (rows, ceil(cols / BT_MAXIMA_RUN)). Infinity where one of them is no
+ * number. */
+#define BT_MAXIMA_RUN 64
+void bt_maxima(struct bt_context *ctx, const float *x, int64_t rows, int64_t cols, float *out);
+
 /* Wire form, at wire_offset bytes and any alignment: K [token][kv head][d], then V alike, as f16
  * (type 0) or in Q8 runs (type 1). Export returns the digest of what it wrote; import returns 0,
  * having written nothing, where the bytes have another digest than that. Both run on the caller's
@@ -152,6 +158,7 @@ enum {
   BT_CALL_SWIGLU = 14,
   BT_CALL_EXPORT_KV = 15,
   BT_CALL_IMPORT_KV = 16,
+  BT_CALL_MAXIMA = 17,
 };
 
 /* Calls a function with its pointers, the context aside, and its numbers, each in their order;

@@ -57,6 +57,9 @@ int64_t bt_call(int32_t function, struct bt_context *ctx, void *p0, void *p1, vo
     return bt_export_kv(ctx, p0, p1, n0, n1, n2, n3, n4, n5, (int32_t)n6, p2, n7);
   case BT_CALL_IMPORT_KV:
     return bt_import_kv(ctx, p0, p1, n0, n1, n2, n3, n4, n5, (int32_t)n6, p2, n7, n8);
+  case BT_CALL_MAXIMA:
+    bt_maxima(ctx, p0, n0, n1, p1);
+    return 0;
   default:
     return -1;
   }

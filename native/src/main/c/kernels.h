@@ -125,6 +125,20 @@ struct bt_swiglu_args {
   struct bt_rows y;
 };
 
+/* Maxima of a unit: a run of a row. */
+#define BT_MAXIMA_UNIT 64
+
+struct bt_maxima_args {
+  const float *x;
+  int64_t cols;
+  int64_t maxima; /* of a row */
+  float *out;
+};
+
+static inline int64_t bt_maxima_units(int64_t maxima) {
+  return (maxima + BT_MAXIMA_UNIT - 1) / BT_MAXIMA_UNIT;
+}
+
 /* One layer of one sequence's cache. Token t stands in block block_table[t / 64], slot t % 64. */
 struct bt_kv {
   uint8_t *pool;
@@ -226,6 +240,7 @@ struct bt_ops {
   bt_task rms_norm;              /* rows */
   bt_task rope;                  /* of each turn its run's rows */
   bt_task swiglu;                /* rows */
+  bt_task maxima;                /* of each row its maxima by BT_MAXIMA_UNIT */
   bt_task store_kv;              /* of each turn its run's blocks, and in each the KV heads */
   bt_task attention;             /* of each turn its run's query rows by BT_ATTENTION_ROWS, the last
                                     first, and in each the KV heads */

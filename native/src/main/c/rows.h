@@ -1,6 +1,6 @@
 /*
- * Operations on rows of floats: RMSNorm and SwiGLU, which also quantise what they write, and RoPE.
- * Units are rows.
+ * Operations on rows of floats: RMSNorm and SwiGLU, which also quantise what they write, RoPE, and
+ * maxima. Units are rows, or runs of them.
  */
 #ifndef BATON_ROWS_H
 #define BATON_ROWS_H
@@ -82,6 +82,42 @@ static void rope(const void *args, int64_t begin, int64_t end) {
         const v16 tail = rotate(v16_load_n(x + whole, rest), v16_load_n(angles + whole, rest));
         v16_store_n(x + whole, tail, rest);
       }
+    }
+  }
+}
+
+/* The greater of each lane; infinity where x is no number. */
+BT_INLINE v16 greater(v16 x, v16 most) {
+  const v16 infinity = v16_set1(INFINITY);
+  return v16_max(v16_select_lt(x, infinity, x, infinity), most);
+}
+
+/* The greatest of n values, 1 at least; 0 where that is -0. */
+BT_INLINE float maximum_of(const float *x, int64_t n) {
+  const int64_t whole = n / 16 * 16;
+  v16 most = v16_set1(-INFINITY);
+  for (int64_t i = 0; i < whole; i += 16)
+    most = greater(v16_load(x + i), most);
+  float greatest = v16_fold_max(most);
+  for (int64_t i = whole; i < n; i++) {
+    const float value = x[i] < INFINITY ? x[i] : INFINITY;
+    greatest = value > greatest ? value : greatest;
+  }
+  return greatest + 0.0f;
+}
+
+static void maxima(const void *args, int64_t begin, int64_t end) {
+  const struct bt_maxima_args *a = args;
+  const int64_t units = bt_maxima_units(a->maxima);
+  for (int64_t unit = begin; unit < end; unit++) {
+    const int64_t row = unit / units;
+    const int64_t first = unit % units * BT_MAXIMA_UNIT;
+    const int64_t behind = first + BT_MAXIMA_UNIT < a->maxima ? first + BT_MAXIMA_UNIT : a->maxima;
+    for (int64_t i = first; i < behind; i++) {
+      const int64_t left = a->cols - i * BT_MAXIMA_RUN;
+      const float *x = a->x + row * a->cols + i * BT_MAXIMA_RUN;
+      a->out[row * a->maxima + i] =
+          left < BT_MAXIMA_RUN ? maximum_of(x, left) : maximum_of(x, BT_MAXIMA_RUN);
     }
   }
 }

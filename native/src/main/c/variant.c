@@ -29,6 +29,7 @@ const struct bt_ops BT_OPS = {
     .rms_norm = rms_norm,
     .rope = rope,
     .swiglu = swiglu,
+    .maxima = maxima,
     .store_kv = store_kv,
     .attention = attention,
     .probe = PROBE_TASKS,

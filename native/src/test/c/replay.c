@@ -16,7 +16,7 @@
 
 #include "baton.h"
 
-enum { MATMUL, RMS_NORM, ROPE, SWIGLU, STORE_KV, ATTENTION, EXPORT_KV, IMPORT_KV };
+enum { MATMUL, RMS_NORM, ROPE, SWIGLU, STORE_KV, ATTENTION, EXPORT_KV, IMPORT_KV, MAXIMA };
 
 #define MAX_PARAMETERS 12
 #define MAX_BUFFERS 8
@@ -190,6 +190,9 @@ static int run(struct bt_context *ctx, const struct operation *op, void *out) {
   case STORE_KV:
   case ATTENTION:
     run_ragged(ctx, op, out);
+    break;
+  case MAXIMA:
+    bt_maxima(ctx, b[0], p[0], p[1], out);
     break;
   case EXPORT_KV:
     return bt_export_kv(ctx, b[0], b[1], p[0], p[1], p[2], p[3], p[4], p[5], (int32_t)p[6], out,

@@ -175,10 +175,10 @@ final class DecodeBatch {
     if (wanted == 0) {
       return runner.nowNs();
     }
-    runner.forward().logits(0, wanted, compute.logits());
+    compute.computeLogits(wanted);
     long nowNs = runner.nowNs();
     for (int row = 0; row < wanted; row++) {
-      sessions[row].choose(compute.logits(), row, nowNs);
+      sessions[row].choose(compute, row, nowNs);
       compute.stalls().record(sessions[row].gapNs());
     }
     for (int row = 0; row < wanted && !runner.isStopped(); row++) {

@@ -1,5 +1,6 @@
 package dev.baton.decode;
 
+import dev.baton.kernel.Kernels;
 import dev.baton.kv.KvPool;
 import dev.baton.kv.KvSequence;
 import dev.baton.model.ModelBackend;
@@ -24,6 +25,8 @@ final class DecodeCompute {
   private final Arena arena = Arena.ofShared();
   private final MemorySegment logits;
   private final MemorySegment shownLogits;
+  private final MemorySegment roomForMaxima; // (maxLogits, runs of the vocabulary)
+  private MemorySegment maxima = MemorySegment.NULL;
   private BatchRunner runner;
 
   /**
@@ -36,6 +39,8 @@ final class DecodeCompute {
     this.layers = model.shape().layers();
     this.logits = arena.allocate((long) maxLogits * model.shape().vocab() * Float.BYTES, 64);
     this.shownLogits = logits.asReadOnly();
+    int maximaOfRow = Kernels.maximaOf(model.shape().vocab());
+    this.roomForMaxima = arena.allocate((long) maxLogits * maximaOfRow * Float.BYTES, 64);
   }
 
   /** What runs batches now: within a pass that pauses another one. */
@@ -47,9 +52,21 @@ final class DecodeCompute {
     runner = now;
   }
 
-  /** Room for rows of logits, (maxLogits, vocab). */
+  /** Writes the logits of the first rows that the pass has left. */
+  void computeLogits(int rows) {
+    runner.forward().logits(0, rows, logits);
+    boolean known = runner.forward().maxima(rows, logits, roomForMaxima);
+    maxima = known ? roomForMaxima : MemorySegment.NULL;
+  }
+
+  /** The logits computed last, (maxLogits, vocab). */
   MemorySegment logits() {
     return logits;
+  }
+
+  /** Their {@link Kernels#maxima}, or nothing where the backend does not tell them. */
+  MemorySegment maxima() {
+    return maxima;
   }
 
   /** The same for listeners, which may keep others' rows in view but not change them. */

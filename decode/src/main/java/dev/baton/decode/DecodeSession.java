@@ -397,8 +397,8 @@ public final class DecodeSession implements ChunkWork {
   }
 
   private void sampleRowZero(DecodeCompute compute) {
-    compute.runner().forward().logits(0, 1, compute.logits());
-    choose(compute.logits(), 0, compute.runner().nowNs());
+    compute.computeLogits(1);
+    choose(compute, 0, compute.runner().nowNs());
     compute.stalls().record(gapNs());
     tell(compute.shownLogits(), 0);
   }
@@ -514,13 +514,13 @@ public final class DecodeSession implements ChunkWork {
   }
 
   /** Chooses the next token from the logits of the last known one; {@link #tell} follows. */
-  void choose(MemorySegment logits, long row, long nowNs) {
+  void choose(DecodeCompute compute, long row, long nowNs) {
     chosen = NO_TOKEN;
     ending = null;
     int token;
     boolean isLast;
     try {
-      token = sampler.next(logits, row);
+      token = sampler.next(compute.logits(), compute.maxima(), row);
       isLast = request.endOfGeneration().test(token);
     } catch (IllegalStateException e) {
       fail(String.valueOf(e.getMessage()));

@@ -1,5 +1,6 @@
 package dev.baton.decode;
 
+import dev.baton.kernel.Kernels;
 import dev.baton.kernel.Numerics;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -35,6 +36,9 @@ public final class Sampler {
    * Of {@link #keys}, those still in the heap; the ones taken out are behind them, the best last.
    */
   private int heapSize;
+
+  /** Of {@link #keys}, how many the best so far fill; a heap with the worst on top once all are. */
+  private int kept;
 
   /**
    * @param vocabSize logits in a row
@@ -82,21 +86,30 @@ public final class Sampler {
     accepted = accepted + 1 == 2 * recent.length ? recent.length : accepted + 1;
   }
 
+  /** {@link #next(MemorySegment, MemorySegment, long)} where the maxima are not known. */
+  public int next(MemorySegment logits, long row) {
+    return next(logits, MemorySegment.NULL, row);
+  }
+
   /**
    * The next token.
    *
    * @param logits float32, (rows, vocabulary); not changed
+   * @param maxima their {@link Kernels#maxima}, which spare it most of the looking; or nothing
    * @param row the row to choose from
    * @throws IllegalStateException where a logit is NaN or +∞, or all are −∞: the model or its
    *     kernels are broken
    */
-  public int next(MemorySegment logits, long row) {
+  public int next(MemorySegment logits, MemorySegment maxima, long row) {
     long first = row * vocabSize;
+    // What is penalised is not what the maxima are of.
+    MemorySegment known = recentCounts.length == 0 ? maxima : MemorySegment.NULL;
+    long firstRun = row * Kernels.maximaOf(vocabSize);
     if (params.temperature() == 0) {
-      return best(logits, first);
+      return best(logits, first, known, firstRun);
     }
     if (keys.length < vocabSize) {
-      keepBest(logits, first);
+      keepBest(logits, first, known, firstRun);
       return drawFromBest(finite(logitOf(keys[keys.length - 1])));
     }
     long best = Long.MAX_VALUE;
@@ -109,29 +122,42 @@ public final class Sampler {
   }
 
   /** The token of the greatest logit, of equal ones the lowest. */
-  private int best(MemorySegment logits, long first) {
+  private int best(MemorySegment logits, long first, MemorySegment maxima, long firstRun) {
     float best = Float.NEGATIVE_INFINITY;
     int chosen = 0;
-    for (int id = next(logits, first, 0, best); id < vocabSize; ) {
-      float logit = logit(logits, first, id);
-      if (logit > best) {
-        best = logit;
-        chosen = id;
+    for (int from = 0; from < vocabSize; from += Kernels.MAXIMA_RUN) {
+      if (maximum(maxima, firstRun, from) <= best) {
+        continue;
       }
-      id = next(logits, first, id + 1, best);
+      int to = Math.min(from + Kernels.MAXIMA_RUN, vocabSize);
+      for (int id = next(logits, first, from, to, best); id < to; ) {
+        float logit = logit(logits, first, id);
+        if (logit > best) {
+          best = logit;
+          chosen = id;
+        }
+        id = next(logits, first, id + 1, to, best);
+      }
     }
     finite(best);
     return chosen;
   }
 
+  /** No logit of the run that begins at {@code from} is greater; +∞ where one is no number. */
+  private static float maximum(MemorySegment maxima, long firstRun, int from) {
+    return maxima.byteSize() == 0
+        ? Float.POSITIVE_INFINITY
+        : maxima.getAtIndex(ValueLayout.JAVA_FLOAT, firstRun + from / Kernels.MAXIMA_RUN);
+  }
+
   /**
-   * The next token from {@code id} on whose logit is no less than that, or no number. Most are
-   * less: what is done with them all is this one comparison.
+   * The next token of [id, to) whose logit is no less than that, or no number. Most are less: what
+   * is done with them all is this one comparison.
    */
-  private int next(MemorySegment logits, long first, int id, float least) {
+  private int next(MemorySegment logits, long first, int id, int to, float least) {
     int at = id;
     if (recentCounts.length == 0) {
-      while (at < vocabSize && logits.getAtIndex(ValueLayout.JAVA_FLOAT, first + at) < least) {
+      while (at < to && logits.getAtIndex(ValueLayout.JAVA_FLOAT, first + at) < least) {
         at++;
       }
     }
@@ -139,22 +165,62 @@ public final class Sampler {
   }
 
   /** Fills {@link #keys} with the best candidates, the best one last. */
-  private void keepBest(MemorySegment logits, long first) {
-    int count = keys.length;
-    for (int id = 0; id < count; id++) {
-      keys[id] = key(logit(logits, first, id), id);
-    }
-    for (int i = count / 2 - 1; i >= 0; i--) {
-      sinkWorst(i, keys[i]);
-    }
-    for (int id = next(logits, first, count, logitOf(keys[0])); id < vocabSize; ) {
-      long key = key(logit(logits, first, id), id);
-      if (key < keys[0]) {
-        sinkWorst(0, key);
+  private void keepBest(MemorySegment logits, long first, MemorySegment maxima, long firstRun) {
+    float least = leastOfBest(maxima, firstRun);
+    kept = 0;
+    for (int from = 0; from < vocabSize; from += Kernels.MAXIMA_RUN) {
+      if (maximum(maxima, firstRun, from) < leastToKeep(least)) {
+        continue;
       }
-      id = next(logits, first, id + 1, logitOf(keys[0]));
+      int to = Math.min(from + Kernels.MAXIMA_RUN, vocabSize);
+      for (int id = next(logits, first, from, to, leastToKeep(least)); id < to; ) {
+        keep(key(logit(logits, first, id), id));
+        id = next(logits, first, id + 1, to, leastToKeep(least));
+      }
     }
-    heapSize = 0; // all are taken out: in order
+    sortKept();
+  }
+
+  /**
+   * A bound below all of the best candidates: so many runs have a maximum that is no less, where
+   * there are so many.
+   */
+  private float leastOfBest(MemorySegment maxima, long firstRun) {
+    int runs = Kernels.maximaOf(vocabSize);
+    if (maxima.byteSize() == 0 || runs < keys.length) {
+      return Float.NEGATIVE_INFINITY;
+    }
+    kept = 0;
+    for (int run = 0; run < runs; run++) {
+      float maximum = maxima.getAtIndex(ValueLayout.JAVA_FLOAT, firstRun + run);
+      if (kept < keys.length || maximum > logitOf(keys[0])) {
+        keep(key(maximum, run));
+      }
+    }
+    return logitOf(keys[0]);
+  }
+
+  /** A logit that is less is not among the best. */
+  private float leastToKeep(float least) {
+    return kept < keys.length ? least : logitOf(keys[0]);
+  }
+
+  /** Takes a candidate that may be among the best so far. */
+  private void keep(long key) {
+    if (kept < keys.length) {
+      keys[kept++] = key;
+      for (int i = kept == keys.length ? kept / 2 - 1 : -1; i >= 0; i--) {
+        sinkWorst(i, keys[i]);
+      }
+    } else if (key < keys[0]) {
+      sinkWorst(0, key);
+    }
+  }
+
+  /** All are taken out of the heap: in order. */
+  private void sortKept() {
+    int count = keys.length;
+    heapSize = 0;
     for (int end = count - 1; end > 0; end--) {
       long worst = keys[0];
       sinkWorst(0, keys[end], end);

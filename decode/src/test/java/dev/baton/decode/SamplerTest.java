@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
+import dev.baton.kernel.Kernels;
 import dev.baton.kernel.Numerics;
+import dev.baton.kernel.ReferenceKernels;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
@@ -200,6 +202,100 @@ class SamplerTest {
             sorted(params, logits, draws.nextDouble()), sampler.next(logits, 0), "round " + round);
       }
     }
+  }
+
+  @Test
+  void shouldChooseTheSameWithAndWithoutMaxima() {
+    SplittableRandom random = new SplittableRandom(23);
+    for (int round = 0; round < 400; round++) {
+      int vocab = 1 + random.nextInt(1000);
+      int topK = 1 + random.nextInt(random.nextBoolean() ? 8 : 60);
+      SamplingParams params =
+          random.nextInt(3) == 0
+              ? SamplingParams.greedy()
+              : params(0.1f + random.nextFloat() * 2, topK, 0.95f, 0f, round);
+      MemorySegment logits = hardRows(random, vocab);
+      MemorySegment maxima = maxima(logits, 3, vocab);
+      for (int row = 0; row < 3; row++) {
+        String plain = told(new Sampler(params, vocab), logits, MemorySegment.NULL, row);
+        String known = told(new Sampler(params, vocab), logits, maxima, row);
+        assertEquals(plain, known, "row " + row + " of " + vocab + " with " + params);
+      }
+    }
+  }
+
+  @Test
+  void shouldLookOnlyWhereTheMaximaSayThatTheBestCanBe() {
+    MemorySegment logits = noise(5, 1000);
+    MemorySegment maxima = MemorySegment.ofArray(new float[Kernels.maximaOf(1000)]);
+    maxima.asSlice(0, 4 * Float.BYTES).copyFrom(row(9, 9, -9, -9));
+    for (int i = 4; i < Kernels.maximaOf(1000); i++) {
+      maxima.setAtIndex(ValueLayout.JAVA_FLOAT, i, -9);
+    }
+    for (SamplingParams params :
+        List.of(SamplingParams.greedy(), params(1f, 2, 1f, 0f, 3), params(2f, 2, 1f, 0f, 4))) {
+      int token = new Sampler(params, 1000).next(logits, maxima, 0);
+      assertTrue(token < 2 * Kernels.MAXIMA_RUN, "token " + token);
+    }
+  }
+
+  @Test
+  void shouldNotBelieveMaximaOfWhatIsPenalised() {
+    Sampler sampler = new Sampler(new SamplingParams(0f, 0, 1f, 0f, 2f, 2, 0f, 0f, 1), 130);
+    MemorySegment logits = MemorySegment.ofArray(new float[130]);
+    logits.setAtIndex(ValueLayout.JAVA_FLOAT, 3, 4);
+    logits.setAtIndex(ValueLayout.JAVA_FLOAT, 129, 3);
+    MemorySegment maxima = maxima(logits, 1, 130);
+    assertEquals(3, sampler.next(logits, maxima, 0));
+    sampler.accept(3);
+    assertEquals(129, sampler.next(logits, maxima, 0), "4 / 2 is below 3");
+  }
+
+  /** Rows with many equal logits, zeros of both signs, -infinity, and now and then no number. */
+  private static MemorySegment hardRows(SplittableRandom random, int vocab) {
+    float[] logits = new float[3 * vocab];
+    float none = Float.NEGATIVE_INFINITY;
+    float[] few = {-1f, -0f, 0f, 1f, none};
+    for (int row = 0; row < 3; row++) {
+      int kind = random.nextInt(4);
+      for (int i = 0; i < vocab; i++) {
+        float any = (float) random.nextDouble() * 20 - 15;
+        logits[row * vocab + i] =
+            switch (kind) {
+              case 0 -> any;
+              case 1 -> Math.round(any);
+              case 2 -> few[random.nextInt(few.length)];
+              default -> any < 0 ? none : any;
+            };
+      }
+      if (random.nextInt(4) == 0) {
+        float broken = random.nextBoolean() ? Float.NaN : Float.POSITIVE_INFINITY;
+        logits[row * vocab + random.nextInt(vocab)] = broken;
+        logits[row * vocab + random.nextInt(vocab)] = Float.NaN;
+      }
+    }
+    return MemorySegment.ofArray(logits);
+  }
+
+  private static MemorySegment maxima(MemorySegment logits, int rows, int vocab) {
+    MemorySegment maxima = MemorySegment.ofArray(new float[rows * Kernels.maximaOf(vocab)]);
+    try (Kernels kernels = new ReferenceKernels()) {
+      kernels.maxima(logits, rows, vocab, maxima);
+    }
+    return maxima;
+  }
+
+  /** Some tokens, or why there are none. */
+  private static String told(Sampler sampler, MemorySegment logits, MemorySegment maxima, int row) {
+    StringBuilder told = new StringBuilder();
+    try {
+      for (int i = 0; i < 8; i++) {
+        told.append(sampler.next(logits, maxima, row)).append(' ');
+      }
+    } catch (IllegalStateException e) {
+      told.append(e.getMessage());
+    }
+    return told.toString();
   }
 
   @Test

@@ -274,6 +274,12 @@ public final class CpuPass implements LayerPass {
     run(output);
   }
 
+  @Override
+  public boolean maxima(int count, MemorySegment of, MemorySegment out) {
+    kernels.maxima(of, count, shape.vocab(), out);
+    return true;
+  }
+
   private void checkRows(int count) {
     if (count > maxTokens) {
       throw new IllegalArgumentException(count + " rows do not fit a forward pass of " + maxTokens);

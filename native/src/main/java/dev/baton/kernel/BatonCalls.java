@@ -38,6 +38,7 @@ final class BatonCalls {
   private static final int SWIGLU = 14;
   private static final int EXPORT_KV = 15;
   private static final int IMPORT_KV = 16;
+  private static final int MAXIMA = 17;
 
   private static final MethodHandle CALL =
       Linker.nativeLinker()
@@ -277,6 +278,10 @@ final class BatonCalls {
       MemorySegment q32,
       MemorySegment q256) {
     call(SWIGLU, ctx, gate, up, y, q32, q256, NULL, NULL, tokens, cols, 0, 0, 0, 0, 0, 0, 0);
+  }
+
+  static void maxima(MemorySegment ctx, MemorySegment x, long rows, long cols, MemorySegment out) {
+    call(MAXIMA, ctx, x, out, NULL, NULL, NULL, NULL, NULL, rows, cols, 0, 0, 0, 0, 0, 0, 0);
   }
 
   static long exportKv(

@@ -143,6 +143,14 @@ final class KernelArguments {
     checkRows(out, 0, tokens);
   }
 
+  static void checkMaxima(MemorySegment x, int rows, int cols, MemorySegment out) {
+    if (cols < 1) {
+      throw new IllegalArgumentException("rows of " + cols + " values have no greatest");
+    }
+    checkRows(x, cols, 0, rows);
+    checkRows(out, Kernels.maximaOf(cols), 0, rows);
+  }
+
   static void checkCopyKv(
       KvView kv,
       int layer,

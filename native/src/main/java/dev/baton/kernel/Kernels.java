@@ -23,6 +23,9 @@ public interface Kernels extends AutoCloseable {
   /** Stands for the numeric contract; nodes with unlike numbers may not share one request. */
   int NUMERICS_VERSION = 1;
 
+  /** Values that {@link #maxima} gives one number for. */
+  int MAXIMA_RUN = 64;
+
   /** The widest attention head that all kernels take; the C attention has it on its stack. */
   int MAX_HEAD_DIM = 256;
 
@@ -121,6 +124,21 @@ public interface Kernels extends AutoCloseable {
    * are (tokens, out.cols()).
    */
   void swiglu(MemorySegment gate, MemorySegment up, int tokens, Activations out);
+
+  /**
+   * The greatest of each {@link #MAXIMA_RUN} values of a row, the last one of those that are left:
+   * 0 where that is −0, +∞ where one of them is NaN. Who looks for a row's greatest values need
+   * only look where they can be.
+   *
+   * @param x (rows, cols) float32
+   * @param out (rows, ceil(cols / {@link #MAXIMA_RUN})) float32
+   */
+  void maxima(MemorySegment x, int rows, int cols, MemorySegment out);
+
+  /** How many numbers {@link #maxima} gives for a row. */
+  static int maximaOf(int cols) {
+    return Math.ceilDiv(cols, MAXIMA_RUN);
+  }
 
   /**
    * Copies one layer's KV of tokens [firstToken, firstToken + tokens) out of the cache in wire

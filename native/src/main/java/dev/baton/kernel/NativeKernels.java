@@ -305,6 +305,12 @@ public final class NativeKernels implements Kernels {
   }
 
   @Override
+  public void maxima(MemorySegment x, int rows, int cols, MemorySegment out) {
+    KernelArguments.checkMaxima(x, rows, cols, out);
+    BatonCalls.maxima(context(), x, rows, cols, out);
+  }
+
+  @Override
   public long exportKv(
       KvView kv,
       int layer,

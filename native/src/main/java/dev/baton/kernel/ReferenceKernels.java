@@ -174,6 +174,31 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
+  public void maxima(MemorySegment x, int rows, int cols, MemorySegment out) {
+    KernelArguments.checkMaxima(x, rows, cols, out);
+    long at = 0;
+    for (int row = 0; row < rows; row++) {
+      for (int from = 0; from < cols; from += MAXIMA_RUN) {
+        int count = Math.min(MAXIMA_RUN, cols - from);
+        float greatest = maximum(x, (long) row * cols + from, count);
+        out.setAtIndex(ValueLayout.JAVA_FLOAT, at++, greatest);
+      }
+    }
+  }
+
+  private static float maximum(MemorySegment x, long from, int count) {
+    float greatest = Float.NEGATIVE_INFINITY;
+    for (long i = from; i < from + count; i++) {
+      float value = x.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+      if (!(value < Float.POSITIVE_INFINITY)) {
+        return Float.POSITIVE_INFINITY;
+      }
+      greatest = Math.max(greatest, value);
+    }
+    return greatest + 0f; // -0 becomes 0
+  }
+
+  @Override
   public long exportKv(
       KvView kv,
       int layer,

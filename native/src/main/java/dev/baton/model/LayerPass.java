@@ -93,6 +93,18 @@ public interface LayerPass extends AutoCloseable {
    */
   void logits(int firstRow, int rows, MemorySegment out);
 
+  /**
+   * {@link dev.baton.kernel.Kernels#maxima} of the rows of logits that {@link #logits} wrote last,
+   * where this pass can tell them sooner than who would look for them.
+   *
+   * @param logits (rows, vocabSize) float32
+   * @param out receives them
+   * @return false when it cannot; nothing was written then
+   */
+  default boolean maxima(int rows, MemorySegment logits, MemorySegment out) {
+    return false;
+  }
+
   /** Frees the scratch memory. Twice is fine. */
   @Override
   void close();

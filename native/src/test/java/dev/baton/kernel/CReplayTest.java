@@ -53,6 +53,7 @@ class CReplayTest {
       for (int cols : new int[] {1, 37, 288, 512}) {
         OperationCases.rmsNorm(recording, cols, 3, 2);
         OperationCases.swiglu(recording, cols, 3, 2);
+        OperationCases.maxima(recording, cols, 3);
       }
       OperationCases.rope(recording, 3, 10, 4, 5, 3, 2);
       OperationCases.storeKv(recording, geometry, 62, 5, 4);

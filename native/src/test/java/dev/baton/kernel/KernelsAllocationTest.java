@@ -56,6 +56,7 @@ class KernelsAllocationTest {
       kernels.storeKv(rows, attention, out, out);
       kernels.attention(rows, attention, out, x);
       kernels.swiglu(out, weight, 1, x);
+      kernels.maxima(out, 1, COLS, weight);
       for (int i = 0; i < TYPES.length; i++) {
         kernels.exportKv(kv, 0, 5, 1, TYPES[i], wire, 0);
         int rowBytes = TYPES[i].tokenBytes(kv.geometry()) / 2;

@@ -64,6 +64,19 @@ class NativeOperationsTest {
 
   @ParameterizedTest
   @MethodSource("levels")
+  void shouldFindTheGreatestOfEachRunLikeTheReference(String isa, int threads) {
+    try (Kernels kernels = open(isa, threads)) {
+      for (int cols : new int[] {1, 15, 16, 37, 63, 64, 65, 4095, 4096, 4097, 9999, 49152}) {
+        for (int rows : new int[] {1, 2, 7}) {
+          String name = "maxima of " + rows + " rows of " + cols;
+          same(name, kernels, k -> OperationCases.maxima(k, cols, rows));
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("levels")
   void shouldRotateHeadsLikeTheReference(String isa, int threads) {
     try (Kernels kernels = open(isa, threads)) {
       for (int headDim : new int[] {2, 8, 32, 64, 80, 128}) {

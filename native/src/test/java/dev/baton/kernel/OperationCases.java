@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.SplittableRandom;
 
 /**
  * Each operation on seeded inputs, run on any backend in calls of {@code chunk} tokens. The answer
@@ -49,6 +50,39 @@ final class OperationCases {
         answer.take(out, t, run);
       }
       return answer.bytes();
+    }
+  }
+
+  /** Some runs hold what is no number, some nothing but zeros of both signs or -infinity. */
+  static byte[] maxima(Kernels kernels, int cols, int rows) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment x = new RandomTensors(cols, arena).floats((long) rows * cols);
+      SplittableRandom random = new SplittableRandom(cols);
+      float[] odd = {
+        Float.NaN, -Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, -0f, 0f
+      };
+      for (long run = 0; run < (long) rows * cols / Kernels.MAXIMA_RUN; run++) {
+        long from = run * Kernels.MAXIMA_RUN;
+        float value = odd[random.nextInt(odd.length)];
+        switch (random.nextInt(4)) {
+          case 0 -> x.asSlice(from * Float.BYTES, 4L * Kernels.MAXIMA_RUN).fill((byte) 0);
+          case 1 -> fill(x, from, value);
+          default -> {
+            // As it is.
+          }
+        }
+        long at = from + random.nextInt(Kernels.MAXIMA_RUN);
+        x.setAtIndex(ValueLayout.JAVA_FLOAT, at, odd[random.nextInt(odd.length)]);
+      }
+      MemorySegment out = arena.allocate((long) rows * Kernels.maximaOf(cols) * Float.BYTES);
+      kernels.maxima(x, rows, cols, out);
+      return out.toArray(ValueLayout.JAVA_BYTE);
+    }
+  }
+
+  private static void fill(MemorySegment x, long from, float value) {
+    for (long i = from; i < from + Kernels.MAXIMA_RUN; i++) {
+      x.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
     }
   }
 

@@ -25,6 +25,7 @@ final class RecordingKernels implements Kernels {
   private static final long ATTENTION = 5;
   private static final long EXPORT_KV = 6;
   private static final long IMPORT_KV = 7;
+  private static final long MAXIMA = 8;
 
   private final ReferenceKernels reference = new ReferenceKernels();
   private final OutputStream file;
@@ -232,6 +233,16 @@ final class RecordingKernels implements Kernels {
         rows(out.f32(), tokens, out.cols()),
         rows(gate, tokens, out.cols()),
         rows(up, tokens, out.cols()));
+  }
+
+  @Override
+  public void maxima(MemorySegment x, int rows, int cols, MemorySegment out) {
+    record(
+        MAXIMA,
+        new long[] {rows, cols},
+        () -> reference.maxima(x, rows, cols, out),
+        rows(out, rows, Kernels.maximaOf(cols)),
+        rows(x, rows, cols));
   }
 
   @Override

@@ -129,6 +129,11 @@ final class TimedKernels implements Kernels {
   }
 
   @Override
+  public void maxima(MemorySegment x, int rows, int cols, MemorySegment out) {
+    kernels.maxima(x, rows, cols, out);
+  }
+
+  @Override
   public long exportKv(
       KvView kv,
       int layer,
