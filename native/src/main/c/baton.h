@@ -53,8 +53,8 @@ void bt_quantize(struct bt_context *ctx, const float *x, int64_t tokens, int64_t
 void bt_matmul(struct bt_context *ctx, int32_t type, const void *packed, int64_t rows, int64_t cols,
                const void *x, int64_t tokens, float *out, int32_t accumulate);
 
-/* y (tokens, cols) = rms norm of rows [x_row, x_row + tokens) of x; then quantised where q32 or
- * q256 is not NULL. */
+/* y (tokens, cols) = rms norm of rows [x_row, x_row + tokens) of x, in the forms that are not
+ * NULL. */
 void bt_rms_norm(struct bt_context *ctx, const float *x, int64_t x_row, const float *weight,
                  float eps, int64_t tokens, int64_t cols, float *y, void *q32, void *q256);
 
@@ -116,7 +116,7 @@ void bt_attention(struct bt_context *ctx, const void *pool, struct bt_runs *runs
                   const struct bt_attention_layer *layer, const float *q, float *y, void *q32,
                   void *q256);
 
-/* y (tokens, cols) = silu(gate) * up; then quantised where q32 or q256 is not NULL. */
+/* y (tokens, cols) = silu(gate) * up, in the forms that are not NULL. */
 void bt_swiglu(struct bt_context *ctx, const float *gate, const float *up, int64_t tokens,
                int64_t cols, float *y, void *q32, void *q256);
 

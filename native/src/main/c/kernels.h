@@ -71,7 +71,7 @@ struct bt_matmul_args {
   int accumulate;
 };
 
-/* Rows of activations to write: float32, and the quantised forms that are not NULL. */
+/* Rows of activations to write, in the forms that are not NULL: float32 and quantised. */
 struct bt_rows {
   float *f32;
   struct bt_q8_32 *q32;

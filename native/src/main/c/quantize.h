@@ -1,5 +1,5 @@
 /*
- * Quantising rows of activations. The operations that write rows call quantize_row on each one.
+ * Quantising rows of activations. The operations that write rows do so as they write them.
  *
  * Per block of 32 or 256: d = amax / 127, q = x * (127 / amax) rounded to nearest even, and zeros
  * where amax is below 2^-100.
@@ -46,30 +46,35 @@ static void quantize_block_256(const float *x, struct bt_q8_256 *block) {
   memset(block->zero, 0, sizeof block->zero);
 }
 
-/* Quantises columns [from, to) of row `row` of y.f32 into the forms that y has; both ends are whole
- * blocks of them. */
-static void quantize_columns(const struct bt_rows *y, int64_t row, int64_t from, int64_t to) {
-  const float *x = y->f32 + row * y->cols;
+/* Quantises columns [from, to) of row `row`, which stand at x, into the forms that y has; both ends
+ * are whole blocks of them. */
+static void quantize_columns(const struct bt_rows *y, const float *x, int64_t row, int64_t from,
+                             int64_t to) {
   if (y->q32) {
     struct bt_q8_32 *blocks = y->q32 + row * (y->cols / 32);
     for (int64_t i = from / 32; i < to / 32; i++)
-      quantize_block_32(x + i * 32, blocks + i);
+      quantize_block_32(x + i * 32 - from, blocks + i);
   }
   if (y->q256) {
     struct bt_q8_256 *blocks = y->q256 + row * (y->cols / 256);
     for (int64_t i = from / 256; i < to / 256; i++)
-      quantize_block_256(x + i * 256, blocks + i);
+      quantize_block_256(x + i * 256 - from, blocks + i);
   }
 }
 
-static void quantize_row(const struct bt_rows *y, int64_t row) {
-  quantize_columns(y, row, 0, y->cols);
+/* Columns that an operation writes and quantises at a time: whole blocks of each form. */
+#define COLUMNS 256
+
+/* Where columns from `from` on of a row are to be written: to its float32 row, or where none is
+ * wanted to `scratch`. So what only quantised rows are read of stays in the first cache. */
+static float *columns_of(const struct bt_rows *y, int64_t row, int64_t from, float *scratch) {
+  return y->f32 ? y->f32 + row * y->cols + from : scratch;
 }
 
 static void quantize(const void *arg, int64_t begin, int64_t end) {
   const struct bt_quantize_args *args = arg;
   for (int64_t row = begin; row < end; row++)
-    quantize_row(&args->y, row);
+    quantize_columns(&args->y, args->y.f32 + row * args->y.cols, row, 0, args->y.cols);
 }
 
 #endif

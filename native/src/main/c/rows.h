@@ -10,36 +10,52 @@
 #include "quantize.h"
 #include "vec.h"
 
-static void rms_norm_row(const float *x, const float *weight, float eps, int64_t cols, float *y) {
+/* What a row is to be multiplied with, its weights aside. */
+static float rms_norm_scale(const float *x, float eps, int64_t cols) {
   const int64_t whole = cols / 16 * 16;
-  const int rest = (int)(cols - whole);
   v16 squares = v16_zero();
   for (int64_t i = 0; i < whole; i += 16) {
     const v16 v = v16_load(x + i);
     squares = v16_fma(v, v, squares);
   }
-  const v16 tail = v16_load_n(x + whole, rest);
+  const v16 tail = v16_load_n(x + whole, (int)(cols - whole));
   squares = v16_fma(tail, tail, squares); /* adds +0 where there is no element */
-  const float r = 1.0f / sqrtf(v16_fold_add(squares) / (float)cols + eps);
-  for (int64_t i = 0; i < whole; i += 16) {
-    v16_store(y + i, v16_mul(v16_mul(v16_load(x + i), v16_set1(r)), v16_load(weight + i)));
-  }
-  const v16 tail_weight = v16_load_n(weight + whole, rest);
-  v16_store_n(y + whole, v16_mul(v16_mul(tail, v16_set1(r)), tail_weight), rest);
+  return 1.0f / sqrtf(v16_fold_add(squares) / (float)cols + eps);
+}
+
+BT_INLINE v16 scaled(v16 x, float scale, v16 weight) {
+  return v16_mul(v16_mul(x, v16_set1(scale)), weight);
+}
+
+static void rms_norm_columns(const float *x, float scale, const float *weight, int64_t n,
+                             float *y) {
+  const int64_t whole = n / 16 * 16;
+  const int rest = (int)(n - whole);
+  for (int64_t i = 0; i < whole; i += 16)
+    v16_store(y + i, scaled(v16_load(x + i), scale, v16_load(weight + i)));
+  const v16 tail = scaled(v16_load_n(x + whole, rest), scale, v16_load_n(weight + whole, rest));
+  v16_store_n(y + whole, tail, rest);
 }
 
 static void rms_norm(const void *args, int64_t begin, int64_t end) {
   const struct bt_rms_norm_args *a = args;
   const int64_t cols = a->y.cols;
+  _Alignas(64) float scratch[COLUMNS];
   for (int64_t t = begin; t < end; t++) {
-    rms_norm_row(a->x + t * cols, a->weight, a->eps, cols, a->y.f32 + t * cols);
-    quantize_row(&a->y, t);
+    const float *x = a->x + t * cols;
+    const float scale = rms_norm_scale(x, a->eps, cols);
+    for (int64_t from = 0; from < cols; from += COLUMNS) {
+      const int64_t n = cols - from < COLUMNS ? cols - from : COLUMNS;
+      float *y = columns_of(&a->y, t, from, scratch);
+      rms_norm_columns(x + from, scale, a->weight + from, n, y);
+      quantize_columns(&a->y, y, t, from, from + n);
+    }
   }
 }
 
-static void swiglu_row(const float *gate, const float *up, int64_t cols, float *y) {
-  const int64_t whole = cols / 16 * 16;
-  const int rest = (int)(cols - whole);
+static void swiglu_columns(const float *gate, const float *up, int64_t n, float *y) {
+  const int64_t whole = n / 16 * 16;
+  const int rest = (int)(n - whole);
   for (int64_t i = 0; i < whole; i += 16) {
     v16_store(y + i, v16_mul(v16_silu(v16_load(gate + i)), v16_load(up + i)));
   }
@@ -50,9 +66,15 @@ static void swiglu_row(const float *gate, const float *up, int64_t cols, float *
 static void swiglu(const void *args, int64_t begin, int64_t end) {
   const struct bt_swiglu_args *a = args;
   const int64_t cols = a->y.cols;
+  _Alignas(64) float scratch[COLUMNS];
   for (int64_t t = begin; t < end; t++) {
-    swiglu_row(a->gate + t * cols, a->up + t * cols, cols, a->y.f32 + t * cols);
-    quantize_row(&a->y, t);
+    for (int64_t from = 0; from < cols; from += COLUMNS) {
+      const int64_t n = cols - from < COLUMNS ? cols - from : COLUMNS;
+      const int64_t at = t * cols + from;
+      float *y = columns_of(&a->y, t, from, scratch);
+      swiglu_columns(a->gate + at, a->up + at, n, y);
+      quantize_columns(&a->y, y, t, from, from + n);
+    }
   }
 }
 

@@ -161,17 +161,34 @@ static void run_ragged(struct bt_context *ctx, const struct operation *op, void 
   free_runs(runs);
 }
 
-static void run_rows(struct bt_context *ctx, const struct operation *op, void *out) {
+static void write_rows(struct bt_context *ctx, const struct operation *op, void *out, void *q32,
+                       void *q256) {
   const int64_t *p = op->p;
-  const int64_t tokens = p[0], cols = p[1];
-  void *q32 = q32_rows(tokens, cols), *q256 = q256_rows(tokens, cols);
   if (op->kind == RMS_NORM) {
-    bt_rms_norm(ctx, op->b[0], p[2], op->b[1], as_float(p[3]), tokens, cols, out, q32, q256);
+    bt_rms_norm(ctx, op->b[0], p[2], op->b[1], as_float(p[3]), p[0], p[1], out, q32, q256);
   } else {
-    bt_swiglu(ctx, op->b[0], op->b[1], tokens, cols, out, q32, q256);
+    bt_swiglu(ctx, op->b[0], op->b[1], p[0], p[1], out, q32, q256);
   }
+}
+
+/* 1 where the quantised rows are the same without float32 rows. */
+static int run_rows(struct bt_context *ctx, const struct operation *op, void *out) {
+  const int64_t tokens = op->p[0], cols = op->p[1];
+  void *q32 = q32_rows(tokens, cols), *q256 = q256_rows(tokens, cols);
+  void *alone32 = q32_rows(tokens, cols), *alone256 = q256_rows(tokens, cols);
+  write_rows(ctx, op, out, q32, q256);
+  int same = 1;
+  if (q32 || q256)
+    write_rows(ctx, op, NULL, alone32, alone256);
+  if (q32)
+    same &= memcmp(q32, alone32, (size_t)(tokens * bt_q8_32_row_bytes(cols))) == 0;
+  if (q256)
+    same &= memcmp(q256, alone256, (size_t)(tokens * bt_q8_256_row_bytes(cols))) == 0;
   free(q32);
   free(q256);
+  free(alone32);
+  free(alone256);
+  return same;
 }
 
 /* 1, or 0 where the operation returned something else than it should. */
@@ -184,8 +201,7 @@ static int run(struct bt_context *ctx, const struct operation *op, void *out) {
     break;
   case RMS_NORM:
   case SWIGLU:
-    run_rows(ctx, op, out);
-    break;
+    return run_rows(ctx, op, out);
   case ROPE:
   case STORE_KV:
   case ATTENTION:

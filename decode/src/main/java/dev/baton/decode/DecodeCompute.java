@@ -64,14 +64,14 @@ final class DecodeCompute {
     return logits;
   }
 
-  /** Their {@link Kernels#maxima}, or nothing where the backend does not tell them. */
-  MemorySegment maxima() {
-    return maxima;
-  }
-
   /** The same for listeners, which may keep others' rows in view but not change them. */
   MemorySegment shownLogits() {
     return shownLogits;
+  }
+
+  /** The logits' {@link Kernels#maxima}, or nothing where the backend does not tell them. */
+  MemorySegment maxima() {
+    return maxima;
   }
 
   /** All gaps between two tokens of an answer. Any thread. */

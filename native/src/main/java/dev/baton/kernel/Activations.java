@@ -25,7 +25,8 @@ public final class Activations {
   /**
    * @param maxTokens rows there is room for
    * @param cols floats in a row
-   * @param kinds the forms wanted; {@link ActivationKind#F32} rows are always there
+   * @param kinds the forms wanted; for {@link ActivationKind#F32} rows there is always room, in
+   *     which they are quantised where an operation or its caller puts them there
    * @param q8x32RowBytes bytes the backend wants for one row of {@link ActivationKind#Q8_32}
    * @param q8x256RowBytes the same for {@link ActivationKind#Q8_256}
    * @param arena owns the memory; 64-byte aligned
@@ -61,6 +62,14 @@ public final class Activations {
 
   public boolean has(ActivationKind kind) {
     return kind == ActivationKind.F32 || kinds.contains(kind);
+  }
+
+  /**
+   * Whether {@link #f32} is to be read behind an operation that can write quantised rows alone; it
+   * holds anything otherwise.
+   */
+  boolean wantsF32() {
+    return kinds.isEmpty() || kinds.contains(ActivationKind.F32);
   }
 
   /** The rows as float32, (maxTokens, cols). */

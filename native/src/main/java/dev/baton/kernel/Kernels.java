@@ -79,7 +79,8 @@ public interface Kernels extends AutoCloseable {
   void quantize(Activations x, int tokens);
 
   /**
-   * RMSNorm: {@code out[t] = x[t] / sqrt(mean(x[t]^2) + eps) * weight}, then quantised.
+   * RMSNorm: {@code out[t] = x[t] / sqrt(mean(x[t]^2) + eps) * weight}, in the forms that {@code
+   * out} was made for.
    *
    * @param x (.., out.cols()), rows [xRow, xRow + tokens) are read
    * @param weight (out.cols()) float32
@@ -120,8 +121,8 @@ public interface Kernels extends AutoCloseable {
   void attention(RowRuns rows, AttentionLayer layer, MemorySegment q, Activations out);
 
   /**
-   * {@code out[t][i] = silu(gate[t][i]) * up[t][i]}, then quantised. {@code gate} and {@code up}
-   * are (tokens, out.cols()).
+   * {@code out[t][i] = silu(gate[t][i]) * up[t][i]}, in the forms that {@code out} was made for.
+   * {@code gate} and {@code up} are (tokens, out.cols()).
    */
   void swiglu(MemorySegment gate, MemorySegment up, int tokens, Activations out);
 

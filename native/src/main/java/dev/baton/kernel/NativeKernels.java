@@ -188,6 +188,11 @@ public final class NativeKernels implements Kernels {
     return x.has(kind) ? checkedForm(x, kind) : MemorySegment.NULL;
   }
 
+  /** The rows as float32, or a null pointer where nobody reads them. */
+  private static MemorySegment floats(Activations out) {
+    return out.wantsF32() ? out.f32() : MemorySegment.NULL;
+  }
+
   /** The rows of a form, which must have the size that C gives them. */
   private static MemorySegment checkedForm(Activations x, ActivationKind kind) {
     MemorySegment form = x.form(kind);
@@ -227,7 +232,7 @@ public final class NativeKernels implements Kernels {
         eps,
         tokens,
         out.cols(),
-        out.f32(),
+        floats(out),
         form(out, ActivationKind.Q8_32),
         form(out, ActivationKind.Q8_256));
   }
@@ -299,7 +304,7 @@ public final class NativeKernels implements Kernels {
         up,
         tokens,
         out.cols(),
-        out.f32(),
+        floats(out),
         form(out, ActivationKind.Q8_32),
         form(out, ActivationKind.Q8_256));
   }

@@ -9,6 +9,7 @@ import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
@@ -57,6 +58,29 @@ class NativeOperationsTest {
           String shape = " of " + tokens + " rows of " + cols;
           same("rms norm" + shape, kernels, k -> OperationCases.rmsNorm(k, cols, tokens, tokens));
           same("swiglu" + shape, kernels, k -> OperationCases.swiglu(k, cols, tokens, tokens));
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("levels")
+  void shouldWriteQuantisedRowsAloneLikeTheReference(String isa, int threads) {
+    Set<ActivationKind> only32 = EnumSet.of(ActivationKind.Q8_32);
+    Set<ActivationKind> both = EnumSet.of(ActivationKind.Q8_32, ActivationKind.Q8_256);
+    try (Kernels kernels = open(isa, threads)) {
+      for (int cols : new int[] {32, 288, 512, 1536}) {
+        Set<ActivationKind> kinds = cols % 256 == 0 ? both : only32;
+        for (int tokens : new int[] {1, 2, 65}) {
+          String shape = " of " + tokens + " rows of " + cols + " as " + kinds;
+          same(
+              "rms norm" + shape,
+              kernels,
+              k -> OperationCases.rmsNorm(k, cols, tokens, tokens, kinds));
+          same(
+              "swiglu" + shape,
+              kernels,
+              k -> OperationCases.swiglu(k, cols, tokens, tokens, kinds));
         }
       }
     }

@@ -21,12 +21,17 @@ final class OperationCases {
   private OperationCases() {}
 
   static byte[] rmsNorm(Kernels kernels, int cols, int tokens, int chunk) {
+    return rmsNorm(kernels, cols, tokens, chunk, kinds(cols));
+  }
+
+  static byte[] rmsNorm(
+      Kernels kernels, int cols, int tokens, int chunk, Set<ActivationKind> kinds) {
     try (Arena arena = Arena.ofConfined()) {
       RandomTensors random = new RandomTensors(cols, arena);
       MemorySegment x = random.floats((long) (tokens + 1) * cols);
       MemorySegment weight = random.floats(cols);
-      Activations out = kernels.activations(chunk, cols, kinds(cols), arena);
-      Answer answer = new Answer(arena, kernels, random, cols, tokens);
+      Activations out = kernels.activations(chunk, cols, kinds, arena);
+      Answer answer = new Answer(arena, kernels, random, cols, tokens, kinds);
       for (int t = 0; t < tokens; t += chunk) {
         int run = Math.min(chunk, tokens - t);
         kernels.rmsNorm(x, t + 1, weight, 1e-5f, run, out);
@@ -37,12 +42,17 @@ final class OperationCases {
   }
 
   static byte[] swiglu(Kernels kernels, int cols, int tokens, int chunk) {
+    return swiglu(kernels, cols, tokens, chunk, kinds(cols));
+  }
+
+  static byte[] swiglu(
+      Kernels kernels, int cols, int tokens, int chunk, Set<ActivationKind> kinds) {
     try (Arena arena = Arena.ofConfined()) {
       RandomTensors random = new RandomTensors(cols, arena);
       MemorySegment gate = random.floats((long) tokens * cols);
       MemorySegment up = random.floats((long) tokens * cols);
-      Activations out = kernels.activations(chunk, cols, kinds(cols), arena);
-      Answer answer = new Answer(arena, kernels, random, cols, tokens);
+      Activations out = kernels.activations(chunk, cols, kinds, arena);
+      Answer answer = new Answer(arena, kernels, random, cols, tokens, kinds);
       long rowBytes = (long) cols * Float.BYTES;
       for (int t = 0; t < tokens; t += chunk) {
         int run = Math.min(chunk, tokens - t);
@@ -171,7 +181,7 @@ final class OperationCases {
         kernels.attention(rows, layer, q, out);
       }
       kernels.quantize(out, 1); // row 0 belongs to nobody
-      Answer answer = new Answer(arena, kernels, random, cols, tokens + 1);
+      Answer answer = new Answer(arena, kernels, random, cols, tokens + 1, kinds(cols));
       answer.take(out, 0, tokens + 1);
       return answer.bytes();
     }
@@ -288,17 +298,28 @@ final class OperationCases {
   static final class Answer {
     private final Kernels kernels;
     private final int cols;
+    private final boolean seesFloats;
     private final PackedMatrix[] probes;
     private final MemorySegment bytes;
     private final MemorySegment product;
     private final long rowBytes;
 
-    Answer(Arena arena, Kernels kernels, RandomTensors random, int cols, int tokens) {
+    /**
+     * @param kinds what {@code out} holds, and so what is seen of it
+     */
+    Answer(
+        Arena arena,
+        Kernels kernels,
+        RandomTensors random,
+        int cols,
+        int tokens,
+        Set<ActivationKind> kinds) {
       this.kernels = kernels;
       this.cols = cols;
+      this.seesFloats = kinds.contains(ActivationKind.F32);
       this.probes =
           EnumSet.of(GgmlType.Q8_0, GgmlType.Q6_K).stream()
-              .filter(type -> cols % type.blockElements() == 0)
+              .filter(type -> kinds.contains(ActivationKind.of(type)))
               .map(type ->
                   kernels.pack(
                       type, random.weights(type, PROBE_ROWS, cols), PROBE_ROWS, cols, arena))
@@ -316,7 +337,7 @@ final class OperationCases {
           MemorySegment.copy(product, 4L * t * PROBE_ROWS, bytes, at, 4L * PROBE_ROWS);
         }
       }
-      for (int t = 0; t < tokens; t++) {
+      for (int t = 0; seesFloats && t < tokens; t++) {
         MemorySegment.copy(out.f32(), 4L * t * cols, bytes, (firstToken + t) * rowBytes, 4L * cols);
       }
     }

@@ -95,7 +95,8 @@ record RaggedBatch(KvGeometry geometry, int group, List<Run> runs, long seed) {
           rows.clear();
         }
       }
-      OperationCases.Answer attended = new OperationCases.Answer(arena, kernels, random, cols, all);
+      OperationCases.Answer attended =
+          new OperationCases.Answer(arena, kernels, random, cols, all, OperationCases.kinds(cols));
       attended.take(out, 0, all);
       return join(attended.bytes(), bytes(k), bytes(v), bytes(q), bytes(sequences[0].pool()));
     }
