@@ -82,6 +82,7 @@ class RoomsTest {
               "dev.baton.plan",
               "dev.baton.plot",
               "dev.baton.sim",
+              "dev.baton.template",
               "dev.baton.text"),
           "bench",
           List.of(

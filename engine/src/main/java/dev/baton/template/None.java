@@ -1,0 +1,6 @@
+package dev.baton.template;
+
+/** Python's {@code None}. */
+enum None {
+  NONE
+}
