@@ -30,11 +30,13 @@ import dev.baton.plan.SplitPlan;
 import dev.baton.prefill.PrefillQueue;
 import dev.baton.schedule.Scheduler;
 import dev.baton.text.ChatTemplate;
+import dev.baton.text.Conversation;
 import dev.baton.text.Tokenizer;
 import dev.baton.thread.Background;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -155,8 +157,13 @@ public final class Baton implements AutoCloseable {
   /** What a model's file says of text. */
   record Text(Tokenizer tokenizer, ChatTemplate.Recognition template) {
     static Text of(Path model) {
+      return of(model, null);
+    }
+
+    static Text of(Path model, @Nullable String chatTemplate) {
       try (GgufFile file = GgufFile.openMetadata(model)) {
-        return new Text(Tokenizer.from(file.metadata()), ChatTemplate.recognise(file.metadata()));
+        return new Text(
+            Tokenizer.from(file.metadata()), ChatTemplate.recognise(file.metadata(), chatTemplate));
       }
     }
   }
@@ -320,7 +327,7 @@ public final class Baton implements AutoCloseable {
       }
       // Beside the loading of the model, which takes about as long.
       CompletableFuture<Text> text =
-          Background.begin("baton-tokenizer", () -> Text.of(config.model()));
+          Background.begin("baton-tokenizer", () -> Text.of(config.model(), config.chatTemplate()));
       compute =
           NodeCompute.open(
               config.model(),
@@ -593,7 +600,11 @@ public final class Baton implements AutoCloseable {
     Optional<ChatTemplate> chat = request.raw() ? Optional.empty() : template.template();
     int[] tokens =
         chat.map(form ->
-                form.encode(tokenizer, request.system(), request.prompt(), request.special()))
+                form.encode(
+                    tokenizer,
+                    Conversation.of(request.system(), request.prompt()),
+                    InstantSource.system(),
+                    request.special()))
             .orElseGet(() -> tokenizer.encode(request.prompt(), true, request.special()));
     if (tokens.length == 0) {
       throw new BatonException(

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * How to open an engine. Made by {@link #builder}.
  *
  * @param model the GGUF file
+ * @param chatTemplate the Jinja that conversations are written by; null for the model's own
  * @param role whether it answers requests of its own alone, or takes other nodes' orders as well
  * @param prefill HOST:PORT of a running prefill node; null to start one as a process of its own
  *     when a request wants it
@@ -51,6 +52,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record BatonConfig(
     Path model,
+    @Nullable String chatTemplate,
     NodeRole role,
     @Nullable String prefill,
     @Nullable String listen,
@@ -153,6 +155,7 @@ public record BatonConfig(
     private @Nullable String prefill;
     private @Nullable String listen;
     private @Nullable String advertise;
+    private @Nullable String chatTemplate;
     private @Nullable ClusterKey clusterKey;
     private @Nullable Split split;
     private Objective objective = new Objective.E2e();
@@ -199,6 +202,11 @@ public record BatonConfig(
     }
 
     /** Uses prefill nodes that have this key, on other machines as well. */
+    public Builder chatTemplate(@Nullable String jinja) {
+      this.chatTemplate = jinja;
+      return this;
+    }
+
     public Builder clusterKey(@Nullable ClusterKey key) {
       this.clusterKey = key;
       return this;
@@ -308,6 +316,7 @@ public record BatonConfig(
       ChunkSchedule chunks = new ChunkSchedule(chunkTokens, Math.min(lastChunkTokens, chunkTokens));
       return new BatonConfig(
           model,
+          chatTemplate,
           role,
           prefill,
           listen,

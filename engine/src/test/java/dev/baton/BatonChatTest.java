@@ -21,13 +21,14 @@ class BatonChatTest {
   @TempDir private Path folder;
 
   @Test
-  void shouldRefuseAPromptWhoseTemplateItCannotWriteAndCompleteItAsItIs() throws Exception {
-    try (Baton baton = open("[INST]{{ messages[0].content }}[/INST]")) {
+  void shouldRefuseAPromptWhoseTemplateFailsAndCompleteItAsItIs() throws Exception {
+    try (Baton baton = open("[INST]\n{{ messages[0].content + 1 }}[/INST]")) {
       BatonException refused = assertThrows(BatonException.class, () -> baton.generate(FOX));
       assertEquals(
           folder.resolve("model.gguf")
-              + ": the model's chat template is neither ChatML nor Llama 3, which are what this"
-              + " version writes; --raw completes the prompt as it is",
+              + ": the model's chat template cannot be used: line 2, column 24: can only"
+              + " concatenate str (not \"int\") to str; --chat-template chatml or --chat-template"
+              + " FILE writes it by another, --raw completes the prompt as it is",
           refused.getMessage());
       assertEquals(" lived in a green garden. His name", text(baton, FOX.asRaw()));
     }
@@ -45,11 +46,22 @@ class BatonChatTest {
     String dropping = CHATML.replace("in messages", "in messages if m.role == 'user'");
     try (Baton baton = open(dropping)) {
       assertTrue(text(baton, FOX).length() > 0);
-      refuses(baton, "with a system message the model's chat template is not quite ChatML");
+      refuses(baton, "the model's chat template has no place for a system message");
     }
     try (Baton baton = open("")) {
       assertEquals(" lived in a green garden. His name", text(baton, FOX));
       refuses(baton, "the model has no chat template");
+    }
+  }
+
+  @Test
+  void shouldWriteByTheTemplateGiven() throws Exception {
+    Path model = ChangedModel.withTemplate(folder.resolve("model.gguf"), "");
+    BatonConfig config =
+        BatonConfig.builder(model).split(new Split.Local()).chatTemplate(CHATML).build();
+    try (Baton baton = Baton.open(config)) {
+      String written = "<|im_start|>user\nThe little fox<|im_end|>\n<|im_start|>assistant\n";
+      assertEquals(text(baton, raw(written)), text(baton, FOX));
     }
   }
 

@@ -36,8 +36,8 @@ import tools.jackson.databind.node.ObjectNode;
       "Unless --prefill names a running node, a prefill node is started for this call and ends with"
           + " it. The split never changes the answer, unless an accelerator takes part: its numbers"
           + " agree within a tolerance.",
-      "A model that has a chat template is asked through it. ChatML and Llama 3 templates are"
-          + " written; a model with another is refused, unless --raw has its prompt completed.%n"
+      "A model that has a chat template is asked through it, one that has none completes the"
+          + " prompt.%n"
     },
     footerHeading = "%nExamples:%n",
     footer = {
@@ -110,6 +110,13 @@ final class RunCommand implements Callable<Integer> {
       paramLabel = "TEXT",
       description = "A system message, for models whose chat template takes one.")
   private @Nullable String system;
+
+  @Option(
+      names = "--chat-template",
+      paramLabel = "chatml|FILE",
+      description =
+          "Ask through ChatML, or through the Jinja template in FILE, not the model's own.")
+  private @Nullable String chatTemplate;
 
   @Option(
       names = "--raw",
@@ -201,6 +208,8 @@ final class RunCommand implements Callable<Integer> {
             .lastChunkTokens(lastChunk)
             .patient(patient)
             .lease(Duration.ofMillis(Math.round(1000 * timeoutSeconds)));
+    String template = chatTemplate();
+    builder.chatTemplate(template);
     Split where = builder.build().split();
     GenerateRequest request =
         GenerateRequest.builder(text)
@@ -212,7 +221,7 @@ final class RunCommand implements Callable<Integer> {
             .split(where)
             .special(special)
             .build();
-    String chatNote = checkModel(modelFile);
+    checkModel(modelFile, template);
     BatonConfig config = explain ? builder.split(new Split.Auto()).build() : builder.build();
     try (GracefulShutdown end = GracefulShutdown.with(this::cancel);
         StatusLine status = new StatusLine(terminal, System::nanoTime);
@@ -224,9 +233,6 @@ final class RunCommand implements Callable<Integer> {
         terminal.note("both nodes could not be measured in time: there is nothing to explain");
       }
       requirePrefillNode(baton, where);
-      if (!chatNote.isEmpty()) {
-        terminal.note(chatNote);
-      }
       return answer(baton, request, status, end);
     }
   }
@@ -244,23 +250,28 @@ final class RunCommand implements Callable<Integer> {
     return terminal.textOrInput(prompt);
   }
 
-  /**
-   * Looks at the model before its weights, which may take minutes to come by.
-   *
-   * @return what to know of how the prompt is written, empty for nothing
-   */
-  private String checkModel(Path modelFile) {
+  private @Nullable String chatTemplate() {
+    if (chatTemplate == null) {
+      return null;
+    }
+    if (raw) {
+      throw new IllegalArgumentException(
+          "--raw uses no chat template; leave one of --raw and --chat-template out");
+    }
+    return chatTemplate.equals("chatml") ? ChatTemplate.CHATML : terminal.textOfFile(chatTemplate);
+  }
+
+  /** Looks at the model before its weights, which may take minutes to come by. */
+  private void checkModel(Path modelFile, @Nullable String template) {
     try (GgufFile gguf = GgufFile.openMetadata(modelFile)) {
       ModelKind.requireRunnable(modelFile, gguf.metadata());
-      if (raw) {
-        return "";
+      if (!raw) {
+        ChatTemplate.recognise(gguf.metadata(), template)
+            .refusal(system)
+            .ifPresent(why -> {
+              throw new UserException(modelFile + ": " + why);
+            });
       }
-      ChatTemplate.Recognition chat = ChatTemplate.recognise(gguf.metadata());
-      chat.refusal(system)
-          .ifPresent(why -> {
-            throw new UserException(modelFile + ": " + why);
-          });
-      return chat.note();
     }
   }
 

@@ -1,13 +1,20 @@
 package dev.baton.text;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
 /**
  * One turn of a conversation.
  *
- * @param role who speaks: {@code system}, {@code user}, {@code assistant}, or another name the
- *     model knows
- * @param content what was said; never read as control tokens
+ * @param role who speaks: {@code system}, {@code user}, {@code assistant}, {@code tool}, or another
+ *     name the model knows
+ * @param fields what else there is of it, by OpenAI's names and in JSON's terms (null, Boolean,
+ *     Number, String, List, Map): {@code content}, {@code name}, {@code tool_calls}, {@code
+ *     reasoning_content} …; never read as control tokens
  */
-public record ChatMessage(String role, String content) {
+public record ChatMessage(String role, Map<String, @Nullable Object> fields) {
   /**
    * @throws IllegalArgumentException for a blank role
    */
@@ -15,6 +22,12 @@ public record ChatMessage(String role, String content) {
     if (role.isBlank()) {
       throw new IllegalArgumentException("a chat message needs a role, such as 'user'");
     }
+    fields = Collections.unmodifiableMap(new LinkedHashMap<>(fields));
+  }
+
+  /** A turn that is text alone. */
+  public ChatMessage(String role, String content) {
+    this(role, Map.of("content", content));
   }
 
   /** A turn of the user. */
@@ -27,7 +40,8 @@ public record ChatMessage(String role, String content) {
     return new ChatMessage("system", content);
   }
 
-  boolean isSystem() {
-    return role.equals("system");
+  /** What the model answered. */
+  public static ChatMessage assistant(String content) {
+    return new ChatMessage("assistant", content);
   }
 }

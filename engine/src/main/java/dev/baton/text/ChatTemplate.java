@@ -2,75 +2,83 @@ package dev.baton.text;
 
 import dev.baton.gguf.GgufException;
 import dev.baton.gguf.GgufMetadata;
+import dev.baton.template.Template;
+import dev.baton.template.TemplateException;
+import java.time.InstantSource;
+import java.time.ZoneId;
+import java.time.ZonedDateTime;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.StringJoiner;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a model wants a conversation written. Baton writes two forms itself, {@link ChatMl} and
- * {@link Llama3Chat}. A model's own template is run on samples of what Baton sends, a user's
- * message with or without a system message before it; only where a form writes every one of them as
- * the template does, it is taken. Longer conversations, tool calls and documents are not covered.
+ * How a model wants a conversation written: the template that its file brings, or another.
  *
- * <p>What people wrote stays apart from what steers the model ({@link Segment#special}), so that no
- * content can pass for a control token. Immutable; any thread.
+ * <p>What people wrote stays apart from what steers the model: control tokens are found only in
+ * what the template itself writes, so that no content can pass for one. Immutable; any thread.
  */
-public sealed interface ChatTemplate permits ChatMl, Llama3Chat {
-  /** The family's name, for people. */
-  String name();
+public final class ChatTemplate {
+  /** ChatML, which many models know. */
+  public static final String CHATML =
+      "{% for message in messages %}"
+          + "{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}"
+          + "{% endfor %}"
+          + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
-  /** Whether the template itself writes the BOS token first. */
-  boolean writesBos();
+  private static final String WAY_OUT =
+      "; --chat-template chatml or --chat-template FILE writes it by another";
+
+  /** What a template may put into the names of control tokens, as {@code '<|' + role + '|>'}. */
+  private static final Set<String> ROLES =
+      Set.of(
+          "system",
+          "developer",
+          "user",
+          "assistant",
+          "tool",
+          "function",
+          "ipython",
+          "model",
+          "observation");
+
+  private final Template template;
+
+  private ChatTemplate(Template template) {
+    this.template = template;
+  }
 
   /**
-   * The conversation, without BOS. Neighbouring segments are never both plain.
+   * The template that a Jinja text is.
    *
-   * @param addGenerationPrompt ends with the opening of the assistant's turn, so that the model
-   *     answers
-   * @throws IllegalArgumentException for no messages
+   * @throws TemplateException where it cannot be read
    */
-  List<Segment> apply(List<ChatMessage> messages, boolean addGenerationPrompt);
-
-  /**
-   * A part of a written conversation.
-   *
-   * @param special true for the name of a control token, false for text in which none may be found
-   */
-  record Segment(String text, boolean special) {
-    static Segment special(String text) {
-      return new Segment(text, true);
-    }
-
-    static Segment plain(String text) {
-      return new Segment(text, false);
-    }
+  public static ChatTemplate of(String jinja) {
+    return new ChatTemplate(Template.parse(jinja));
   }
 
   /**
    * What was made of a model's chat template. All texts are whole clauses without a full stop.
    *
-   * @param template the form to write with, or nothing
-   * @param modelHasOne whether the model has a template at all; a prompt to one that has none is
+   * @param template what to write with, or nothing
+   * @param modelHasOne whether there is a template at all; a prompt to a model that has none is
    *     completed
-   * @param reason why there is no form; empty where there is one
+   * @param reason why it cannot be used; empty where it can
    * @param systemReason why a system message cannot be placed; empty where it can
-   * @param note what is written otherwise than by the template; empty for nothing
    */
-  record Recognition(
-      Optional<ChatTemplate> template,
-      boolean modelHasOne,
-      String reason,
-      String systemReason,
-      String note) {
+  public record Recognition(
+      Optional<ChatTemplate> template, boolean modelHasOne, String reason, String systemReason) {
     private static Recognition absent() {
       String reason = "the model has no chat template";
-      return new Recognition(Optional.empty(), false, reason, reason, "");
+      return new Recognition(Optional.empty(), false, reason, reason);
     }
 
-    private static Recognition none(String why) {
-      String reason = "the model's chat template " + why;
-      return new Recognition(Optional.empty(), true, reason, reason, "");
+    private static Recognition none(String reason) {
+      return new Recognition(Optional.empty(), true, reason, reason);
     }
 
     /**
@@ -80,11 +88,22 @@ public sealed interface ChatTemplate permits ChatMl, Llama3Chat {
      */
     public Optional<String> refusal(@Nullable String system) {
       if (modelHasOne && template.isEmpty()) {
-        return Optional.of(reason + "; --raw completes the prompt as it is");
+        return Optional.of(reason + WAY_OUT + ", --raw completes the prompt as it is");
       }
-      return system == null || systemReason.isEmpty()
-          ? Optional.empty()
-          : Optional.of(systemReason + "; put the system message into the prompt");
+      if (system == null || systemReason.isEmpty()) {
+        return Optional.empty();
+      }
+      return Optional.of(
+          systemReason + (modelHasOne ? "; put the system message into the prompt" : WAY_OUT));
+    }
+
+    /**
+     * What to write a conversation with.
+     *
+     * @throws TemplateException where there is nothing, with a way out
+     */
+    public ChatTemplate required() {
+      return template.orElseThrow(() -> TemplateException.unusable(reason + WAY_OUT));
     }
   }
 
@@ -93,123 +112,125 @@ public sealed interface ChatTemplate permits ChatMl, Llama3Chat {
    *
    * @throws GgufException where the template is there but no string
    */
-  static Recognition recognise(GgufMetadata metadata) {
+  public static Recognition recognise(GgufMetadata metadata) {
     String template = metadata.string("tokenizer.chat_template", "");
-    return template.isBlank() ? Recognition.absent() : recognise(template);
+    return template.isBlank()
+        ? Recognition.absent()
+        : recognise(template, "the model's chat template");
   }
 
   /**
-   * The chat template of a model, if Baton writes it; {@link #recognise} says why not.
+   * The chat template to use with a model.
    *
-   * @throws GgufException where the template is there but no string
+   * @param given a Jinja text that goes before the model's own, or null
+   * @throws GgufException where the model's is there but no string
    */
-  static Optional<ChatTemplate> from(GgufMetadata metadata) {
-    return recognise(metadata).template();
+  public static Recognition recognise(GgufMetadata metadata, @Nullable String given) {
+    return given == null ? recognise(metadata) : recognise(given, "the chat template given");
   }
 
   /**
-   * The form that writes what a Jinja text does.
+   * What a Jinja text is good for, which a prompt with and without a system message shows.
    *
-   * @param jinja the text of {@code tokenizer.chat_template}
+   * @param name what it is called
    */
-  static Recognition recognise(String jinja) {
+  public static Recognition recognise(String jinja, String name) {
     try {
-      return recognise(new ChatProbe(jinja));
-    } catch (JinjaException e) {
-      return Recognition.none(e.getMessage() + ", which this version does not follow");
+      ChatTemplate template = of(jinja);
+      template.apply(Conversation.of(null, "x"), "", "", ZonedDateTime.now(ZoneId.of("UTC")));
+      String systemReason = template.systemReason(name);
+      return new Recognition(Optional.of(template), true, "", systemReason);
+    } catch (TemplateException e) {
+      return Recognition.none(name + " cannot be used: " + e.getMessage());
     }
   }
 
-  private static Recognition recognise(ChatProbe probe) {
-    String written = probe.written(ChatMessage.user("x"));
-    boolean bos = written.startsWith(ChatProbe.BOS);
-    String first = bos ? written.substring(ChatProbe.BOS.length()) : written;
-    ChatTemplate form;
-    if (ChatMl.begins(first)) {
-      boolean trims = !probe.written(ChatMessage.user(" x ")).contains(" x ");
-      form = ChatMl.of(first, trims, bos);
-    } else if (Llama3Chat.begins(first)) {
-      form = Llama3Chat.of(first, bos, probe);
-    } else {
-      return Recognition.none("is neither ChatML nor Llama 3, which are what this version writes");
+  private String systemReason(String name) {
+    String sample = "Answer tersely.";
+    Conversation conversation = Conversation.of(sample, "x");
+    try {
+      boolean hasPlace =
+          apply(conversation, "", "", ZonedDateTime.now(ZoneId.of("UTC"))).stream()
+              .anyMatch(piece -> piece.text().contains(sample));
+      return hasPlace ? "" : name + " has no place for a system message";
+    } catch (TemplateException e) {
+      return name + " takes no system message: " + e.getMessage();
     }
-    boolean opens = !probe.endsWithTheTurn(form);
-    String difference = probe.difference(form, opens, false);
-    if (!difference.isEmpty()) {
-      return Recognition.none("is not quite " + form.name() + ": it " + difference);
-    }
-    StringJoiner note = new StringJoiner("; ");
-    if (!opens) {
-      note.add("the model's chat template does not open the assistant's turn, Baton does");
-    }
-    if (probe.asksForTheDate()) {
-      note.add(
-          "the model's chat template writes today's date; Baton writes the one in its text, so that"
-              + " a prompt does not change overnight");
-    }
-    return new Recognition(
-        Optional.of(form), true, "", systemReason(probe, form, opens), note.toString());
   }
 
-  private static String systemReason(ChatProbe probe, ChatTemplate form, boolean opens) {
-    try {
-      String difference = probe.difference(form, opens, true);
-      return difference.isEmpty()
-          ? ""
-          : "with a system message the model's chat template is not quite "
-              + form.name()
-              + ": it "
-              + difference;
-    } catch (JinjaException e) {
-      return "with a system message the model's chat template " + e.getMessage();
+  /**
+   * The conversation as the template writes it.
+   *
+   * @param bos the name of the BOS token; empty for none
+   * @param eos the name of the EOS token; empty for none
+   * @param now what a template that asks for the date is told
+   * @throws TemplateException where the template fails or does not take the conversation
+   */
+  public List<Template.Piece> apply(
+      Conversation conversation, String bos, String eos, ZonedDateTime now) {
+    Map<String, @Nullable Object> variables = new HashMap<>(conversation.variables());
+    List<Object> messages = new ArrayList<>();
+    for (ChatMessage message : conversation.messages()) {
+      String name = message.role();
+      Object role = ROLES.contains(name) ? new Template.Trusted(name) : name;
+      Map<String, @Nullable Object> fields = new LinkedHashMap<>();
+      fields.put("role", role);
+      fields.putAll(message.fields());
+      fields.put("role", role);
+      messages.add(fields);
     }
+    variables.put("messages", messages);
+    if (!conversation.tools().isEmpty()) {
+      variables.put("tools", conversation.tools());
+    }
+    variables.put("add_generation_prompt", conversation.addGenerationPrompt());
+    variables.put("bos_token", new Template.Trusted(bos));
+    variables.put("eos_token", new Template.Trusted(eos));
+    return template.render(variables, now);
   }
 
   /**
    * The ids of a conversation, with one BOS first where the model or the template wants one.
    *
-   * @throws IllegalArgumentException for no messages
+   * @param clock tells a template that asks for it what day it is
+   * @throws TemplateException as {@link #apply}
    */
-  default int[] encode(
-      Tokenizer tokenizer, List<ChatMessage> messages, boolean addGenerationPrompt) {
-    return encode(tokenizer, apply(messages, addGenerationPrompt), false, writesBos());
+  public int[] encode(Tokenizer tokenizer, Conversation conversation, InstantSource clock) {
+    return encode(tokenizer, conversation, clock, false);
   }
 
   /**
-   * The ids of a conversation's beginning, ready for the model to answer.
-   *
-   * @param system what the model is told about itself, or null for the template's own default
-   */
-  default int[] encode(Tokenizer tokenizer, @Nullable String system, String prompt) {
-    return encode(tokenizer, system, prompt, false);
-  }
-
-  /**
-   * As {@link #encode(Tokenizer, String, String)}.
+   * As {@link #encode(Tokenizer, Conversation, InstantSource)}.
    *
    * @param special whether what people wrote may name control tokens too
    */
-  default int[] encode(
-      Tokenizer tokenizer, @Nullable String system, String prompt, boolean special) {
-    ChatMessage user = ChatMessage.user(prompt);
-    List<ChatMessage> messages =
-        system == null ? List.of(user) : List.of(ChatMessage.system(system), user);
-    return encode(tokenizer, apply(messages, true), special, writesBos());
-  }
-
-  private static int[] encode(
-      Tokenizer tokenizer, List<Segment> segments, boolean special, boolean writesBos) {
-    IdBuffer ids = new IdBuffer();
+  public int[] encode(
+      Tokenizer tokenizer, Conversation conversation, InstantSource clock, boolean special) {
     Vocabulary vocabulary = tokenizer.vocabulary();
     int bos = vocabulary.special().bos();
-    if ((writesBos || vocabulary.framing().addsBos()) && bos != Vocabulary.NONE) {
-      ids.add(bos);
+    List<Template.Piece> pieces =
+        apply(
+            conversation,
+            nameOf(vocabulary, bos),
+            nameOf(vocabulary, vocabulary.special().eos()),
+            ZonedDateTime.ofInstant(clock.instant(), ZoneId.systemDefault()));
+    int[] written = tokenizer.encode(pieces, special);
+    boolean isMissing =
+        vocabulary.framing().addsBos()
+            && bos != Vocabulary.NONE
+            && (written.length == 0 || written[0] != bos);
+    if (!isMissing) {
+      return written;
     }
-    for (Segment segment : segments) {
-      for (int id : tokenizer.encode(segment.text(), false, special || segment.special())) {
-        ids.add(id);
-      }
+    IdBuffer ids = new IdBuffer();
+    ids.add(bos);
+    for (int id : written) {
+      ids.add(id);
     }
     return ids.toArray();
+  }
+
+  private static String nameOf(Vocabulary vocabulary, int id) {
+    return id == Vocabulary.NONE ? "" : vocabulary.token(id).text();
   }
 }

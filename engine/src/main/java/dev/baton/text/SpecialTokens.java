@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * any thread.
  */
 final class SpecialTokens {
-  private record Named(String text, int id) {}
+  private record Named(String text, int id, boolean namedOnly) {}
 
   private final BitSet firsts = new BitSet();
   private final Map<Character, List<Named>> byFirst = new HashMap<>();
@@ -31,7 +31,7 @@ final class SpecialTokens {
         firsts.set(token.text().charAt(0));
         byFirst
             .computeIfAbsent(token.text().charAt(0), _ -> new ArrayList<>())
-            .add(new Named(token.text(), id));
+            .add(new Named(token.text(), id, token.type().isNamedOnly()));
       }
     }
     byFirst
@@ -47,11 +47,20 @@ final class SpecialTokens {
     void token(int id);
   }
 
+  /** Tells whether what a part of a text spells out may be a token that only steers the model. */
+  interface MayBeNamed {
+    boolean at(int from, int to);
+  }
+
   void split(String text, PartSink sink) {
+    split(text, (from, to) -> true, sink);
+  }
+
+  void split(String text, MayBeNamed mayBeNamed, PartSink sink) {
     int start = 0;
     int at = 0;
     while (at < text.length()) {
-      Named found = firsts.get(text.charAt(at)) ? longestAt(text, at) : null;
+      Named found = firsts.get(text.charAt(at)) ? longestAt(text, at, mayBeNamed) : null;
       if (found == null) {
         at++;
         continue;
@@ -68,9 +77,10 @@ final class SpecialTokens {
     }
   }
 
-  private @Nullable Named longestAt(String text, int at) {
+  private @Nullable Named longestAt(String text, int at, MayBeNamed mayBeNamed) {
     for (Named each : byFirst.getOrDefault(text.charAt(at), List.of())) {
-      if (text.startsWith(each.text(), at)) {
+      if (text.startsWith(each.text(), at)
+          && (!each.namedOnly() || mayBeNamed.at(at, at + each.text().length()))) {
         return each;
       }
     }

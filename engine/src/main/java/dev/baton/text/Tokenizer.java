@@ -2,9 +2,12 @@ package dev.baton.text;
 
 import dev.baton.gguf.GgufFile;
 import dev.baton.gguf.GgufMetadata;
+import dev.baton.template.Template;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.BitSet;
+import java.util.List;
 
 /**
  * Text to token ids and back, by a model's own vocabulary; ids are those of llama.cpp for the same
@@ -85,6 +88,32 @@ public final class Tokenizer {
     if (addSpecial && vocabulary.framing().addsEos()) {
       ids.add(vocabulary.special().eos());
     }
+    return ids.toArray();
+  }
+
+  /**
+   * The ids of what a chat template wrote, as one text; nothing is added around it. What is marked
+   * names no control token, also not together with what stands beside it.
+   *
+   * @param parseSpecial whether what is marked may name control tokens nevertheless
+   */
+  int[] encode(List<Template.Piece> pieces, boolean parseSpecial) {
+    StringBuilder text = new StringBuilder();
+    BitSet marked = new BitSet();
+    for (Template.Piece piece : pieces) {
+      int from = text.length();
+      text.append(Utf8.withoutUnpairedSurrogates(piece.text()));
+      marked.set(from, text.length(), piece.marked() && !parseSpecial);
+    }
+    IdBuffer ids = new IdBuffer();
+    String whole = text.toString();
+    named.split(
+        whole,
+        (from, to) -> {
+          int next = marked.nextSetBit(from);
+          return next < 0 || next >= to;
+        },
+        new Parts(whole, ids));
     return ids.toArray();
   }
 

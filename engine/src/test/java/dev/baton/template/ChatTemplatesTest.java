@@ -30,7 +30,9 @@ class ChatTemplatesTest {
   @BeforeAll
   static void find() throws IOException {
     String folder = System.getenv().getOrDefault("BATON_LLAMA_CPP", "");
-    assumeFalse(folder.isBlank(), "BATON_LLAMA_CPP names no folder with llama.cpp's sources (.ci/run brings one)");
+    assumeFalse(
+        folder.isBlank(),
+        "BATON_LLAMA_CPP names no folder with llama.cpp's sources (.ci/run brings one)");
     try (Stream<Path> files = Files.list(Path.of(folder, "source", "models", "templates"))) {
       for (Path file : files.filter(each -> each.toString().endsWith(".jinja")).toList()) {
         String source = Files.readString(file);
