@@ -58,6 +58,7 @@ final class AutoSplit implements AutoCloseable {
   private final Measuring measuring;
   private final Learning learning;
   private final NodeSlowdown slowdown = new NodeSlowdown();
+  private final LiveCluster live;
   private final StragglerProbe probe;
   private volatile @Nullable LearntPair learnt;
 
@@ -154,6 +155,7 @@ final class AutoSplit implements AutoCloseable {
   AutoSplit(Pair pair, Path home) {
     this.pair = pair;
     this.trial = pair.trial();
+    this.live = new LiveCluster(pair);
     this.learning = new Learning(pair.modelName(), home.resolve("journal"));
     this.store = store(home);
     this.measuring = new Measuring(pair, trial, store, this::learn);
@@ -189,6 +191,7 @@ final class AutoSplit implements AutoCloseable {
    * What a request asks for.
    *
    * @param cachedTokens of the prompt's beginning, whose KV is here
+   * @param chain the prompt's hashes; none where it is computed anew
    * @param outputLimit most tokens of the answer
    * @param exactly whether it will have all of them
    * @param caller who asks, or null
@@ -197,6 +200,7 @@ final class AutoSplit implements AutoCloseable {
   record Ask(
       int promptTokens,
       int cachedTokens,
+      byte[] chain,
       int outputLimit,
       boolean exactly,
       @Nullable String caller,
@@ -225,26 +229,33 @@ final class AutoSplit implements AutoCloseable {
           wireType != KvWireType.F16 && (peer == null || unused(peer, wireType) == null);
       RequestShape shape =
           new RequestShape(ask.promptTokens, ask.cachedTokens, outputTokens, lossyWire);
-      PlanDecision decision = known == null ? unmeasured(shape, ask) : measured(known, shape, ask);
+      double timesSlower = slowdown.times(System.nanoTime());
+      LiveCluster.Seen seen = known == null ? null : live.look(known, shape, ask, timesSlower);
+      PlanDecision decision =
+          seen == null ? unmeasured(shape, ask) : measured(seen, timesSlower, shape, ask);
       String reason =
           decision != null ? decision.reason() : ask.split instanceof Split.Auto ? why() : null;
-      return new Planned(known, decision, reason, waitedNs, ask);
+      return new Planned(known, decision, reason, waitedNs, ask, seen == null || seen.knowsHeld());
     } catch (RuntimeException | Error e) {
       trial.callerEnds();
       throw e;
     }
   }
 
-  private PlanDecision measured(LearntPair known, RequestShape shape, Ask ask) {
-    double timesSlower = slowdown.times(System.nanoTime());
-    Cluster cluster = known.cluster(ask.promptTokens, timesSlower);
+  private PlanDecision measured(
+      LiveCluster.Seen seen, double timesSlower, RequestShape shape, Ask ask) {
+    Cluster cluster = seen.cluster();
     SplitPlanner planner = pair.planner();
     PlanDecision free = planner.plan(pair.model(), shape, cluster, pair.config().objective());
-    return told(
-        timesSlower,
+    PlanDecision decision =
         ask.split instanceof Split.Auto
             ? fitting(planner, shape, cluster, free)
-            : asked(planner, shape, cluster, ask.split, free));
+            : asked(planner, shape, cluster, ask.split, free);
+    return told(
+        timesSlower,
+        seen.doubt() == null
+            ? decision
+            : because(decision, decision.reason() + "; " + seen.doubt()));
   }
 
   /** Says what else counted beside speeds, and what the numbers are. */
@@ -366,18 +377,21 @@ final class AutoSplit implements AutoCloseable {
     private final @Nullable String reason;
     private final long waitedNs;
     private final Ask ask;
+    private final boolean knowsHeld;
 
     private Planned(
         @Nullable LearntPair known,
         @Nullable PlanDecision decision,
         @Nullable String reason,
         long waitedNs,
-        Ask ask) {
+        Ask ask,
+        boolean knowsHeld) {
       this.known = known;
       this.decision = decision;
       this.reason = reason;
       this.waitedNs = waitedNs;
       this.ask = ask;
+      this.knowsHeld = knowsHeld;
     }
 
     /** What was chosen from what; null where too little was measured to predict anything. */
@@ -460,7 +474,7 @@ final class AutoSplit implements AutoCloseable {
       LearntPair of = known;
       SplitPlan plan = planned.chosen();
       double took = secondsThere(outcome);
-      if (of == null || plan.isLocal() || outcome.fallback() != null || took == 0) {
+      if (of == null || plan.isLocal() || !knowsHeld || outcome.fallback() != null || took == 0) {
         return;
       }
       Correction learnt = of.corrections().of(of.there(), outcome.tokens().promptTokens());
@@ -486,6 +500,7 @@ final class AutoSplit implements AutoCloseable {
           route(plan, tokens),
           new JournalEntry.Tokens(
               tokens.promptTokens(), tokens.cachedTokens(), tokens.outputTokens(), ask.outputLimit),
+          counted(decision),
           ask.caller,
           new JournalEntry.Times(
               new JournalEntry.Latency(
@@ -496,10 +511,22 @@ final class AutoSplit implements AutoCloseable {
                   prediction.compute().prefillHere(),
                   decision.shareOfDecode(tokens.outputTokens()) * prediction.compute().decode()),
               new JournalEntry.Phases(
-                  secondsThere(outcome),
+                  knowsHeld ? secondsThere(outcome) : 0, // else it says nothing of its speed
                   (plan.isLocal() ? times.prefillNs() : times.sharedPrefillNs()) / 1e9,
                   decodeSeconds(outcome))),
           unplanned != null ? unplanned : outcome.fallback());
+    }
+
+    private JournalEntry.Counted counted(PlanDecision decision) {
+      ClusterNode there = null;
+      for (SplitPlan plan : decision.alternatives()) {
+        there = there == null ? plan.prefillNode() : there;
+      }
+      ClusterNode here = decision.chosen().decodeNode();
+      return there == null
+          ? new JournalEntry.Counted(0, here.queueSeconds(), 0)
+          : new JournalEntry.Counted(
+              there.held().mostTokens(), here.queueSeconds(), there.queueSeconds());
     }
 
     private JournalEntry.Route route(SplitPlan plan, DecodeOutcome.Tokens tokens) {

@@ -14,6 +14,8 @@ import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.OrderReport;
+import dev.baton.kvstream.PrefixChain;
+import dev.baton.kvstream.Prompt;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.StreamException;
 import dev.baton.kvstream.link.PrefillPeer;
@@ -454,6 +456,7 @@ public final class Baton implements AutoCloseable {
     int layers = compute.model().shape().layers();
     Split split = request.split() == null ? config.split() : request.split();
     boolean patient = config.patient() || (exactly && !(split instanceof Split.Auto));
+    PrefixChain chain = exactly ? null : new PrefixChain(new Prompt(prompt, 0), prompt.length);
     RemotePrefill remote = null;
     String prefillName = decodeName();
     String unplanned = null;
@@ -464,7 +467,8 @@ public final class Baton implements AutoCloseable {
               .plan(
                   new AutoSplit.Ask(
                       prompt.length,
-                      exactly ? 0 : queue.cachedTokens(prompt),
+                      chain == null ? 0 : queue.cachedTokens(chain),
+                      chain == null ? new byte[0] : chain.array(),
                       maxTokens,
                       exactly,
                       request.caller(),
@@ -534,7 +538,7 @@ public final class Baton implements AutoCloseable {
             endOfGeneration,
             stopOf(request),
             remote,
-            !exactly,
+            chain,
             request.priority(),
             generation.listener());
     if (planned != null) {

@@ -93,7 +93,7 @@ class AutoSplitTest {
         assertTrue(auto.measuring().await(PATIENCE));
         auto.stopMeasuring();
         AutoSplit.Planned planned =
-            auto.plan(new AutoSplit.Ask(300, 0, 8, true, null, new Split.At(2)));
+            auto.plan(new AutoSplit.Ask(300, 0, new byte[0], 8, true, null, new Split.At(2)));
         planned.abandoned();
         PlanDecision decision = Objects.requireNonNull(planned.decision());
         assertEquals(2, decision.chosen().boundaryLayer());

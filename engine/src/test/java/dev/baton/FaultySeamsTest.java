@@ -21,6 +21,8 @@ import dev.baton.kernel.KvWireType;
 import dev.baton.kv.KvPool;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.PrefillTarget;
+import dev.baton.kvstream.PrefixChain;
+import dev.baton.kvstream.Prompt;
 import dev.baton.kvstream.StreamConfig;
 import dev.baton.kvstream.link.PrefillPeer;
 import dev.baton.kvstream.link.StreamNode;
@@ -182,7 +184,7 @@ class FaultySeamsTest {
                       token -> strikes(seam, Seam.END_OF_GENERATION, fault),
                       token -> strikes(seam, Seam.STOP, fault),
                       remote,
-                      kind % 2 == 0,
+                      kind % 2 == 0 ? new PrefixChain(new Prompt(prompt, 0), prompt.length) : null,
                       Priority.INTERACTIVE,
                       told));
       return told;

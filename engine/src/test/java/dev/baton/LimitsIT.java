@@ -134,7 +134,7 @@ class LimitsIT {
             auto.measuring().await(Duration.ofSeconds(60)), () -> auto.measuring().whyUnknown());
         auto.stopMeasuring();
         AutoSplit.Planned planned =
-            auto.plan(new AutoSplit.Ask(300, 0, 8, true, null, new Split.Auto()));
+            auto.plan(new AutoSplit.Ask(300, 0, new byte[0], 8, true, null, new Split.Auto()));
         planned.abandoned();
         var decision = Objects.requireNonNull(planned.decision());
         for (SplitPlan plan : decision.alternatives()) {

@@ -47,7 +47,8 @@ class NodeOutputIT {
       assertEquals(2, lines.size(), node.err());
       for (int i = 0; i < 2; i++) {
         String wanted =
-            "baton: order of the decode node at 127\\.0\\.0\\.1:\\d+: \\d+ tokens, layers \\[0, "
+            "baton: order of the decode node at 127\\.0\\.0\\.1:\\d+: \\d+ tokens, \\d+ of them"
+                + " held, layers \\[0, "
                 + (i == 0 ? 6 : 3)
                 + "\\), \\d+ ms, [1-9]\\d* bytes sent, 0 resumed, delivered";
         assertTrue(lines.get(i).matches(wanted), lines.get(i));

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 final class PatchedModel {
   private static final String TYPES = "tokenizer.ggml.token_type";
   private static final String NAME = "general.name";
+  private static final String CONTEXT = "llama.context_length";
   private static final int CONTROL = 3;
 
   private final ByteBuffer bytes;
@@ -36,6 +37,12 @@ final class PatchedModel {
     for (int i = 0; i < bytes.getLong(value); i++) {
       bytes.put(value + 8 + i, (byte) ' ');
     }
+    return this;
+  }
+
+  /** Has it serve longer prompts than it was trained with. */
+  PatchedModel withContext(int tokens) {
+    bytes.putInt(text.indexOf(CONTEXT) + CONTEXT.length() + 4, tokens);
     return this;
   }
 

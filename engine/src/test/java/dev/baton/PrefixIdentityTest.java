@@ -14,6 +14,8 @@ import dev.baton.decode.TokenListener;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
+import dev.baton.kvstream.PrefixChain;
+import dev.baton.kvstream.PrefixHits;
 import dev.baton.kvstream.PrefixQuery;
 import dev.baton.kvstream.Prompt;
 import dev.baton.kvstream.StreamConfig;
@@ -61,6 +63,7 @@ class PrefixIdentityTest {
       int[] boundaries = {layers, layers, 2, 2, 0, layers, 3, 0, 0, 1, layers};
       int[] prompt = random(150, 1);
       int computedThere = 0;
+      int heldInPart = 0;
       for (int turn = 0; turn < boundaries.length; turn++) {
         String what = "turn " + turn + ", " + prompt.length + " tokens at " + boundaries[turn];
         boolean forgets = turn == 2 || turn == 5; // then only the other node has its beginning
@@ -76,18 +79,21 @@ class PrefixIdentityTest {
         assertArrayEquals(wanted.tokens, got.tokens, what);
         int known = turn == 0 || forgets ? 0 : (prompt.length - 21) / 64 * 64;
         assertEquals(known, outcome.tokens().cachedTokens(), what);
-        if (boundaries[turn] == layers) {
-          int held =
-              peer.ask(PrefixQuery.of(new Prompt(prompt, 0), 0, layers))
-                  .get(10, TimeUnit.SECONDS)
-                  .positions(0, layers)
-                  .last(prompt.length);
+        PrefixHits hits =
+            peer.ask(PrefixQuery.of(new Prompt(prompt, 0), 0, layers)).get(10, TimeUnit.SECONDS);
+        if (boundaries[turn] > 0) {
+          int held = hits.positions(0, boundaries[turn]).last(prompt.length);
           assertEquals(prompt.length / 64 * 64, held, what);
+        }
+        if (boundaries[turn] == layers) {
           computedThere++;
+        } else if (hits.positions(0, layers).last(prompt.length) < prompt.length / 64 * 64) {
+          heldInPart++;
         }
         prompt = joined(prompt, got.tokens, random(20, 100 + turn));
       }
       assertEquals(4, computedThere);
+      assertTrue(heldInPart > 2, heldInPart + " turns");
       assertTrue(there.pool().prefixes().counts().hitTokens() > 500);
       assertTrue(here.pool().prefixes().counts().hitTokens() > 2_000);
       for (int i = 0; i < 500 && node.sessions() > 0; i++) {
@@ -172,7 +178,7 @@ class PrefixIdentityTest {
         token -> false,
         null,
         remote,
-        reuse,
+        reuse ? new PrefixChain(new Prompt(prompt, 0), prompt.length) : null,
         Priority.INTERACTIVE,
         answer);
   }

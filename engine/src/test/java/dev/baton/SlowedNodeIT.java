@@ -43,7 +43,7 @@ class SlowedNodeIT {
   private static final int LOADS = 2;
 
   private static final AutoSplit.Ask ASK =
-      new AutoSplit.Ask(900, 0, 2, true, null, new Split.Remote());
+      new AutoSplit.Ask(900, 0, new byte[0], 2, true, null, new Split.Remote());
 
   @TempDir Path home;
 

@@ -52,7 +52,7 @@ class StragglerIT {
   private static final int ANSWER = 4;
   private static final double MOST = 1.5;
   private static final AutoSplit.Ask ASK =
-      new AutoSplit.Ask(PROMPT, 0, ANSWER, true, null, new Split.Auto());
+      new AutoSplit.Ask(PROMPT, 0, new byte[0], ANSWER, true, null, new Split.Auto());
 
   private static final int[] TOKENS = new SplittableRandom(3).ints(PROMPT, 2, 2000).toArray();
 

@@ -2,6 +2,7 @@ package dev.baton.decode;
 
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kv.KvPool;
+import dev.baton.kvstream.PrefixChain;
 import dev.baton.model.ModelBackend;
 import dev.baton.schedule.BatchRunner;
 import dev.baton.schedule.Scheduler;
@@ -147,9 +148,27 @@ public final class DecodeQueue implements WorkSource, AutoCloseable {
     return session;
   }
 
-  /** Tokens of a prompt's beginning whose KV is here. Any thread. */
-  public int cachedTokens(int[] prompt) {
-    return PrefixReuse.of(prompt).cachedTokens(pool, model);
+  /**
+   * Tokens of a prompt's beginning whose KV is here. Any thread.
+   *
+   * @param chain the prompt's
+   */
+  public int cachedTokens(PrefixChain chain) {
+    return PrefixReuse.of(chain).cachedTokens(pool, model);
+  }
+
+  /**
+   * Tokens that wait here to go through all layers: of prompts, of what others ordered, and of
+   * requests that are no sessions yet. Any thread.
+   */
+  public long queuedTokens() {
+    long tokens = scheduler.pendingTokens();
+    synchronized (lock) {
+      for (int i = 0; i < waiting.size(); i++) {
+        tokens += waiting.get(i).tokensHere(model.shape().layers());
+      }
+    }
+    return tokens;
   }
 
   /** How long the gaps between two tokens of an answer were, of all sessions so far. Any thread. */

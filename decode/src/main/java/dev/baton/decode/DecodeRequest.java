@@ -1,5 +1,6 @@
 package dev.baton.decode;
 
+import dev.baton.kvstream.PrefixChain;
 import dev.baton.schedule.Priority;
 import java.util.Objects;
 import java.util.function.IntPredicate;
@@ -15,8 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param stop asked about each token of the answer, in order, once: true ends the answer with it;
  *     null where nothing does
  * @param remote who prefills layers [0, b), or null to do it all here
- * @param reuse whether it goes on from KV that is there of the prompt's beginning, and leaves its
- *     own behind for others; measurements do not
+ * @param chain the prompt's hashes, where it goes on from KV that is there of the prompt's
+ *     beginning, and leaves its own behind for others; null for measurements, which do not
  * @param priority who it goes before, and after whom
  * @param listener hears what happens
  */
@@ -27,7 +28,7 @@ public record DecodeRequest(
     IntPredicate endOfGeneration,
     @Nullable IntPredicate stop,
     @Nullable RemotePrefill remote,
-    boolean reuse,
+    @Nullable PrefixChain chain,
     Priority priority,
     TokenListener listener) {
   /** One that nothing but its length and the model's own end stops, computed anew. */
@@ -45,7 +46,7 @@ public record DecodeRequest(
         endOfGeneration,
         null,
         remote,
-        false,
+        null,
         Priority.INTERACTIVE,
         listener);
   }
@@ -61,6 +62,10 @@ public record DecodeRequest(
     if (maxTokens < 1) {
       throw new IllegalArgumentException(
           "the answer must be allowed at least one token, got " + maxTokens);
+    }
+    if (chain != null && chain.tokens() != prompt.length) {
+      throw new IllegalArgumentException(
+          "hashes of " + chain.tokens() + " tokens for a prompt of " + prompt.length);
     }
   }
 }

@@ -97,7 +97,7 @@ public final class DecodeSession implements ChunkWork {
     this.tokens = new int[request.prompt().length + request.maxTokens()];
     this.length = request.prompt().length;
     System.arraycopy(request.prompt(), 0, tokens, 0, length);
-    this.prefix = request.reuse() ? PrefixReuse.of(request.prompt()) : PrefixReuse.none();
+    this.prefix = PrefixReuse.of(request.chain());
     this.lastWords = outcome(DecodeOutcome.End.FAILED, "the engine ran out of memory");
     for (int i = 0; i < length; i++) {
       sampler.accept(tokens[i]);
@@ -129,6 +129,13 @@ public final class DecodeSession implements ChunkWork {
   @Override
   public Priority priority() {
     return request.priority();
+  }
+
+  /** The prompt, as far as it is to be computed here, as tokens that go through all layers. */
+  int tokensHere(int layers) {
+    RemotePrefill from = request.remote();
+    int boundary = from == null ? 0 : from.boundaryLayer();
+    return (int) ((long) request.prompt().length * (layers - boundary) / layers);
   }
 
   /** The priority that it waits with. */
@@ -198,7 +205,7 @@ public final class DecodeSession implements ChunkWork {
       return;
     }
     try {
-      RemotePrefill from = request.reuse() ? plan.reusing(ready) : plan;
+      RemotePrefill from = request.chain() == null ? plan : plan.reusing(ready);
       RemoteState state = new RemoteState(from, request.prompt(), blocks, model);
       remote = state;
       awaitsKv = true;

@@ -33,14 +33,15 @@ final class PrefixReuse {
     this.chainTokens = chainTokens;
   }
 
-  /** Of a prompt, hashed by the calling thread. */
-  static PrefixReuse of(int[] prompt) {
-    return new PrefixReuse(true, PrefixChain.of(new Prompt(prompt, 0)), prompt.length);
-  }
-
-  /** Of a session that computes everything, and leaves nothing behind. */
-  static PrefixReuse none() {
-    return new PrefixReuse(false, new byte[0], 0);
+  /**
+   * Of a prompt.
+   *
+   * @param chain its hashes; null where all is computed, and nothing left behind
+   */
+  static PrefixReuse of(@Nullable PrefixChain chain) {
+    return chain == null
+        ? new PrefixReuse(false, new byte[0], 0)
+        : new PrefixReuse(true, chain.array(), chain.tokens());
   }
 
   /** How many tokens of the prompt could be gone on from now. Any thread. */

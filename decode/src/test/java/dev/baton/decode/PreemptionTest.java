@@ -10,6 +10,8 @@ import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kv.KvPool;
 import dev.baton.kvstream.ChunkSchedule;
+import dev.baton.kvstream.PrefixChain;
+import dev.baton.kvstream.Prompt;
 import dev.baton.schedule.Priority;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -61,7 +63,15 @@ class PreemptionTest {
       Priority priority,
       TokenListener listener) {
     return new DecodeRequest(
-        prompt, maxTokens, sampling, token -> false, null, remote, reuse, priority, listener);
+        prompt,
+        maxTokens,
+        sampling,
+        token -> false,
+        null,
+        remote,
+        reuse ? new PrefixChain(new Prompt(prompt, 0), prompt.length) : null,
+        priority,
+        listener);
   }
 
   private static int[] alone(int[] prompt, int maxTokens, SamplingParams sampling)

@@ -9,6 +9,8 @@ import dev.baton.kernel.KernelChoice;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kv.KvPool;
+import dev.baton.kvstream.PrefixChain;
+import dev.baton.kvstream.Prompt;
 import dev.baton.schedule.Priority;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -52,6 +54,10 @@ class PrefixReuseTest {
     return recorder;
   }
 
+  private static PrefixChain chain(int[] prompt) {
+    return new PrefixChain(new Prompt(prompt, 0), prompt.length);
+  }
+
   private static DecodeRequest request(
       int[] prompt, int maxTokens, boolean reuse, TokenListener listener) {
     return new DecodeRequest(
@@ -61,7 +67,7 @@ class PrefixReuseTest {
         token -> false,
         null,
         null,
-        reuse,
+        reuse ? chain(prompt) : null,
         Priority.INTERACTIVE,
         listener);
   }
@@ -78,14 +84,14 @@ class PrefixReuseTest {
       assertEquals(4, pool.prefixes().counts().cachedBlocks());
 
       int[] second = joined(joined(first, answer), random(30, 2));
-      assertEquals(256, loop.cachedTokens(second));
+      assertEquals(256, loop.cachedTokens(chain(second)));
       Recorder next = submit(loop, second, 20, true);
       int[] reused = next.await();
       assertEquals(256, next.outcome().tokens().cachedTokens(), "the last turn's answer too");
       Recorder anew = submit(loop, second, 20, false);
       assertArrayEquals(anew.await(), reused);
       assertEquals(0, anew.outcome().tokens().cachedTokens());
-      assertEquals(0, loop.cachedTokens(random(300, 3)));
+      assertEquals(0, loop.cachedTokens(chain(random(300, 3))));
     }
   }
 

@@ -16,6 +16,8 @@ import dev.baton.kernel.RowRuns;
 import dev.baton.kv.KvPool;
 import dev.baton.kvstream.ChunkSchedule;
 import dev.baton.kvstream.Fidelity;
+import dev.baton.kvstream.PrefixChain;
+import dev.baton.kvstream.Prompt;
 import dev.baton.schedule.Priority;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -97,6 +99,7 @@ class RemoteDecodeTest {
   @Test
   void shouldNotGoOnFromWhatATolerantNodeComputed() throws Exception {
     int[] prompt = prompt(150, 8);
+    PrefixChain chain = new PrefixChain(new Prompt(prompt, 0), prompt.length);
     for (Fidelity fidelity : Fidelity.values()) {
       try (KvPool pool = new KvPool(model.kvGeometry(), BLOCKS);
           DecodeQueue loop = new DecodeQueue(model, pool, 1, 32, System::nanoTime)) {
@@ -111,7 +114,7 @@ class RemoteDecodeTest {
                 _ -> false,
                 null,
                 remote,
-                true,
+                chain,
                 Priority.INTERACTIVE,
                 answer));
         node.awaitOrder();
@@ -121,7 +124,7 @@ class RemoteDecodeTest {
         }
         assertNull(answer.outcome().fallback());
         assertEquals(2, pool.prefixes().counts().cachedBlocks());
-        assertEquals(fidelity == Fidelity.EXACT ? 128 : 0, loop.cachedTokens(prompt));
+        assertEquals(fidelity == Fidelity.EXACT ? 128 : 0, loop.cachedTokens(chain));
       }
     }
   }

@@ -41,9 +41,11 @@ final class OrderLines implements AutoCloseable {
     String what =
         String.format(
             Locale.ROOT,
-            "order of %s: %d tokens, layers [%d, %d), %d ms, %d bytes sent, %d resumed, %s",
+            "order of %s: %d tokens, %d of them held, layers [%d, %d), %d ms, %d bytes sent, %d"
+                + " resumed, %s",
             order.caller(),
             order.tokens(),
+            order.heldTokens(),
             order.fromLayer(),
             order.toLayer(),
             TimeUnit.NANOSECONDS.toMillis(order.ns()),

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  *     from another; null in entries of before this was noted
  * @param route where it was to be computed
  * @param tokens of prompt and answer
+ * @param counted what the nodes had and had to do when it was planned
  * @param caller who asked, as the application names it; null where it does not
  * @param times what it was to take and what it took
  * @param fallback why the request did not run as planned, one line, or null
@@ -25,6 +26,7 @@ public record JournalEntry(
     @Nullable Instant profile,
     @JsonUnwrapped Route route,
     @JsonUnwrapped Tokens tokens,
+    @JsonUnwrapped Counted counted,
     @Nullable String caller,
     @JsonUnwrapped Times times,
     @Nullable String fallback) {
@@ -101,6 +103,23 @@ public record JournalEntry(
                 + outputTokens
                 + " answered");
       }
+    }
+  }
+
+  /**
+   * What was counted beside speeds. 0: nothing, or not known.
+   *
+   * @param heldThereTokens of the prompt, held by the prefill node
+   * @param queueHereSeconds of work before it at the decode node
+   * @param queueThereSeconds of work before it at the prefill node
+   */
+  public record Counted(int heldThereTokens, double queueHereSeconds, double queueThereSeconds) {
+    /** Nothing. */
+    public static final Counted NONE = new Counted(0, 0, 0);
+
+    public Counted {
+      check(queueHereSeconds);
+      check(queueThereSeconds);
     }
   }
 

@@ -17,6 +17,7 @@ public final class OrderMeters {
   private final Counter sentBytes;
   private final Counter savedBytes;
   private final Counter resumes;
+  private final Counter heldTokens;
   private final Histogram times;
   private volatile Consumer<OrderReport> told = _ -> {};
 
@@ -39,6 +40,9 @@ public final class OrderMeters {
     tokens =
         meters.counter(
             Series.of("baton_ordered_tokens", "Prompt tokens of orders that were taken."));
+    heldTokens =
+        meters.counter(
+            Series.of("baton_ordered_held_tokens", "Of these, tokens whose KV was there."));
     times =
         meters.histogram(
             Series.of("baton_order_seconds", "From when an order was taken to its end."),
@@ -60,6 +64,7 @@ public final class OrderMeters {
     orders.of(report.end()).increment();
     if (report.end() != OrderReport.End.REFUSED) {
       tokens.add(report.tokens());
+      heldTokens.add(report.heldTokens());
       times.record(report.ns());
       sentBytes.add(report.sentBytes());
       savedBytes.add(report.savedBytes());

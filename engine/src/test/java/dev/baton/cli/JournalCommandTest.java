@@ -68,7 +68,8 @@ final class JournalCommandTest {
     assertEquals("2026-05-04T03:02:01Z", nodes.get(1).get("time").asString());
     assertEquals(
         "time model profile prefillNode decodeNode boundaryLayer layers chunkTokens wireType"
-            + " promptTokens cachedTokens outputTokens outputLimit caller predicted observed"
+            + " promptTokens cachedTokens outputTokens outputLimit heldThereTokens"
+            + " queueHereSeconds queueThereSeconds caller predicted observed"
             + " modelled measured fallback",
         String.join(" ", nodes.get(1).propertyNames()));
   }
@@ -127,6 +128,7 @@ final class JournalCommandTest {
             ? JournalEntry.Route.local("here", 32, List.of(4000))
             : new JournalEntry.Route(prefillNode, "here", boundaryLayer, 32, List.of(4000), "F16"),
         new JournalEntry.Tokens(4000, 416, outputTokens, 0),
+        JournalEntry.Counted.NONE,
         null,
         new JournalEntry.Times(
             new JournalEntry.Latency(1.5, 4.4),

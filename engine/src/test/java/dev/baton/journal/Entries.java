@@ -51,6 +51,7 @@ public final class Entries {
             ? JournalEntry.Route.local("here", 32, CHUNKS)
             : new JournalEntry.Route(prefillNode, "here", 20, 32, CHUNKS, "F16"),
         new JournalEntry.Tokens(promptTokens, Math.min(416, promptTokens), outputTokens, 0),
+        JournalEntry.Counted.NONE,
         null,
         new JournalEntry.Times(
             new JournalEntry.Latency(1.5, 3.25),

@@ -220,7 +220,10 @@ final class JournalTest {
     String now =
         JSON_OF_VERSION_1
             .replace("\"prefillNode\"", "\"profile\":null,\"prefillNode\"")
-            .replace("\"predicted\"", "\"outputLimit\":0,\"caller\":null,\"predicted\"");
+            .replace(
+                "\"predicted\"",
+                "\"outputLimit\":0,\"heldThereTokens\":0,\"queueHereSeconds\":0.0,"
+                    + "\"queueThereSeconds\":0.0,\"caller\":null,\"predicted\"");
     assertEquals(now, SealedLine.unseal(Journal.write(Entries.numbered(5))));
     JournalEntry alone = Entries.alone(100, JournalEntry.Phases.NONE, JournalEntry.Phases.NONE);
     assertEquals(alone, Journal.read(Journal.write(alone)));

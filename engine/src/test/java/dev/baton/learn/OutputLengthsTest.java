@@ -27,6 +27,7 @@ class OutputLengthsTest {
               null,
               JournalEntry.Route.local("here", 32, List.of(64)),
               new JournalEntry.Tokens(64, 0, tokens, limit),
+              JournalEntry.Counted.NONE,
               caller,
               new JournalEntry.Times(
                   new JournalEntry.Latency(1, 2),

@@ -20,6 +20,11 @@ public interface KvSource {
    */
   long exportSlice(int layer, int state, int first, int count, MemorySegment dst, long dstOffset);
 
+  /** Tokens of the prompt whose state was there before anything was computed. */
+  default int heldTokens() {
+    return 0;
+  }
+
   /**
    * Writes a piece of a fixed state. The source keeps what it announced by {@link KvSender#fixed}
    * until it has announced a later one, and reuses its memory only while no call is in here.

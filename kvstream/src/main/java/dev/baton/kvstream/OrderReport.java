@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  * @param end how it ended
  * @param reason why it was not sent whole, one line; null where it was
  * @param tokens of the prompt
+ * @param heldTokens of these the first ones, whose state was there and was not computed
  * @param fromLayer the first layer that was ordered
  * @param toLayer the layer behind the last
  * @param ns from when it was accepted until it ended; 0 where it was refused
@@ -21,6 +22,7 @@ public record OrderReport(
     End end,
     @Nullable String reason,
     int tokens,
+    int heldTokens,
     int fromLayer,
     int toLayer,
     long ns,
@@ -49,6 +51,7 @@ public record OrderReport(
         End.REFUSED,
         reason,
         order.tokens().length,
+        0,
         stage.fromLayer(),
         stage.toLayer(),
         0,

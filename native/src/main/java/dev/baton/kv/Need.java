@@ -13,4 +13,9 @@ public record Need(boolean exactOnly, LayerRange layers) {
   boolean isMetBy(Origin origin, LayerRange of) {
     return (!exactOnly || origin.isExact()) && of.contains(layers);
   }
+
+  /** True when such a block has the first of the layers, and perhaps more. */
+  boolean isMetByBeginning(Origin origin, LayerRange of) {
+    return (!exactOnly || origin.isExact()) && of.contains(layers.from());
+  }
 }

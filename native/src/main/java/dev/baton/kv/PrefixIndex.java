@@ -5,6 +5,7 @@ import dev.baton.kernel.KvGeometry;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -157,6 +158,28 @@ public final class PrefixIndex {
       }
       return found * KvGeometry.BLOCK_TOKENS;
     }
+  }
+
+  /**
+   * The layers that the blocks of the chain which are there have in common with all before them, of
+   * those needed the first ones: for each block the layer behind the last. The first block that has
+   * none of them ends it. Takes nothing.
+   */
+  public int[] commonLayers(byte[] chain, Need need) {
+    int[] ends = new int[blocksOf(chain)];
+    int count = 0;
+    int end = need.layers().to();
+    synchronized (pool) {
+      while (count < ends.length) {
+        KvBlock block = find(high(chain, count), low(chain, count));
+        if (block == null || !need.isMetByBeginning(block.origin, block.layers)) {
+          break;
+        }
+        end = Math.min(end, block.layers.to());
+        ends[count++] = end;
+      }
+    }
+    return Arrays.copyOf(ends, count);
   }
 
   /**

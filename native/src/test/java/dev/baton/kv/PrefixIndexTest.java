@@ -1,5 +1,6 @@
 package dev.baton.kv;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -184,6 +185,10 @@ class PrefixIndexTest {
     keep(Arrays.copyOf(two, 16), 6, Origin.EXACT, ALL, Retention.PASSING);
     assertEquals(64, index.hitTokens(two, EXACT));
     assertEquals(128, index.hitTokens(two, new Need(true, lower)));
+    assertArrayEquals(new int[] {4, 2}, index.commonLayers(two, EXACT));
+    assertArrayEquals(new int[] {2, 2}, index.commonLayers(two, new Need(true, lower)));
+    assertArrayEquals(new int[] {4}, index.commonLayers(two, new Need(true, new LayerRange(2, 4))));
+    assertArrayEquals(new int[0], index.commonLayers(chain(2, 8), EXACT));
     keep(two, 7, Origin.LOSSY_WIRE, ALL, Retention.PASSING);
     assertEquals(64, index.hitTokens(two, ANY), "worse where it came from, better in layers");
   }

@@ -192,7 +192,7 @@ public final class PrefillQueue implements PrefillService, WorkSource, AutoClose
         : null;
   }
 
-  /** What is here of the prompt in all layers asked for, and how long what is before it takes. */
+  /** What is here of the prompt, by layers, and how long what is before it takes. */
   @Override
   public Standing standing(PrefixQuery query) {
     long tokens = scheduler.pendingTokens();
@@ -203,11 +203,17 @@ public final class PrefillQueue implements PrefillService, WorkSource, AutoClose
     }
     int queueMs = (int) Math.min(Integer.MAX_VALUE, tokens * nsPerToken / 1e6);
     Need need = new Need(model.isExact(), new LayerRange(query.fromLayer(), query.toLayer()));
-    int hit = pool.prefixes().hitTokens(query.chain(), need);
-    List<PrefixHits.Held> held =
-        hit == 0
-            ? List.of()
-            : List.of(new PrefixHits.Held(query.fromLayer(), query.toLayer(), Positions.upTo(hit)));
+    int[] ends = pool.prefixes().commonLayers(query.chain(), need);
+    List<PrefixHits.Held> held = new ArrayList<>();
+    int from = query.fromLayer();
+    for (int blocks = ends.length; blocks > 0; blocks--) {
+      int to = ends[blocks - 1];
+      if (to > from) {
+        Positions all = Positions.upTo(blocks * KvGeometry.BLOCK_TOKENS);
+        held.add(new PrefixHits.Held(from, to, all));
+        from = to;
+      }
+    }
     return new Standing(held, queueMs, pool.freeBlocks() * KvGeometry.BLOCK_TOKENS);
   }
 

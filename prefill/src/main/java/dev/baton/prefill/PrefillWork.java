@@ -132,6 +132,11 @@ final class PrefillWork implements KvSource, ChunkWork {
     return isUnwanted() ? 0 : Math.round((order.tokens().length - doneTokens) * share());
   }
 
+  @Override
+  public int heldTokens() {
+    return prefix.cachedTokens();
+  }
+
   KvSequence sequence() {
     return sequence;
   }

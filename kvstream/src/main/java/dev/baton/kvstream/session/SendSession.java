@@ -44,6 +44,8 @@ public final class SendSession implements KvSender {
   private volatile @Nullable Runnable roomAction;
 
   /** Stream thread's own. */
+  private volatile int heldTokens;
+
   private final long acceptedNs;
 
   private boolean doneSent;
@@ -83,6 +85,7 @@ public final class SendSession implements KvSender {
 
   @Override
   public void begin(KvSource kv) {
+    heldTokens = kv.heldTokens();
     rows.begin();
     states.begin(kv);
   }
@@ -184,6 +187,7 @@ public final class SendSession implements KvSender {
         end,
         reason,
         endToken,
+        heldTokens,
         order.stage().fromLayer(),
         order.stage().toLayer(),
         clock.nanoTime() - acceptedNs,
