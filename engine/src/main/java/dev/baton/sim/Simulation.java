@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
  *       the planner's pipeline says, and its answer joins the batch when the KV is there.
  *   <li>A link carries one request at a time, in the order their prefills begin.
  *   <li>A decode node remembers the prompts it answered, those used last, as far as its memory
- *       goes; a prefill node computes its layers of a prefix again, as the engine does.
+ *       goes; a prefill node computes its layers of a prefix again, though the engine's keeps them.
  *   <li>Each request's prefill and decode steps take longer or shorter than predicted by a factor
  *       of its own, as far off as the profile says predictions are, drawn from the seed. It is the
  *       same under every policy.
