@@ -6,6 +6,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,7 +14,15 @@ import org.jspecify.annotations.Nullable;
  * any thread.
  */
 final class SpecialTokens {
-  private record Named(String text, int id, boolean namedOnly) {}
+  /** Those of Phi-3 that leave white space after them where it is. */
+  private static final Set<String> LEAVING_SPACE = Set.of("<unk>", "<s>", "<|endoftext|>");
+
+  private static final String ASCII_SPACE = " \t\n\u000B\f\r";
+
+  /**
+   * @param takesSpace whether white space after it is part of it
+   */
+  private record Named(String text, int id, boolean namedOnly, boolean takesSpace) {}
 
   private final BitSet firsts = new BitSet();
   private final Map<Character, List<Named>> byFirst = new HashMap<>();
@@ -23,6 +32,7 @@ final class SpecialTokens {
    *     too
    */
   SpecialTokens(Vocabulary vocabulary, boolean named) {
+    boolean takesSpace = vocabulary.framing().takesSpaceAfterTokens();
     for (int id = 0; id < vocabulary.size(); id++) {
       Vocabulary.Token token = vocabulary.token(id);
       boolean wanted =
@@ -31,7 +41,12 @@ final class SpecialTokens {
         firsts.set(token.text().charAt(0));
         byFirst
             .computeIfAbsent(token.text().charAt(0), _ -> new ArrayList<>())
-            .add(new Named(token.text(), id, token.type().isNamedOnly()));
+            .add(
+                new Named(
+                    token.text(),
+                    id,
+                    token.type().isNamedOnly(),
+                    takesSpace && !LEAVING_SPACE.contains(token.text())));
       }
     }
     byFirst
@@ -70,11 +85,18 @@ final class SpecialTokens {
       }
       sink.token(found.id());
       at += found.text().length();
+      while (found.takesSpace() && at < text.length() && isSpace(text.charAt(at))) {
+        at++;
+      }
       start = at;
     }
     if (start < text.length()) {
       sink.text(start, text.length());
     }
+  }
+
+  private static boolean isSpace(char c) {
+    return ASCII_SPACE.indexOf(c) >= 0;
   }
 
   private @Nullable Named longestAt(String text, int at, MayBeNamed mayBeNamed) {

@@ -87,8 +87,15 @@ public record Vocabulary(Scheme scheme, List<Token> tokens, SpecialIds special, 
   /**
    * @param addsSpacePrefix whether a space is put before a text, so that its first word is spelled
    *     like any other
+   * @param takesSpaceAfterTokens whether white space after a token that is spelled out in a text is
+   *     part of it, as in Phi-3
    */
-  public record Framing(boolean addsBos, boolean addsEos, boolean addsSpacePrefix) {}
+  public record Framing(
+      boolean addsBos, boolean addsEos, boolean addsSpacePrefix, boolean takesSpaceAfterTokens) {
+    public Framing(boolean addsBos, boolean addsEos, boolean addsSpacePrefix) {
+      this(addsBos, addsEos, addsSpacePrefix, false);
+    }
+  }
 
   /**
    * The vocabulary in a GGUF's metadata; the file may be closed afterwards.

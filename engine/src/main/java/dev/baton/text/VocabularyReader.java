@@ -9,6 +9,7 @@ import dev.baton.gguf.GgufMetadata;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 
 /**
@@ -149,7 +150,8 @@ final class VocabularyReader {
         new Vocabulary.Framing(
             flag("add_bos_token", true),
             flag("add_eos_token", false),
-            flag("add_space_prefix", true)));
+            flag("add_space_prefix", true),
+            takesSpaceAfterTokens()));
   }
 
   private Vocabulary rankedBytePairs(String pre) {
@@ -165,7 +167,14 @@ final class VocabularyReader {
         new Vocabulary.Scheme.RankedBytePairs(preTokenizer, metadata.strings(PREFIX + "merges")),
         tokens,
         specialIds(tokens, NONE, NONE, NONE),
-        new Vocabulary.Framing(addsBos, flag("add_eos_token", false), false));
+        new Vocabulary.Framing(
+            addsBos, flag("add_eos_token", false), false, takesSpaceAfterTokens()));
+  }
+
+  /** No key says so; llama.cpp goes by the model's name. */
+  private boolean takesSpaceAfterTokens() {
+    String name = metadata.string("general.name", "").toLowerCase(Locale.ROOT);
+    return name.contains("phi-3") || name.contains("phi3");
   }
 
   /** Files without scores, and those with whole numbers or more of them than tokens, are known. */

@@ -12,8 +12,9 @@ import java.util.List;
  * <p>There are characters, {@code [sets]} with ranges, {@code ^} and {@code &&[...]}, {@code \p{L}}
  * and the other general categories, {@code \s} (White_Space), {@code \S}, {@code \x{hex}}, {@code
  * (?:groups)}, {@code (?!set)} and {@code (?=set)} for the next character, {@code ?}, {@code *},
- * {@code +}, {@code {m,n}}, and {@code $} after a repetition of one set. What a group has taken it
- * does not give back.
+ * {@code +}, {@code {m,n}}, {@code $} after a repetition of one set, and {@code {-3}} for one to
+ * three so that whole threes are left of a run, once in a list of patterns. What a group has taken
+ * it does not give back.
  */
 final class WordPattern {
   static final int NO_MATCH = -1;
@@ -90,6 +91,31 @@ final class WordPattern {
     }
   }
 
+  /** One to three characters of a set, so that of their run whole threes are left. */
+  private record UpToThrees(long mask) implements Step {
+    @Override
+    public int end(Text text, int at) {
+      int left = text.left(mask, at);
+      if (left == 0) {
+        return NO_MATCH;
+      }
+      int taken = left % 3 == 0 ? 3 : left % 3;
+      int end = text.runEnd(mask, at, taken);
+      text.leave(end, left - taken);
+      return end;
+    }
+
+    @Override
+    public long first() {
+      return mask;
+    }
+
+    @Override
+    public boolean mayBeNothing() {
+      return false;
+    }
+  }
+
   /** The next character is of a set or, if {@code negated}, there is none of it. */
   private record Next(long mask, boolean negated) implements Step {
     @Override
@@ -152,6 +178,12 @@ final class WordPattern {
     /** From where on all is of the mask of a {@link Rest}; negative while not known. */
     private int restFrom;
 
+    /** Where a run goes on that has been counted, and how many characters of it are left. */
+    private int countedAt = NO_MATCH;
+
+    private int countedTo;
+    private int countedLeft;
+
     Text(byte[] classes) {
       this.classes = classes;
     }
@@ -196,6 +228,24 @@ final class WordPattern {
         end = after(end);
       }
       return true;
+    }
+
+    /** How many characters of a set follow one another. */
+    private int left(long mask, int at) {
+      if (at == countedAt && to == countedTo) {
+        return countedLeft;
+      }
+      int left = 0;
+      for (int end = at; end < to && isIn(mask, end); end = after(end)) {
+        left++;
+      }
+      return left;
+    }
+
+    private void leave(int at, int left) {
+      countedAt = at;
+      countedTo = to;
+      countedLeft = left;
     }
 
     /** The end of at most {@code max} characters of a set. */
@@ -273,6 +323,7 @@ final class WordPattern {
         yield new Run(mask, run.min(), run.max(), keeps);
       }
       case WordPatternParser.ToTheEnd rest -> new Rest(classes.mask(rest.set()));
+      case WordPatternParser.UpToThrees threes -> new UpToThrees(classes.mask(threes.set()));
       case WordPatternParser.Followed followed ->
           new Next(classes.mask(followed.set()), followed.negated());
       case WordPatternParser.Grouped group ->

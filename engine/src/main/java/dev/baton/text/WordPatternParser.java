@@ -25,6 +25,9 @@ final class WordPatternParser {
   /** One or more characters of a set, and nothing after them. */
   record ToTheEnd(String set) implements Node {}
 
+  /** One to three characters of a set, so that of their run whole threes are left. */
+  record UpToThrees(String set) implements Node {}
+
   /** The next character is of a set, or is not. */
   record Followed(String set, boolean negated) implements Node {}
 
@@ -75,6 +78,9 @@ final class WordPatternParser {
       return new Grouped(alternatives, times[0], times[1]);
     }
     String set = set();
+    if (take("{-3}")) {
+      return new UpToThrees(set);
+    }
     int[] times = times();
     if (take("$")) {
       if (times[0] != 1 || times[1] != Integer.MAX_VALUE) {

@@ -121,7 +121,29 @@ class ByteLevelBpeTest {
       int[] ids = encode(tokenizer, text);
       assertEquals(text, tokenizer.decode(ids), "seed " + SEED);
       assertArrayEquals(text.getBytes(StandardCharsets.UTF_8), bytes(tokenizer, ids));
+      assertEquals(text, streamed(tokenizer, ids), "seed " + SEED);
     }
+  }
+
+  @Test
+  void shouldStreamAnyIdsAsItDecodesThemThoughTheirBytesAreNoUtf8() {
+    Tokenizer tokenizer = someMerges("gpt-2");
+    SplittableRandom random = new SplittableRandom(SEED);
+    for (int round = 0; round < 1000; round++) {
+      int[] ids = random.ints(random.nextInt(30), 0, tokenizer.vocabulary().size()).toArray();
+      String text = new String(bytes(tokenizer, ids), StandardCharsets.UTF_8);
+      assertEquals(text, tokenizer.decode(ids), "seed " + SEED);
+      assertEquals(text, streamed(tokenizer, ids), "seed " + SEED);
+    }
+  }
+
+  private static String streamed(Tokenizer tokenizer, int[] ids) {
+    Utf8Stream stream = new Utf8Stream();
+    StringBuilder text = new StringBuilder();
+    for (int id : ids) {
+      text.append(stream.append(tokenizer.pieceBytes(id)));
+    }
+    return text.append(stream.flush()).toString();
   }
 
   @ParameterizedTest

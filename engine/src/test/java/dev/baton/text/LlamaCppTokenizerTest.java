@@ -73,6 +73,37 @@ class LlamaCppTokenizerTest {
     assertSame(vocabulary(name), 1_000);
   }
 
+  /** Without the names of control tokens being read: there Baton refuses more than llama.cpp. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "command-r", "deepseek-coder", "deepseek-llm", "gemma-4", "gpt-neox", "llama-bpe",
+        "llama-spm", "mpt", "phi-3", "qwen35", "refact", "starcoder"
+      })
+  void shouldFindTheNamesOfTokensInTextAsItDoes(String name) throws IOException {
+    Path file = vocabulary(name);
+    Optional<Path> libraries = LlamaCpp.libraries();
+    assumeTrue(libraries.isPresent(), LlamaCpp.MISSING);
+    Tokenizer tokenizer = Tokenizer.of(file);
+    List<String> names =
+        tokenizer.vocabulary().tokens().stream()
+            .filter(token -> token.type().isNamedOnly() || token.type() == TokenType.USER_DEFINED)
+            .map(Vocabulary.Token::text)
+            .toList();
+    SplittableRandom random = new SplittableRandom(SEED);
+    try (LlamaCpp llama = new LlamaCpp(libraries.orElseThrow(), file)) {
+      for (int i = 0; i < 500; i++) {
+        String first = names.get(random.nextInt(names.size()));
+        String second = names.get(random.nextInt(names.size()));
+        String text = RandomText.of(random) + first + RandomText.of(random) + second + first + " x";
+        assertArrayEquals(
+            llama.encode(text, true, true),
+            tokenizer.encode(text, true, true),
+            () -> "<" + text + ">, seed " + SEED);
+      }
+    }
+  }
+
   static Stream<String> names() {
     return PreTokenizerTable.entries().stream().flatMap(each -> each.names().stream());
   }

@@ -113,6 +113,24 @@ class VocabularyTest {
   }
 
   @Test
+  void shouldTakeWhiteSpaceForAPartOfTheTokensBeforeItInPhi3() throws IOException {
+    List<String> tokens = List.of("a", "Ċ", "Ġ", "<|user|>", "<|endoftext|>");
+    Map<String, Object> plain =
+        with(
+            BYTE_PAIRS,
+            Map.of(
+                "tokens", tokens, "merges", List.of(), "token_type", new long[] {1, 1, 1, 3, 3}));
+    String text = "a\n<|user|>\n a <|endoftext|>\na<|user|>";
+    assertArrayEquals(new int[] {0, 1, 3, 1, 2, 0, 2, 4, 1, 0, 3}, encode(read(plain), text, true));
+    Vocabulary phi = read(with(plain, Map.of("general.name", "Phi-3 mini")));
+    assertArrayEquals(new int[] {0, 1, 3, 0, 2, 4, 1, 0, 3}, encode(phi, text, true));
+  }
+
+  private static int[] encode(Vocabulary vocabulary, String text, boolean parseSpecial) {
+    return Tokenizer.of(vocabulary).encode(text, false, parseSpecial);
+  }
+
+  @Test
   void shouldEndGenerationAtKnownNamesAndTakeThemForControlTokens() throws IOException {
     List<String> tokens = List.of("a", "<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|im_start|>");
     Vocabulary vocabulary = read(with(BYTE_PAIRS, Map.of("tokens", tokens)));
@@ -316,7 +334,8 @@ class VocabularyTest {
 
   private Path write(Map<String, Object> fields) throws IOException {
     GgufWriter writer = new GgufWriter();
-    fields.forEach((key, value) -> put(writer, "tokenizer.ggml." + key, value));
+    fields.forEach((key, value) ->
+        put(writer, key.startsWith("general.") ? key : "tokenizer.ggml." + key, value));
     Path model = folder.resolve("vocabulary.gguf");
     writer.write(model);
     return model;
