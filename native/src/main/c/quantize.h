@@ -25,9 +25,11 @@ BT_INLINE float quantize_run(const float *x, int n, int8_t *q, int32_t *sums) {
 }
 
 static void quantize_block_32(const float *x, struct bt_q8_32 *block) {
-  int32_t sums[2];
-  block->d = quantize_run(x, 32, block->q, sums);
-  const int32_t sum = sums[0] + sums[1];
+  const v16 a = v16_load(x), b = v16_load(x + 16);
+  const float amax = v16_fold_max(v16_max(v16_abs(b), v16_max(v16_abs(a), v16_zero())));
+  const v16 inverse = v16_set1(amax >= QUANT_MIN ? 127.0f / amax : 0.0f);
+  const int32_t sum = v16_store_i8_pair(block->q, v16_mul(a, inverse), v16_mul(b, inverse));
+  block->d = amax / 127.0f;
   block->minus_sum = -sum;
   block->d_sum = block->d * (float)sum;
   block->zero = 0;

@@ -11,7 +11,7 @@
  *   v16_select_lt(a, b, yes, no)                            yes where a < b
  *   v16_scale2(a, n)                                        a * 2^n for whole n in [-126, 127]
  *   v16_load_f16  v16_store_f16                             16 halves; stores round to nearest even
- *   v16_store_i8                                            rounded to nearest even, as bytes in
+ *   v16_store_i8  v16_store_i8_pair                         rounded to nearest even, as bytes in
  * [-128, 127]; returns their sum v16_fold_add  v16_fold_max                              over all
  * lanes; the sum in the contract's order v16_first lane 0 v16_evens v16_odds  v16_swap_pairs
  * v16_neg_evens      [a0 a0 a2 a2 ..] [a1 a1 ..] [a1 a0 ..] [-a0 a1 ..] V16_ROWS  V16_COLUMNS(rows)

@@ -92,6 +92,9 @@ BT_INLINE int32_t v16_store_i8(int8_t *p, v16 x) {
   sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
   return _mm_cvtsi128_si32(sum);
 }
+BT_INLINE int32_t v16_store_i8_pair(int8_t *p, v16 a, v16 b) {
+  return v16_store_i8(p, a) + v16_store_i8(p + 16, b);
+}
 BT_INLINE float v16_fold_max(v16 x) {
   const __m256 eight = _mm256_max_ps(x.a, x.b);
   const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));

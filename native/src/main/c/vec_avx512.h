@@ -50,6 +50,12 @@ BT_INLINE int32_t v16_store_i8(int8_t *p, v16 a) {
   _mm_storeu_si128((__m128i *)p, _mm512_cvtsepi32_epi8(i));
   return _mm512_reduce_add_epi32(i);
 }
+BT_INLINE int32_t v16_store_i8_pair(int8_t *p, v16 a, v16 b) {
+  const __m512i i = _mm512_cvtps_epi32(a), j = _mm512_cvtps_epi32(b);
+  _mm_storeu_si128((__m128i *)p, _mm512_cvtsepi32_epi8(i));
+  _mm_storeu_si128((__m128i *)(p + 16), _mm512_cvtsepi32_epi8(j));
+  return _mm512_reduce_add_epi32(_mm512_add_epi32(i, j));
+}
 BT_INLINE float v16_fold_max(v16 a) { return _mm512_reduce_max_ps(a); }
 BT_INLINE float v16_first(v16 a) { return _mm512_cvtss_f32(a); }
 BT_INLINE v16 v16_evens(v16 a) { return _mm512_moveldup_ps(a); }

@@ -66,6 +66,9 @@ BT_INLINE int32_t v16_store_i8(int8_t *p, v16 a) {
   vst1q_s8(p, vcombine_s8(vqmovn_s16(low), vqmovn_s16(high)));
   return vaddlvq_s16(low) + vaddlvq_s16(high);
 }
+BT_INLINE int32_t v16_store_i8_pair(int8_t *p, v16 a, v16 b) {
+  return v16_store_i8(p, a) + v16_store_i8(p + 16, b);
+}
 BT_INLINE float v16_fold_max(v16 a) {
   return vmaxvq_f32(vmaxq_f32(vmaxq_f32(a.val[0], a.val[1]), vmaxq_f32(a.val[2], a.val[3])));
 }

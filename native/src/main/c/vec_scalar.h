@@ -85,6 +85,9 @@ BT_INLINE int32_t v16_store_i8(int8_t *p, v16 a) {
   }
   return sum;
 }
+BT_INLINE int32_t v16_store_i8_pair(int8_t *p, v16 a, v16 b) {
+  return v16_store_i8(p, a) + v16_store_i8(p + 16, b);
+}
 BT_INLINE float v16_fold_max(v16 a) {
   float most = a.v[0];
   for (int i = 1; i < 16; i++)
