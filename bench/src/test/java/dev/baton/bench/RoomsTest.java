@@ -70,6 +70,7 @@ class RoomsTest {
           "engine",
           List.of(
               "dev.baton",
+              "dev.baton.answer",
               "dev.baton.calibrate",
               "dev.baton.catalog",
               "dev.baton.cli",
