@@ -77,6 +77,7 @@ class RoomsTest {
               "dev.baton.clusterfile",
               "dev.baton.device",
               "dev.baton.exposition",
+              "dev.baton.http",
               "dev.baton.journal",
               "dev.baton.learn",
               "dev.baton.node",
