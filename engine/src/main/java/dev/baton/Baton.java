@@ -9,7 +9,6 @@ import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.exposition.PrometheusText;
 import dev.baton.ggml.GgmlAbort;
-import dev.baton.gguf.GgufFile;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
@@ -32,13 +31,10 @@ import dev.baton.plan.SplitPlan;
 import dev.baton.prefill.PrefillQueue;
 import dev.baton.schedule.Scheduler;
 import dev.baton.text.ChatTemplate;
-import dev.baton.text.Conversation;
 import dev.baton.text.Tokenizer;
 import dev.baton.thread.Background;
 import java.io.UncheckedIOException;
-import java.nio.file.Path;
 import java.time.Duration;
-import java.time.InstantSource;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -84,18 +80,16 @@ public final class Baton implements AutoCloseable {
   private final Runnable forgetAborts;
   private final Meters meters = new Meters();
   private final RequestMeters requests = new RequestMeters(meters);
-  private final Tokenizer tokenizer;
-  private final ChatTemplate.Recognition template;
+  private final ModelText text;
   private final Object autoLock = new Object(); // held to begin or end, never while waiting
   private volatile @Nullable AutoSplit auto; // set under autoLock
   private boolean closed; // guarded by autoLock
 
-  Baton(BatonConfig config, NodeCompute compute, Text text, PrefillLink link) {
+  Baton(BatonConfig config, NodeCompute compute, ModelText text, PrefillLink link) {
     this.config = config;
     this.compute = compute;
     this.link = link;
-    this.tokenizer = text.tokenizer;
-    this.template = text.template;
+    this.text = text;
     if (!(config.split() instanceof Split.Auto)) {
       config.split().boundaryLayer(compute.model().shape().layers());
     }
@@ -154,20 +148,6 @@ public final class Baton implements AutoCloseable {
   /** HOST:PORT where other nodes' orders are taken, where that is so. */
   public Optional<String> endpoint() {
     return Optional.ofNullable(endpoint);
-  }
-
-  /** What a model's file says of text. */
-  record Text(Tokenizer tokenizer, ChatTemplate.Recognition template) {
-    static Text of(Path model) {
-      return of(model, null);
-    }
-
-    static Text of(Path model, @Nullable String chatTemplate) {
-      try (GgufFile file = GgufFile.openMetadata(model)) {
-        return new Text(
-            Tokenizer.from(file.metadata()), ChatTemplate.recognise(file.metadata(), chatTemplate));
-      }
-    }
   }
 
   /** What the planner plans with; measured in the background from when it is first asked for. */
@@ -328,8 +308,9 @@ public final class Baton implements AutoCloseable {
         link.begin();
       }
       // Beside the loading of the model, which takes about as long.
-      CompletableFuture<Text> text =
-          Background.begin("baton-tokenizer", () -> Text.of(config.model(), config.chatTemplate()));
+      CompletableFuture<ModelText> text =
+          Background.begin(
+              "baton-tokenizer", () -> ModelText.of(config.model(), config.chatTemplate()));
       compute =
           NodeCompute.open(
               config.model(),
@@ -381,7 +362,7 @@ public final class Baton implements AutoCloseable {
   public Generation generate(GenerateRequest request) {
     long startedNs = System.nanoTime();
     try {
-      return start(promptTokens(request), request, false, startedNs);
+      return start(text.promptTokens(request), request, false, startedNs);
     } catch (BatonException | IllegalArgumentException e) {
       requests.refused();
       throw e;
@@ -439,7 +420,7 @@ public final class Baton implements AutoCloseable {
   private Generation start(int[] prompt, GenerateRequest request, boolean exactly, long startedNs) {
     int context = compute.contextTokens();
     if (prompt.length >= context) {
-      throw new BatonException(
+      throw BatonException.contextOverflow(
           "the prompt has "
               + prompt.length
               + " tokens, but "
@@ -528,8 +509,9 @@ public final class Baton implements AutoCloseable {
             unplanned,
             peer == null ? null : peer.datagrams());
     long beganNs = startedNs + plan.measuringNs();
-    Generation generation = new Generation(plan, tokenizer, request, maxTokens, requests, beganNs);
-    IntPredicate endOfGeneration = exactly ? token -> false : tokenizer::isEndOfGeneration;
+    Generation generation =
+        new Generation(plan, text.tokenizer(), request, maxTokens, requests, beganNs);
+    IntPredicate endOfGeneration = exactly ? token -> false : text.tokenizer()::isEndOfGeneration;
     DecodeRequest decode =
         new DecodeRequest(
             prompt,
@@ -562,10 +544,10 @@ public final class Baton implements AutoCloseable {
     if (request.stop().isEmpty()) {
       return null;
     }
-    AnswerText text = new AnswerText(tokenizer, request);
+    AnswerText answer = new AnswerText(text.tokenizer(), request);
     return token -> {
-      String _ = text.append(token);
-      return text.isStopped();
+      String _ = answer.append(token);
+      return answer.isStopped();
     };
   }
 
@@ -590,36 +572,9 @@ public final class Baton implements AutoCloseable {
     return link.peer();
   }
 
-  private int[] promptTokens(GenerateRequest request) {
-    if (request.prompt().isEmpty()) {
-      throw new BatonException("the prompt is empty: give some text to go on from");
-    }
-    if (!request.raw()) {
-      template
-          .refusal(request.system())
-          .ifPresent(why -> {
-            throw new BatonException(config.model() + ": " + why);
-          });
-    }
-    Optional<ChatTemplate> chat = request.raw() ? Optional.empty() : template.template();
-    int[] tokens =
-        chat.map(form ->
-                form.encode(
-                    tokenizer,
-                    Conversation.of(request.system(), request.prompt()),
-                    InstantSource.system(),
-                    request.special()))
-            .orElseGet(() -> tokenizer.encode(request.prompt(), true, request.special()));
-    if (tokens.length == 0) {
-      throw new BatonException(
-          "the prompt has no tokens in this model's vocabulary: give some other text");
-    }
-    return tokens;
-  }
-
   /** How the model wants a conversation written, or why that cannot be done. */
   public ChatTemplate.Recognition chatTemplate() {
-    return template;
+    return text.template();
   }
 
   /** The model's own name, or its file's. */
@@ -635,7 +590,7 @@ public final class Baton implements AutoCloseable {
 
   /** Text to tokens and back, in this model's vocabulary. */
   public Tokenizer tokenizer() {
-    return tokenizer;
+    return text.tokenizer();
   }
 
   /** What computes here: the model, its kernels and its KV cache. */
@@ -649,6 +604,11 @@ public final class Baton implements AutoCloseable {
    */
   public String metricsText() {
     return PrometheusText.of(meters);
+  }
+
+  /** Requests that are decoded at once; more wait. */
+  public int maxSessions() {
+    return config.maxSessions();
   }
 
   /** What serves the requests. */

@@ -2,6 +2,7 @@ package dev.baton;
 
 import dev.baton.decode.SamplingParams;
 import dev.baton.schedule.Priority;
+import dev.baton.text.Conversation;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -10,7 +11,8 @@ import org.jspecify.annotations.Nullable;
  * What to answer, and how. Made by {@link #of} and the methods that change one thing of it, or by a
  * {@link #builder}.
  *
- * @param prompt the user's text
+ * @param prompt the user's text; empty where there is a conversation
+ * @param conversation what the chat template writes in place of prompt and system message, or null
  * @param system a system message for models with a chat template, or null
  * @param raw send the prompt as it is, without the model's chat template and a system message
  * @param maxTokens most tokens to answer with; the context may end the answer before
@@ -25,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record GenerateRequest(
     String prompt,
+    @Nullable Conversation conversation,
     @Nullable String system,
     boolean raw,
     int maxTokens,
@@ -42,6 +45,9 @@ public record GenerateRequest(
     if (maxTokens < 1) {
       throw new IllegalArgumentException(
           "the answer must be allowed at least one token, got " + maxTokens);
+    }
+    if (conversation != null && (raw || system != null || !prompt.isEmpty())) {
+      throw new IllegalArgumentException("a conversation is all that a prompt says");
     }
     if (raw && system != null) {
       throw new IllegalArgumentException(
@@ -61,7 +67,12 @@ public record GenerateRequest(
 
   /** The same, to be changed. */
   public static Builder builder(String prompt) {
-    return new Builder(prompt);
+    return new Builder(prompt, null);
+  }
+
+  /** An answer to a conversation, which the model's chat template writes. */
+  public static Builder builder(Conversation conversation) {
+    return new Builder("", conversation);
   }
 
   public GenerateRequest withMaxTokens(int tokens) {
@@ -107,7 +118,7 @@ public record GenerateRequest(
   }
 
   private Builder toBuilder() {
-    return builder(prompt)
+    return new Builder(prompt, conversation)
         .system(system)
         .raw(raw)
         .maxTokens(maxTokens)
@@ -122,6 +133,7 @@ public record GenerateRequest(
   /** Makes a request. */
   public static final class Builder {
     private final String prompt;
+    private final @Nullable Conversation conversation;
     private @Nullable String system;
     private boolean raw;
     private int maxTokens = 128;
@@ -132,8 +144,9 @@ public record GenerateRequest(
     private Priority priority = Priority.INTERACTIVE;
     private boolean special;
 
-    private Builder(String prompt) {
+    private Builder(String prompt, @Nullable Conversation conversation) {
       this.prompt = prompt;
+      this.conversation = conversation;
     }
 
     public Builder system(@Nullable String text) {
@@ -186,7 +199,17 @@ public record GenerateRequest(
      */
     public GenerateRequest build() {
       return new GenerateRequest(
-          prompt, system, raw, maxTokens, sampling, stop, split, caller, priority, special);
+          prompt,
+          conversation,
+          system,
+          raw,
+          maxTokens,
+          sampling,
+          stop,
+          split,
+          caller,
+          priority,
+          special);
     }
   }
 }

@@ -36,13 +36,13 @@ class CloseTest {
 
   private static KernelChoice kernels;
   private static CpuModel model;
-  private static Baton.Text text;
+  private static ModelText text;
 
   @BeforeAll
   static void load() {
     kernels = KernelChoice.open(KernelsConfig.defaults());
     model = CpuModel.load(BatonProcess.TINY, kernels.kernels(), done -> {});
-    text = Baton.Text.of(BatonProcess.TINY);
+    text = ModelText.of(BatonProcess.TINY);
   }
 
   @AfterAll

@@ -65,14 +65,14 @@ class FaultySeamsTest {
 
   private static KernelChoice kernels;
   private static CpuModel model;
-  private static Baton.Text text;
+  private static ModelText text;
   private static Told[] right;
 
   @BeforeAll
   static void load() throws Exception {
     kernels = KernelChoice.open(KernelsConfig.defaults());
     model = CpuModel.load(BatonProcess.TINY, kernels.kernels(), done -> {});
-    text = Baton.Text.of(BatonProcess.TINY);
+    text = ModelText.of(BatonProcess.TINY);
     try (Engine engine = new Engine(false)) {
       right = new Told[KINDS];
       for (int kind = 0; kind < KINDS; kind++) {

@@ -121,6 +121,7 @@ public final class BatonCli {
     line.getCommandSpec()
         .addOption(helpOption("-V", "--version", "Show the version.").versionHelp(true).build());
     line.addSubcommand("run", new RunCommand(terminal));
+    line.addSubcommand("serve", new ServeCommand(terminal));
     line.addSubcommand("node", new NodeCommand(terminal));
     line.addSubcommand("calibrate", new CalibrateCommand(terminal));
     line.addSubcommand("plan", new PlanCommand(terminal));

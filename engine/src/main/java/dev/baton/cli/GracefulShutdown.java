@@ -1,5 +1,6 @@
 package dev.baton.cli;
 
+import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -12,10 +13,12 @@ final class GracefulShutdown implements AutoCloseable {
   private static final long PATIENCE_MS = 3_000;
 
   private final CountDownLatch finished = new CountDownLatch(1);
+  private final long patienceMs;
   private final Thread hook;
   private volatile boolean asked;
 
-  private GracefulShutdown(BooleanSupplier stop) {
+  private GracefulShutdown(BooleanSupplier stop, long patienceMs) {
+    this.patienceMs = patienceMs;
     this.hook = new Thread(() -> end(stop), "baton-clean-end");
   }
 
@@ -25,7 +28,12 @@ final class GracefulShutdown implements AutoCloseable {
    * @param stop asks the work to stop; false where that cannot be waited for
    */
   static GracefulShutdown with(BooleanSupplier stop) {
-    GracefulShutdown end = new GracefulShutdown(stop);
+    return with(stop, Duration.ZERO);
+  }
+
+  /** The same, for work that may take so much longer. */
+  static GracefulShutdown with(BooleanSupplier stop, Duration more) {
+    GracefulShutdown end = new GracefulShutdown(stop, PATIENCE_MS + more.toMillis());
     Runtime.getRuntime().addShutdownHook(end.hook);
     return end;
   }
@@ -38,7 +46,7 @@ final class GracefulShutdown implements AutoCloseable {
     try {
       // Not finished in time: the process ends all the same, and the system takes back what it
       // holds.
-      boolean _ = finished.await(PATIENCE_MS, TimeUnit.MILLISECONDS);
+      boolean _ = finished.await(patienceMs, TimeUnit.MILLISECONDS);
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
     }

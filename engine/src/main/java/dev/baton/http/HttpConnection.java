@@ -47,7 +47,7 @@ final class HttpConnection extends SimpleChannelInboundHandler<HttpObject> {
   @Override
   public void channelActive(ChannelHandlerContext context) {
     if (!server.opened(context.channel())) {
-      context.close();
+      var _ = context.close();
       return;
     }
     long periodMs = Math.max(1, server.limits().head().toMillis() / 4);
@@ -63,7 +63,7 @@ final class HttpConnection extends SimpleChannelInboundHandler<HttpObject> {
   private void closeIfQuiet(ChannelHandlerContext context) {
     boolean isLate = System.nanoTime() - quietSinceNs > server.limits().head().toNanos();
     if (current == null && isLate) {
-      context.close();
+      var _ = context.close();
     }
   }
 
@@ -155,7 +155,7 @@ final class HttpConnection extends SimpleChannelInboundHandler<HttpObject> {
       body.reset();
       waiting.add(exchange);
       if (waiting.size() > MOST_WAITING) {
-        context.close();
+        var _ = context.close();
       }
       next();
     }
@@ -206,7 +206,7 @@ final class HttpConnection extends SimpleChannelInboundHandler<HttpObject> {
     current = null;
     quietSinceNs = System.nanoTime();
     if (exchange != null && exchange.closes()) {
-      context.close();
+      var _ = context.close();
     } else {
       next();
     }
@@ -227,7 +227,7 @@ final class HttpConnection extends SimpleChannelInboundHandler<HttpObject> {
   public void userEventTriggered(ChannelHandlerContext context, Object event) {
     HttpExchange exchange = current;
     if (event == DRAIN && exchange == null) {
-      context.close();
+      var _ = context.close();
     } else if (event == DRAIN && exchange != null) {
       exchange.closeBehind();
     }
@@ -250,6 +250,6 @@ final class HttpConnection extends SimpleChannelInboundHandler<HttpObject> {
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
     LOG.log(System.Logger.Level.DEBUG, "a connection failed", cause);
-    context.close();
+    var _ = context.close();
   }
 }

@@ -3,7 +3,7 @@ package dev.baton.http;
 import java.util.Map;
 
 /** A request that is answered with an error; the message is for whoever sent it. */
-public final class HttpException extends Exception {
+public class HttpException extends Exception {
   private static final long serialVersionUID = 1;
 
   private final int status;

@@ -16,6 +16,8 @@ import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.util.internal.logging.InternalLoggerFactory;
+import io.netty.util.internal.logging.JdkLoggerFactory;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
@@ -36,6 +38,11 @@ public final class HttpServer implements AutoCloseable {
   private static final int CHUNK_BYTES = 64 << 10;
   private static final int BACKLOG = 512;
   private static final long POLL_MS = 10;
+
+  static {
+    // As all else here, not by whatever other library is about.
+    InternalLoggerFactory.setDefaultFactory(JdkLoggerFactory.INSTANCE);
+  }
 
   private final HttpHandler handler;
   private final HttpLimits limits;
@@ -59,7 +66,7 @@ public final class HttpServer implements AutoCloseable {
             .childHandler(new Connections());
     var bound = bootstrap.bind(address).await();
     if (!bound.isSuccess()) {
-      loop.shutdownGracefully(0, 0, TimeUnit.MILLISECONDS);
+      var _ = loop.shutdownGracefully(0, 0, TimeUnit.MILLISECONDS);
       throw new IOException(String.valueOf(bound.cause().getMessage()), bound.cause());
     }
     this.listening = bound.channel();
@@ -91,9 +98,9 @@ public final class HttpServer implements AutoCloseable {
           message instanceof HttpResponse response
               && response.status().equals(HttpResponseStatus.CONTINUE);
       if (message instanceof LastHttpContent && !isContinue) {
-        promise.addListener(_ -> connection.answered(context));
+        var _ = promise.addListener(_ -> connection.answered(context));
       }
-      context.write(message, promise);
+      var _ = context.write(message, promise);
     }
   }
 
@@ -162,8 +169,10 @@ public final class HttpServer implements AutoCloseable {
   @Override
   public void close() {
     draining = true;
-    listening.close();
-    open.forEach(Channel::close);
+    var _ = listening.close();
+    open.forEach(channel -> {
+      var _ = channel.close();
+    });
     loop.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly();
   }
 }

@@ -43,7 +43,7 @@ public final class HttpStream implements AutoCloseable {
    * @throws LostClientException when the client is gone, or does not read
    * @throws InterruptedException when the waiting thread is interrupted
    */
-  public void write(String text) throws InterruptedException {
+  public void write(String text) throws LostClientException, InterruptedException {
     long untilNs = System.nanoTime() + limits.unread().toNanos();
     synchronized (lock) {
       while (!channel.isWritable() && !exchange.isLost()) {
