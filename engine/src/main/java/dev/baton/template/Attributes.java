@@ -108,6 +108,12 @@ final class Attributes {
             : null;
       }
       case Sequence sequence -> sequence(sequence, name);
+      case Range range -> {
+        Sequence numbers = Sequence.list(range.list());
+        yield name.equals("index") || name.equals("count")
+            ? Function.method(name, "range", given -> ValueMethods.ofSequence(numbers, name, given))
+            : null;
+      }
       case Cycler cycler -> cycler.attribute(name);
       default -> Numbers.isNumber(of) ? ValueMethods.ofNumber(of, name) : null;
     };

@@ -40,7 +40,10 @@ final class PercentFormat {
       }
     }
     boolean takesAll = each == null ? single || named || values instanceof Dict : !each.hasNext();
-    boolean isMapping = values instanceof Dict || (values instanceof Sequence && each == null);
+    boolean isMapping =
+        values instanceof Dict
+            || values instanceof Range
+            || (values instanceof Sequence && each == null);
     if (!takesAll && !isMapping) {
       throw new TemplateException("not all arguments converted during string formatting");
     }

@@ -99,7 +99,8 @@ final class Tests {
           value instanceof Text
               || value instanceof Sequence
               || value instanceof Dict
-              || value instanceof Range;
+              || value instanceof Range
+              || value instanceof Undefined;
       case "iterable" -> isIterable(value);
       case "callable" ->
           value instanceof Function
