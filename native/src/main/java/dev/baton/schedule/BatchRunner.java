@@ -51,7 +51,7 @@ public final class BatchRunner implements AutoCloseable {
       };
 
   /** How much longer than the last layer the next one may take. */
-  static final double SLOWER = 1.25;
+  static final double SLOWER = 1.2;
 
   /** A batch of so many rows tells what a layer takes of the next one. */
   private static final int TELLING_ROWS = 16;

@@ -47,7 +47,7 @@ public final class StepBudget {
   private static final double RAISED = LOWERED / 100;
 
   /** A pass pauses for rows so long before the bound, of it. */
-  private static final double PAUSE_AIM = 0.95;
+  private static final double PAUSE_AIM = 0.96;
 
   /** Where passes pause, a chunk that could not have as much of its room stays by itself. */
   private static final double WORTH_JOINING = 0.875;
