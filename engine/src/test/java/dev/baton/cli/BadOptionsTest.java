@@ -34,6 +34,7 @@ final class BadOptionsTest {
   private static final Map<String, String> NEEDED =
       Map.ofEntries(
           Map.entry("run", "--model gone.gguf hi"),
+          Map.entry("serve", "--model gone.gguf"),
           Map.entry("node", "--model gone.gguf"),
           Map.entry("calibrate", "--model gone.gguf"),
           Map.entry("plan", "--cluster gone.toml --model llama-3.1-8b-f16 --prompt-tokens 10"),
@@ -152,13 +153,14 @@ final class BadOptionsTest {
         "host:4400\n",
       })
   void shouldRefuseAddressesThatAreNone(String address) {
-    assertEquals(Set.of("run", "node", "calibrate"), everyAddress(address, Set.of()));
+    assertEquals(Set.of("run", "node", "serve", "calibrate"), everyAddress(address, Set.of()));
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"127.0.0.1:0", "0.0.0.0:4400", "[::]:4400"})
   void shouldRefuseAddressesThatAreNoOneNodes(String address) {
-    assertEquals(Set.of("run", "node", "calibrate"), everyAddress(address, Set.of("--listen")));
+    assertEquals(
+        Set.of("run", "node", "serve", "calibrate"), everyAddress(address, Set.of("--listen")));
   }
 
   private Set<String> everyAddress(String address, Set<String> but) {
