@@ -63,59 +63,25 @@ static void store_kv_block(const struct bt_kv *kv, uint16_t *plane, int64_t slot
   }
 }
 
-/* What a run stores in one block and head. */
-struct kv_piece {
-  struct bt_kv kv;
-  uint16_t *plane;
-  int64_t slot;
-  int64_t tokens;
-  int64_t offset; /* of its rows in k and v */
-};
-
-static struct kv_piece kv_piece_of(const struct bt_store_kv_args *a, const struct bt_turn *turn,
-                                   int64_t unit) {
-  const struct bt_run *run = a->runs->runs + turn->run;
-  const int64_t kv_heads = a->layer->kv_heads;
-  const int64_t head = (unit - turn->first_unit) % kv_heads;
-  const int64_t block = run->first_position / BT_KV_BLOCK + (unit - turn->first_unit) / kv_heads;
-  const int64_t block_end = (block + 1) * BT_KV_BLOCK;
-  const int64_t run_end = run->first_position + run->tokens;
-  const int64_t first =
-      run->first_position > block * BT_KV_BLOCK ? run->first_position : block * BT_KV_BLOCK;
-  const int64_t row = run->first_row + first - run->first_position;
-  struct kv_piece piece = {.kv = bt_kv_of(a->pool, a->layer, run),
-                           .slot = first % BT_KV_BLOCK,
-                           .tokens = (run_end < block_end ? run_end : block_end) - first};
-  piece.plane = k_plane(&piece.kv, head, first);
-  piece.offset = (row * kv_heads + head) * piece.kv.head_dim;
-  return piece;
-}
-
-/* Asks for the lines that a piece's first token goes to: K has one for each of its elements, all of
- * which would otherwise be waited for one after the other. */
-static void fetch_piece(const struct kv_piece *piece) {
-  const int64_t head_dim = piece->kv.head_dim;
-  const uint16_t *v = v_row(&piece->kv, piece->plane, piece->slot);
-  for (int64_t d = 0; d < head_dim; d++)
-    __builtin_prefetch(piece->plane + d * BT_KV_BLOCK + piece->slot, 1, 3);
-  for (int64_t d = 0; d < head_dim; d += 32)
-    __builtin_prefetch(v + d, 1, 3);
-}
-
 static void store_kv(const void *args, int64_t begin, int64_t end) {
   const struct bt_store_kv_args *a = args;
+  const int64_t kv_heads = a->layer->kv_heads;
   const struct bt_turn *turn = bt_turn_of(a->runs, begin);
-  struct kv_piece piece = kv_piece_of(a, turn, begin);
-  fetch_piece(&piece);
   for (int64_t unit = begin; unit < end; unit++) {
-    const struct kv_piece this = piece;
-    if (unit + 1 < end) {
-      turn += turn[1].first_unit == unit + 1;
-      piece = kv_piece_of(a, turn, unit + 1);
-      fetch_piece(&piece);
-    }
-    store_kv_block(&this.kv, this.plane, this.slot, this.tokens, a->k + this.offset,
-                   a->v + this.offset);
+    turn += turn[1].first_unit == unit;
+    const struct bt_run *run = a->runs->runs + turn->run;
+    const struct bt_kv kv = bt_kv_of(a->pool, a->layer, run);
+    const int64_t head = (unit - turn->first_unit) % kv_heads;
+    const int64_t block = run->first_position / BT_KV_BLOCK + (unit - turn->first_unit) / kv_heads;
+    const int64_t block_end = (block + 1) * BT_KV_BLOCK;
+    const int64_t run_end = run->first_position + run->tokens;
+    const int64_t first =
+        run->first_position > block * BT_KV_BLOCK ? run->first_position : block * BT_KV_BLOCK;
+    const int64_t tokens = (run_end < block_end ? run_end : block_end) - first;
+    const int64_t row = run->first_row + first - run->first_position;
+    const int64_t offset = (row * kv_heads + head) * kv.head_dim;
+    store_kv_block(&kv, k_plane(&kv, head, first), first % BT_KV_BLOCK, tokens, a->k + offset,
+                   a->v + offset);
   }
 }
 
