@@ -36,6 +36,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.DoubleConsumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -471,17 +472,32 @@ final class AutoSplit implements AutoCloseable {
 
     /** How long the node took at last, where it was known to be slow. */
     private void noteDelivered(PlanDecision planned, DecodeOutcome outcome) {
-      LearntPair of = known;
-      SplitPlan plan = planned.chosen();
-      double took = secondsThere(outcome);
-      if (of == null || plan.isLocal() || !knowsHeld || outcome.fallback() != null || took == 0) {
-        return;
+      double took = tellingSecondsThere(planned, outcome);
+      if (took > 0 && outcome.fallback() == null) {
+        slowdown.delivered(took / expectedThere(planned, outcome), System.nanoTime());
       }
+    }
+
+    /** What was expected of the prefill node's compute, by what was learnt. */
+    private double expectedThere(PlanDecision planned, DecodeOutcome outcome) {
+      LearntPair of = Objects.requireNonNull(known);
+      SplitPlan plan = planned.chosen();
       Correction learnt = of.corrections().of(of.there(), outcome.tokens().promptTokens());
       boolean whole = plan.boundaryLayer() == pair.model().layers();
       double modelled = plan.prediction().compute().prefillThere();
-      slowdown.delivered(
-          took / (modelled * (whole ? learnt.prefill() : learnt.shared())), System.nanoTime());
+      return modelled * (whole ? learnt.prefill() : learnt.shared());
+    }
+
+    /**
+     * What the prefill node's compute took, where that tells how fast it is; else 0. A node that
+     * did not say what it holds may hold more than was counted: that makes it faster, not slower.
+     */
+    private double tellingSecondsThere(PlanDecision planned, DecodeOutcome outcome) {
+      if (known == null || planned.chosen().isLocal()) {
+        return 0;
+      }
+      double took = secondsThere(outcome);
+      return knowsHeld || took > expectedThere(planned, outcome) ? took : 0;
     }
 
     private JournalEntry entry(
@@ -511,7 +527,7 @@ final class AutoSplit implements AutoCloseable {
                   prediction.compute().prefillHere(),
                   decision.shareOfDecode(tokens.outputTokens()) * prediction.compute().decode()),
               new JournalEntry.Phases(
-                  knowsHeld ? secondsThere(outcome) : 0, // else it says nothing of its speed
+                  tellingSecondsThere(decision, outcome),
                   (plan.isLocal() ? times.prefillNs() : times.sharedPrefillNs()) / 1e9,
                   decodeSeconds(outcome))),
           unplanned != null ? unplanned : outcome.fallback());

@@ -42,8 +42,13 @@ class SlowedNodeIT {
   /** Each takes as much of the core as the node then has: a third is left to it. */
   private static final int LOADS = 2;
 
+  private static final Duration LOAD_RUNS = Duration.ofMillis(100);
+
+  /** Long enough that the node's report of how long it computed comes before the answer is over. */
+  private static final int ANSWER = 48;
+
   private static final AutoSplit.Ask ASK =
-      new AutoSplit.Ask(900, 0, new byte[0], 2, true, null, new Split.Remote());
+      new AutoSplit.Ask(900, 0, new byte[0], ANSWER, true, null, new Split.Remote());
 
   @TempDir Path home;
 
@@ -152,7 +157,10 @@ class SlowedNodeIT {
     }
   }
 
-  /** Each ends by itself after a minute or so, whatever becomes of this process. */
+  /**
+   * Returns when they take their part of the core. Each ends by itself after a minute or so,
+   * whatever becomes of this process.
+   */
   private static List<Process> startLoads() throws IOException {
     List<Process> loads = new ArrayList<>();
     for (int i = 0; i < LOADS; i++) {
@@ -166,6 +174,15 @@ class SlowedNodeIT {
                   "i=0; while [ $i -lt 30000000 ]; do i=$((i+1)); done")
               .start());
     }
+    for (Process load : loads) {
+      for (int i = 0; i < 1000 && ranFor(load).compareTo(LOAD_RUNS) < 0; i++) {
+        BatonProcess.pause(10);
+      }
+    }
     return loads;
+  }
+
+  private static Duration ranFor(Process process) {
+    return process.info().totalCpuDuration().orElse(Duration.ZERO);
   }
 }
