@@ -13,7 +13,6 @@ import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.DecodeSession;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.decode.SamplingParams;
-import dev.baton.decode.TokenListener;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvGeometry;
 import dev.baton.kernel.KvWireType;
@@ -39,7 +38,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SplittableRandom;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -151,7 +149,7 @@ class SecondTurnIT {
             ? null
             : new RemotePrefill(
                 nodes.peer, plan.boundaryLayer(), plan.chunks(), plan.wireType(), true);
-    Answer answer = new Answer();
+    CollectedAnswer answer = new CollectedAnswer(ANSWER);
     DecodeSession _ = nodes.loop.submit(request(prompt, chain(prompt), remote, answer));
     DecodeOutcome outcome = answer.ended.get(60, TimeUnit.SECONDS);
     assertNull(outcome.fallback());
@@ -171,7 +169,10 @@ class SecondTurnIT {
   }
 
   private static DecodeRequest request(
-      int[] prompt, @Nullable PrefixChain chain, @Nullable RemotePrefill remote, Answer answer) {
+      int[] prompt,
+      @Nullable PrefixChain chain,
+      @Nullable RemotePrefill remote,
+      CollectedAnswer answer) {
     return new DecodeRequest(
         prompt,
         ANSWER,
@@ -188,22 +189,6 @@ class SecondTurnIT {
     return new SplittableRandom(seed).ints(tokens, 2, 2000).toArray();
   }
 
-  private static final class Answer implements TokenListener {
-    private final int[] tokens = new int[ANSWER];
-    private final CompletableFuture<DecodeOutcome> ended = new CompletableFuture<>();
-    private int count;
-
-    @Override
-    public void onToken(int token) {
-      tokens[count++] = token;
-    }
-
-    @Override
-    public void onEnd(DecodeOutcome outcome) {
-      ended.complete(outcome);
-    }
-  }
-
   /** What is asked behind a first turn that the other node prefilled, as far as its plan had it. */
   private static int[] second(AutoSplit auto, Nodes nodes, int boundary) throws Exception {
     int[] first = random(FIRST_TURN, 1);
@@ -218,7 +203,7 @@ class SecondTurnIT {
   }
 
   private static void assertLikeAlone(Nodes nodes, int[] prompt, Turn turn) throws Exception {
-    Answer alone = new Answer();
+    CollectedAnswer alone = new CollectedAnswer(ANSWER);
     DecodeSession _ = nodes.loop.submit(request(prompt, null, null, alone));
     alone.ended.get(60, TimeUnit.SECONDS);
     assertArrayEquals(alone.tokens, turn.tokens);
@@ -282,7 +267,7 @@ class SecondTurnIT {
                 new RemotePrefill(
                     nodes.peer, LAYERS, ChunkSchedule.equal(64), KvWireType.F16, true);
             int[] other = random(3000, 10 + i);
-            busy.add(nodes.loop.submit(request(other, null, remote, new Answer())));
+            busy.add(nodes.loop.submit(request(other, null, remote, new CollectedAnswer(ANSWER))));
           }
           PlanDecision decision = free.decision;
           for (int i = 0; i < 100 && !SECONDS_OF_WORK.matcher(decision.reason()).find(); i++) {

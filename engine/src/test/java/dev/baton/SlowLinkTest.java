@@ -5,12 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.baton.decode.DecodeOutcome;
 import dev.baton.decode.DecodeQueue;
 import dev.baton.decode.DecodeRequest;
 import dev.baton.decode.RemotePrefill;
 import dev.baton.decode.SamplingParams;
-import dev.baton.decode.TokenListener;
 import dev.baton.kernel.KernelsConfig;
 import dev.baton.kernel.KvWireType;
 import dev.baton.kvstream.ChunkSchedule;
@@ -22,7 +20,6 @@ import dev.baton.node.NodeCompute;
 import dev.baton.node.PrefillNode;
 import java.time.Duration;
 import java.util.SplittableRandom;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -49,7 +46,7 @@ class SlowLinkTest {
             new DecodeQueue(compute.model(), compute.pool(), 2, 128, System::nanoTime)) {
       int[] prompt = new SplittableRandom(3).ints(900, 2, 2000).toArray();
       int layers = compute.model().shape().layers();
-      Answer wanted = answer(loop, prompt, null);
+      CollectedAnswer wanted = answer(loop, prompt, null);
       PrefillTarget slow =
           (order, sink) ->
               peer.order(
@@ -60,11 +57,11 @@ class SlowLinkTest {
                         layer, state, firstToken, tokens, src, srcOffset, digest);
                   });
       for (int boundary : new int[] {layers, 3}) {
-        Answer left = answer(loop, prompt, remote(slow, boundary));
+        CollectedAnswer left = answer(loop, prompt, remote(slow, boundary));
         String why = String.valueOf(left.ended.get().fallback());
         assertTrue(why.matches(".*: the rest would take .* s, here .* s(;.*)?"), why);
         assertArrayEquals(wanted.tokens, left.tokens);
-        Answer kept = answer(loop, prompt, remote(peer, boundary));
+        CollectedAnswer kept = answer(loop, prompt, remote(peer, boundary));
         assertNull(kept.ended.get().fallback());
         assertArrayEquals(wanted.tokens, kept.tokens);
       }
@@ -80,28 +77,12 @@ class SlowLinkTest {
     return new RemotePrefill(target, boundary, new ChunkSchedule(64, 16), KvWireType.F16, false);
   }
 
-  private static Answer answer(DecodeQueue loop, int[] prompt, @Nullable RemotePrefill remote)
-      throws Exception {
-    Answer answer = new Answer();
+  private static CollectedAnswer answer(
+      DecodeQueue loop, int[] prompt, @Nullable RemotePrefill remote) throws Exception {
+    CollectedAnswer answer = new CollectedAnswer(ANSWER);
     loop.submit(
         new DecodeRequest(prompt, ANSWER, SamplingParams.greedy(), token -> false, remote, answer));
     answer.ended.get(120, TimeUnit.SECONDS);
     return answer;
-  }
-
-  private static final class Answer implements TokenListener {
-    private final int[] tokens = new int[ANSWER];
-    private final CompletableFuture<DecodeOutcome> ended = new CompletableFuture<>();
-    private int count;
-
-    @Override
-    public void onToken(int token) {
-      tokens[count++] = token;
-    }
-
-    @Override
-    public void onEnd(DecodeOutcome outcome) {
-      ended.complete(outcome);
-    }
   }
 }

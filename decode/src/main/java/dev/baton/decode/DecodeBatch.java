@@ -45,7 +45,7 @@ final class DecodeBatch {
       int chunk = fill(active, runner);
       done = batch.rows();
       if (done > 0) {
-        long startNs = runner.nowNs() - runner.pausedNs();
+        long startNs = runner.workNs();
         runner.forward().embed(batch);
         if (runner.layers(0, model.shape().layers())) {
           ran(runner, done, chunk, startNs);
@@ -68,20 +68,16 @@ final class DecodeBatch {
   }
 
   /**
-   * @param startNs when it began, by a clock that stood while the pass paused
+   * @param startNs when it began, by {@link BatchRunner#workNs}
    */
   private void ran(BatchRunner runner, int all, int chunk, long startNs) {
-    compute.ranChunk(chunk, model.shape().layers(), workNs(runner) - startNs);
+    compute.ranChunk(chunk, model.shape().layers(), runner.workNs() - startNs);
     int depth = chunkDepth(chunk);
-    long sampledNs = sample(runner) - runner.pausedNs();
+    long sampledNs = sample(runner);
     // The few tokens of a step within say nothing of what a chunk's cost.
     if (!left && !(within && chunk > 0)) {
       runner.budget().ran(all - chunk, chunk, depth, sampledNs - startNs);
     }
-  }
-
-  private static long workNs(BatchRunner runner) {
-    return runner.nowNs() - runner.pausedNs();
   }
 
   /** Returns how many of the rows are prompts'. */
@@ -159,7 +155,8 @@ final class DecodeBatch {
   /**
    * Behind the last layer the batch's wanted rows stand side by side, one a session.
    *
-   * @return when all were computed: what listeners do then is their own time
+   * @return when all were computed, by {@link BatchRunner#workNs}: what listeners do then is their
+   *     own time
    */
   private long sample(BatchRunner runner) {
     int wanted = 0;
@@ -173,9 +170,10 @@ final class DecodeBatch {
     Arrays.fill(sessions, wanted, count, null);
     count = wanted;
     if (wanted == 0) {
-      return runner.nowNs();
+      return runner.workNs();
     }
     compute.computeLogits(wanted);
+    long computedNs = runner.workNs();
     long nowNs = runner.nowNs();
     for (int row = 0; row < wanted; row++) {
       sessions[row].choose(compute, row, nowNs);
@@ -184,6 +182,6 @@ final class DecodeBatch {
     for (int row = 0; row < wanted && !runner.isStopped(); row++) {
       sessions[row].tell(compute.shownLogits(), row);
     }
-    return nowNs;
+    return computedNs;
   }
 }

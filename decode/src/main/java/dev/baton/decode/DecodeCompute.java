@@ -106,12 +106,11 @@ final class DecodeCompute {
       return;
     }
     try (scratch) {
-      long startNs = runner.nowNs();
+      long startNs = runner.workNs();
       TokenBatch batch = runner.batch().clear().add(scratch, prompt, 0, tokens, 0, 0);
       runner.forward().embed(batch);
-      long pausedNs = runner.pausedNs();
       if (runner.layers(0, layers)) {
-        ranChunk(tokens, layers, runner.nowNs() - startNs - (runner.pausedNs() - pausedNs));
+        ranChunk(tokens, layers, runner.workNs() - startNs);
       }
       batch.clear();
     }

@@ -75,7 +75,7 @@ final class RemoteState {
       return 0;
     }
     long startNs = runner.nowNs();
-    long pausedNs = runner.pausedNs();
+    long workStartNs = runner.workNs();
     TokenBatch batch = runner.batch();
     receiver.copyHidden(upperTokens, count, runner.forward().hidden(), 0);
     int end = upperTokens + count;
@@ -86,7 +86,7 @@ final class RemoteState {
     }
     batch.clear();
     long endNs = runner.nowNs();
-    long ns = endNs - startNs - (runner.pausedNs() - pausedNs);
+    long ns = runner.workNs() - workStartNs;
     compute.ranChunk(count, layers - boundaryLayer, ns);
     runner.budget().ranShare(count, upperTokens, upperShare(), ns);
     computedNs += ns;

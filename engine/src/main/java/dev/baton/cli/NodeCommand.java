@@ -15,7 +15,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -52,7 +51,7 @@ final class NodeCommand implements Callable<Integer> {
   private static final int DRAIN_MS = 500;
 
   private final Terminal terminal;
-  private final CountDownLatch ended = new CountDownLatch(1);
+  private final UntilEnded life = new UntilEnded();
 
   @Option(
       names = "--role",
@@ -136,9 +135,6 @@ final class NodeCommand implements Callable<Integer> {
       description = "Print a line for each order to stderr, once it has ended.")
   private boolean verbose;
 
-  private volatile boolean ready;
-  private volatile @Nullable String failure;
-
   NodeCommand(Terminal terminal) {
     this.terminal = terminal;
   }
@@ -161,7 +157,7 @@ final class NodeCommand implements Callable<Integer> {
     if (!child) {
       requireVocabulary(file);
     }
-    try (GracefulShutdown _ = GracefulShutdown.with(this::end);
+    try (GracefulShutdown _ = GracefulShutdown.with(life::end);
         StatusLine status = new StatusLine(terminal, System::nanoTime);
         OrderLines lines = new OrderLines(terminal);
         NodeCompute compute =
@@ -174,7 +170,7 @@ final class NodeCommand implements Callable<Integer> {
         PrefillNode node =
             PrefillNode.launch(compute, listen, maxChunk, Duration.ofMillis(leaseMs), key)) {
       Runnable forget = GgmlAbort.onAbort(why -> giveUp(node, why));
-      node.onFailure(this::failed);
+      node.onFailure(life::failed);
       if (verbose) {
         node.onOrderEnd(lines::add);
       }
@@ -193,12 +189,12 @@ final class NodeCommand implements Callable<Integer> {
                 + node.datagrams()
                 + ")");
       }
-      ready = true;
+      life.ready();
       terminal.println("READY " + node.endpoint());
-      ended.await();
+      life.await();
       forget.run();
     }
-    return ended();
+    return life.status(terminal);
   }
 
   /** A node with requests of its own. */
@@ -219,14 +215,14 @@ final class NodeCommand implements Callable<Integer> {
             .lease(Duration.ofMillis(leaseMs))
             .maxStall(maxStall.duration())
             .build();
-    try (GracefulShutdown _ = GracefulShutdown.with(this::end);
+    try (GracefulShutdown _ = GracefulShutdown.with(life::end);
         StatusLine status = new StatusLine(terminal, System::nanoTime);
         OrderLines lines = new OrderLines(terminal);
         Baton baton =
             Baton.open(config, done -> status.show("loading " + model.nameOrPath(), done));
         PromptLines prompts = new PromptLines(terminal, baton, maxTokens)) {
       status.clear();
-      baton.onFailure(this::failed);
+      baton.onFailure(life::failed);
       if (verbose) {
         baton.onOrderEnd(lines::add);
       }
@@ -241,20 +237,12 @@ final class NodeCommand implements Callable<Integer> {
               + ", computes by "
               + baton.compute().description()
               + "); prompts are read from standard input, one a line");
-      ready = true;
+      life.ready();
       terminal.println(takesOrders ? "READY " + endpoint : "READY");
-      prompts.begin(takesOrders ? () -> {} : ended::countDown);
-      ended.await();
+      prompts.begin(takesOrders ? () -> {} : life::tell);
+      life.await();
     }
-    return ended();
-  }
-
-  private int ended() {
-    String why = failure;
-    if (why != null) {
-      terminal.complain(Failure.oneLine(why) + "; start it again");
-    }
-    return why == null ? BatonCli.DONE : BatonCli.FAILED;
+    return life.status(terminal);
   }
 
   /**
@@ -277,18 +265,6 @@ final class NodeCommand implements Callable<Integer> {
     Runtime.getRuntime().halt(BatonCli.FAILED);
   }
 
-  /** The node has failed and has told its callers so: the process ends. */
-  private void failed(String why) {
-    failure = why;
-    ended.countDown();
-  }
-
-  /** Whether there is a node to end: a model that is being loaded cannot be waited for. */
-  private boolean end() {
-    ended.countDown();
-    return ready;
-  }
-
   /** The pipe from the parent ends however the parent ends, {@code kill -9} included. */
   private void watchParent() {
     try {
@@ -298,7 +274,7 @@ final class NodeCommand implements Callable<Integer> {
     } catch (IOException _) {
       // Gone as well.
     }
-    ended.countDown();
+    life.tell();
     try {
       Thread.sleep(CHILD_PATIENCE_MS);
     } catch (InterruptedException _) {

@@ -15,7 +15,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -40,7 +39,7 @@ import picocli.CommandLine.Option;
     })
 final class ServeCommand implements Callable<Integer> {
   private final Terminal terminal;
-  private final CountDownLatch told = new CountDownLatch(1);
+  private final UntilEnded life = new UntilEnded();
 
   @Mixin private ModelOption model = new ModelOption();
 
@@ -109,9 +108,6 @@ final class ServeCommand implements Callable<Integer> {
 
   @Mixin private ContextOption context = new ContextOption();
 
-  private volatile boolean ready;
-  private volatile @Nullable String failure;
-
   ServeCommand(Terminal terminal) {
     this.terminal = terminal;
   }
@@ -137,25 +133,25 @@ final class ServeCommand implements Callable<Integer> {
             .maxSessions(parallel)
             .maxStall(maxStall.duration())
             .build();
-    try (GracefulShutdown _ = GracefulShutdown.with(this::end, Duration.ofSeconds(graceSeconds));
+    try (GracefulShutdown _ = GracefulShutdown.with(life::end, Duration.ofSeconds(graceSeconds));
         StatusLine status = new StatusLine(terminal, System::nanoTime);
         Baton baton =
             Baton.open(engine, done -> status.show("loading " + model.nameOrPath(), done))) {
       status.clear();
-      baton.onFailure(this::failed);
+      baton.onFailure(life::failed);
       baton.compute().notices().forEach(terminal::note);
       ServedModel served =
           new ServedModel(nameOf(model.nameOrPath()), baton, Instant.now().getEpochSecond());
       try (BatonServer server = BatonServer.start(config, new ServedModels(List.of(served)))) {
-        ready = true;
+        life.ready();
         terminal.println("READY " + urlOf(server.address()));
-        told.await();
-        if (failure == null && !server.drain(Duration.ofSeconds(graceSeconds))) {
+        life.await();
+        if (!life.hasFailed() && !server.drain(Duration.ofSeconds(graceSeconds))) {
           terminal.note("some answers were not through in " + graceSeconds + " s; they are ended");
         }
       }
     }
-    return ended();
+    return life.status(terminal);
   }
 
   /** A catalog's name as it is, a file by its name without the folder and the ending. */
@@ -181,25 +177,5 @@ final class ServeCommand implements Callable<Integer> {
       throw new UserException(file + " has no key in it: one a line");
     }
     return keys;
-  }
-
-  private int ended() {
-    String why = failure;
-    if (why != null) {
-      terminal.complain(Failure.oneLine(why) + "; start it again");
-    }
-    return why == null ? BatonCli.DONE : BatonCli.FAILED;
-  }
-
-  /** The engine has failed and has told its callers so: the process ends. */
-  private void failed(String why) {
-    failure = why;
-    told.countDown();
-  }
-
-  /** Whether there is something to end: a model that is being loaded cannot be waited for. */
-  private boolean end() {
-    told.countDown();
-    return ready;
   }
 }

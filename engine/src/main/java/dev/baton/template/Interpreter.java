@@ -12,7 +12,6 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.NoSuchElementException;
 import org.jspecify.annotations.Nullable;
 
 /** Runs one template once. One thread. */
@@ -164,32 +163,13 @@ final class Interpreter {
 
   /** Those items for which a loop's condition holds, looked at one by one. */
   private Iterator<Object> taken(Node.For node, Expr filter, Iterator<Object> items, Scope scope) {
-    return new Iterator<>() {
-      private @Nullable Object next;
-
-      @Override
-      public boolean hasNext() {
-        while (next == null && items.hasNext()) {
-          Object item = items.next();
+    return Lazily.filter(
+        items,
+        item -> {
           Scope inner = new Scope(scope);
           assign(node.target(), item, inner, node.at());
-          if (Values.truth(value(filter, inner))) {
-            next = item;
-          }
-        }
-        return next != null;
-      }
-
-      @Override
-      public Object next() {
-        if (!hasNext() || next == null) {
-          throw new NoSuchElementException();
-        }
-        Object item = next;
-        next = null;
-        return item;
-      }
-    };
+          return Values.truth(value(filter, inner));
+        });
   }
 
   private void assign(Target target, Object value, Scope scope, int place) {

@@ -4,11 +4,11 @@ import java.util.Set;
 
 /** What stands behind {@code is}. */
 final class Tests {
-  private static final Set<String> NAMES =
+  /** Those of the value alone. */
+  private static final Set<String> UNARY =
       Set.of(
           "odd",
           "even",
-          "divisibleby",
           "defined",
           "undefined",
           "filter",
@@ -27,8 +27,13 @@ final class Tests {
           "sequence",
           "iterable",
           "callable",
+          "escaped");
+
+  /** Those that compare it with another. */
+  private static final Set<String> BINARY =
+      Set.of(
+          "divisibleby",
           "sameas",
-          "escaped",
           "in",
           "==",
           "eq",
@@ -49,31 +54,15 @@ final class Tests {
   private Tests() {}
 
   static boolean test(String name, Object value, Arguments given) {
-    return switch (name) {
-      case "divisibleby",
-          "sameas",
-          "in",
-          "==",
-          "eq",
-          "equalto",
-          "!=",
-          "ne",
-          ">",
-          "gt",
-          "greaterthan",
-          "ge",
-          ">=",
-          "<",
-          "lt",
-          "lessthan",
-          "<=",
-          "le" ->
-          binary(name, value, given.bind(name, "other").get(0));
-      default -> {
-        given.bind(name);
-        yield unary(name, value);
-      }
-    };
+    if (BINARY.contains(name)) {
+      return binary(name, value, given.bind(name, "other").get(0));
+    }
+    given.bind(name);
+    return unary(name, value);
+  }
+
+  private static boolean isKnown(String name) {
+    return UNARY.contains(name) || BINARY.contains(name);
   }
 
   private static boolean unary(String name, Object value) {
@@ -83,7 +72,7 @@ final class Tests {
       case "defined" -> !(value instanceof Undefined);
       case "undefined" -> value instanceof Undefined;
       case "filter" -> Values.hashKey(value) instanceof String of && Filters.isKnown(of);
-      case "test" -> Values.hashKey(value) instanceof String of && NAMES.contains(of);
+      case "test" -> Values.hashKey(value) instanceof String of && isKnown(of);
       case "none" -> value == None.NONE;
       case "boolean" -> value instanceof Boolean;
       case "false" -> Boolean.FALSE.equals(value);

@@ -2,8 +2,6 @@ package dev.baton.text;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.Map;
 import java.util.Set;
 
 /**
@@ -19,15 +17,13 @@ final class CharacterBpe implements TextModel {
   private final RankedMerges merges;
   private final int size;
   private final int[] byteIds = new int[256];
-  private final int[] basicPlane = new int[0x10000];
-  private final Map<Integer, Integer> otherPlanes = new HashMap<>();
+  private final CharacterSymbols characters = new CharacterSymbols();
 
   CharacterBpe(Vocabulary vocabulary, Vocabulary.Scheme.RankedBytePairs scheme) {
     preTokenizer = scheme.preTokenizer();
     merges = new RankedMerges(vocabulary, scheme.merges());
     size = vocabulary.size();
     Arrays.fill(byteIds, TextIds.NONE);
-    Arrays.fill(basicPlane, TextIds.NONE);
     for (int id = 0; id < size; id++) {
       Vocabulary.Token token = vocabulary.token(id);
       int named = token.type() == TokenType.BYTE ? TextModel.namedByte(token.text()) : -1;
@@ -44,20 +40,9 @@ final class CharacterBpe implements TextModel {
   }
 
   private void addCharacter(String text, int symbol) {
-    if (text.isEmpty() || text.length() != Character.charCount(text.codePointAt(0))) {
-      return;
+    if (CharacterSymbols.isOne(text)) {
+      characters.put(text.codePointAt(0), symbol);
     }
-    if (text.length() == 1) {
-      basicPlane[text.charAt(0)] = symbol;
-    } else {
-      otherPlanes.put(text.codePointAt(0), symbol);
-    }
-  }
-
-  private int symbol(int codePoint) {
-    return codePoint < basicPlane.length
-        ? basicPlane[codePoint]
-        : otherPlanes.getOrDefault(codePoint, TextIds.NONE);
   }
 
   @Override
@@ -79,30 +64,17 @@ final class CharacterBpe implements TextModel {
               return;
             }
           }
-          merge(merge, text, start, end, out);
+          characters.merge(merge, text, start, end, (symbol, at) -> add(symbol, text, at, out));
         });
   }
 
-  private void merge(PairMerge merge, String text, int from, int to, IdBuffer out) {
-    merge.clear();
-    for (int i = from, codePoint; i < to; i += Character.charCount(codePoint)) {
-      codePoint = text.codePointAt(i);
-      merge.add(symbol(codePoint == ' ' ? SPACE : codePoint));
-    }
-    merge.merge();
-    int at = from;
-    int character = 0;
-    for (int i = 0; i != PairMerge.END; i = merge.next(i)) {
-      at = text.offsetByCodePoints(at, i - character);
-      character = i;
-      int symbol = merge.symbol(i);
-      if (merges.isToken(symbol)) {
-        out.add(symbol);
-      } else if (symbol >= 0) {
-        spellOut(merges.otherTexts().get(symbol - size), out);
-      } else {
-        spellOut(Character.toString(text.codePointAt(at)), out);
-      }
+  private void add(int symbol, String text, int at, IdBuffer out) {
+    if (merges.isToken(symbol)) {
+      out.add(symbol);
+    } else if (symbol >= 0) {
+      spellOut(merges.otherTexts().get(symbol - size), out);
+    } else {
+      spellOut(Character.toString(text.codePointAt(at)), out);
     }
   }
 

@@ -5,8 +5,6 @@ import static dev.baton.text.Vocabulary.refused;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.Map;
 
 /**
  * SentencePiece's pair merging: each character is a symbol, a space is written ▁, and of all
@@ -32,9 +30,7 @@ final class SentencePiece implements TextModel {
    * Symbols of single characters: token ids, from {@link #size} on characters that only occur
    * inside tokens, -1 for all others.
    */
-  private final int[] basicPlane = new int[0x10000];
-
-  private final Map<Integer, Integer> otherPlanes = new HashMap<>();
+  private final CharacterSymbols characters = new CharacterSymbols();
 
   SentencePiece(Vocabulary vocabulary) {
     size = vocabulary.size();
@@ -73,18 +69,17 @@ final class SentencePiece implements TextModel {
    * @param texts of the plain tokens, by id; empty for others
    */
   private void addCharacters(String[] texts) {
-    Arrays.fill(basicPlane, -1);
     for (int id = 0; id < size; id++) {
-      if (!texts[id].isEmpty() && texts[id].length() == firstLength(texts[id])) {
-        setSymbol(texts[id].codePointAt(0), id);
+      if (CharacterSymbols.isOne(texts[id])) {
+        characters.put(texts[id].codePointAt(0), id);
       }
     }
     int next = size;
     for (String text : texts) {
       for (int i = 0, codePoint; i < text.length(); i += Character.charCount(codePoint)) {
         codePoint = text.codePointAt(i);
-        if (symbol(codePoint) < 0) {
-          setSymbol(codePoint, next++);
+        if (characters.of(codePoint) < 0) {
+          characters.put(codePoint, next++);
         }
       }
     }
@@ -115,9 +110,10 @@ final class SentencePiece implements TextModel {
     parts.of(text);
     for (int at = firstLength(text); at < text.length(); ) {
       int character = Character.charCount(text.codePointAt(at));
-      int left = at == firstLength(text) ? symbol(text.codePointAt(0)) : ids.find(parts, 0, at);
+      int left =
+          at == firstLength(text) ? characters.of(text.codePointAt(0)) : ids.find(parts, 0, at);
       boolean last = at + character == text.length();
-      int right = last ? symbol(text.codePointAt(at)) : ids.find(parts, at, text.length());
+      int right = last ? characters.of(text.codePointAt(at)) : ids.find(parts, at, text.length());
       if (left >= 0 && right >= 0) {
         table.put(left, right, rank, id);
       }
@@ -153,38 +149,18 @@ final class SentencePiece implements TextModel {
 
   @Override
   public void encode(String text, int from, int to, IdBuffer out) {
-    PairMerge merge = new PairMerge(merges);
-    for (int i = from, codePoint; i < to; i += Character.charCount(codePoint)) {
-      codePoint = text.codePointAt(i);
-      merge.add(symbol(codePoint == ' ' ? SPACE : codePoint));
-    }
-    merge.merge();
-    int at = from;
-    int character = 0;
-    for (int i = 0; i != PairMerge.END; i = merge.next(i)) {
-      at = text.offsetByCodePoints(at, i - character);
-      character = i;
-      int symbol = merge.symbol(i);
-      if (symbol >= 0 && symbol < size) {
-        out.add(symbol);
-      } else {
-        spellOut(text.codePointAt(at), out);
-      }
-    }
-  }
-
-  private int symbol(int codePoint) {
-    return codePoint < basicPlane.length
-        ? basicPlane[codePoint]
-        : otherPlanes.getOrDefault(codePoint, -1);
-  }
-
-  private void setSymbol(int codePoint, int symbol) {
-    if (codePoint < basicPlane.length) {
-      basicPlane[codePoint] = symbol;
-    } else {
-      otherPlanes.put(codePoint, symbol);
-    }
+    characters.merge(
+        new PairMerge(merges),
+        text,
+        from,
+        to,
+        (symbol, at) -> {
+          if (symbol >= 0 && symbol < size) {
+            out.add(symbol);
+          } else {
+            spellOut(text.codePointAt(at), out);
+          }
+        });
   }
 
   private void spellOut(int codePoint, IdBuffer out) {

@@ -137,9 +137,9 @@ public final class BatchRunner implements AutoCloseable {
     return nanoClock.getAsLong();
   }
 
-  /** How long passes have paused, all together: what was computed meanwhile was others'. */
-  public long pausedNs() {
-    return pausedNs;
+  /** A clock that stands while a pass pauses: what is computed meanwhile is others'. */
+  public long workNs() {
+    return nowNs() - pausedNs;
   }
 
   /** Whether passes pause. */
@@ -241,7 +241,6 @@ public final class BatchRunner implements AutoCloseable {
   private void pause(BatchRunner others) {
     long startNs = nowNs();
     MemorySegment.copy(forward.hidden(), 0, kept, 0, batch.rows() * rowBytes);
-    LayerPass.LayerListener told = listener;
     pausing = true;
     try {
       if (between.pause(others) == 0) {
@@ -249,7 +248,6 @@ public final class BatchRunner implements AutoCloseable {
       }
     } finally {
       pausing = false;
-      listener = told;
       MemorySegment.copy(kept, 0, forward.hidden(), 0, batch.rows() * rowBytes);
       pausedNs += nowNs() - startNs;
     }

@@ -207,11 +207,16 @@ public final class StepBudget {
       chunk -= Math.min(chunk, (rows + given + chunk) % UNIT_TOKENS);
     }
     if (given == 0) {
-      chunk = Math.max(chunk, Math.min(tokens, Math.min(chunkTokens, LEAST_TOKENS)));
+      chunk = Math.max(chunk, least(tokens));
     }
     given += chunk;
     leftNs -= chunk * tokenNs;
     return chunk;
+  }
+
+  /** What one chunk of a step always gets. */
+  private int least(int tokens) {
+    return Math.min(tokens, Math.min(chunkTokens, LEAST_TOKENS));
   }
 
   /**
@@ -224,8 +229,7 @@ public final class StepBudget {
     }
     double layerNs = PAUSE_AIM * boundNs(rows) - cost.decodeNs(rows);
     double inLayer = layerNs / (BatchRunner.SLOWER * unpausedShare * tokenNs);
-    int least = Math.min(tokens, Math.min(chunkTokens, LEAST_TOKENS));
-    int chunk = rows > 0 && tokenNs > 0 ? (int) Math.clamp(inLayer, least, room) : room;
+    int chunk = rows > 0 && tokenNs > 0 ? (int) Math.clamp(inLayer, least(tokens), room) : room;
     rowsApart = rows > 0;
     timed = false;
     given = chunk;

@@ -291,10 +291,10 @@ public final class PrefillQueue implements PrefillService, WorkSource, AutoClose
 
   private void run(PrefillWork work, BatchRunner runner) {
     long before = work.remaining();
-    long startNs = runner.nowNs() - runner.pausedNs();
+    long startNs = runner.workNs();
     try {
       work.run(runner);
-      took(before - work.remaining(), runner.nowNs() - runner.pausedNs() - startNs);
+      took(before - work.remaining(), runner.workNs() - startNs);
     } catch (Exception e) {
       LOG.log(System.Logger.Level.DEBUG, "what ended an order", e);
       work.fail("the prefill node failed: " + e);

@@ -156,7 +156,7 @@ final class PrefillWork implements KvSource, ChunkWork {
     TokenBatch batch = runner.batch().clear();
     batch.add(sequence, tokens, at, end - at, at, wantedRows(end - at, end == tokens.length));
     runner.forward().embed(batch);
-    long passNs = runner.nowNs() - runner.pausedNs();
+    long passNs = runner.workNs();
     boolean wanted =
         runner.layers(
             0,
@@ -171,7 +171,7 @@ final class PrefillWork implements KvSource, ChunkWork {
     if (!wanted) {
       return;
     }
-    runner.budget().ranShare(end - at, at, share(), runner.nowNs() - runner.pausedNs() - passNs);
+    runner.budget().ranShare(end - at, at, share(), runner.workNs() - passNs);
     doneTokens = end;
     prefix.keep(sequence, end);
     sendRows(runner.forward().hidden(), at, end);

@@ -87,24 +87,22 @@ public final class Answers {
       throws HttpException {
     Admission admission = Objects.requireNonNull(admissions.get(model.name()));
     admission.enter();
-    Generation generation;
+    Generation generation = null;
     try {
       generation = model.engine().generate(request);
     } catch (BatonException e) {
-      admission.leave();
       throw e.isContextOverflow()
           ? new InvalidRequestException(
               "messages", "context_length_exceeded", String.valueOf(e.getMessage()))
           : new InvalidRequestException(null, String.valueOf(e.getMessage()));
     } catch (TemplateException e) {
-      admission.leave();
       throw new InvalidRequestException("messages", String.valueOf(e.getMessage()));
     } catch (IllegalStateException e) {
-      admission.leave();
       throw new HttpException(503, String.valueOf(e.getMessage()));
-    } catch (RuntimeException | Error e) {
-      admission.leave();
-      throw e;
+    } finally {
+      if (generation == null) {
+        admission.leave();
+      }
     }
     exchange.onLost(generation::cancel);
     return new Taken(admission, generation);

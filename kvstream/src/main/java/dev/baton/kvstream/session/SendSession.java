@@ -43,9 +43,9 @@ public final class SendSession implements KvSender {
 
   private volatile @Nullable Runnable roomAction;
 
-  /** Stream thread's own. */
   private volatile int heldTokens;
 
+  /** Stream thread's own. */
   private final long acceptedNs;
 
   private boolean doneSent;
